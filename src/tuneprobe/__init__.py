@@ -1,0 +1,1 @@
+"""tuneprobe: what fine-tuning changes inside a transformer encoder."""

@@ -1,0 +1,22 @@
+"""The one base class of every mistake that a user can mend."""
+
+from difflib import get_close_matches
+from collections.abc import Iterable
+
+
+class TuneprobeError(Exception):
+    """A mistake in the input; the message says what came, what was expected and what to do."""
+
+
+class UnknownName(TuneprobeError):
+    """A name that is not in a closed list.
+
+    >>> print(UnknownName("task", "pairz", ["pairs", "qa"]))
+    unknown task 'pairz'. Did you mean 'pairs'? Available: pairs, qa.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        close = get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        super().__init__(f"unknown {kind} '{name}'.{hint} Available: {', '.join(known)}.")

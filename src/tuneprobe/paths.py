@@ -1,0 +1,35 @@
+"""The one place that spells artifact paths; dvc.yaml repeats them and a test compares."""
+
+from pathlib import Path
+
+DATA = Path("data")
+METRICS = Path("metrics")
+SUMMARY = METRICS / "summary.json"
+PLOTS = METRICS / "plots"
+PAGE = Path("report") / "index.html"
+WORK = Path(".cache") / "work"
+
+
+def examples(task: str) -> Path:
+    """Tables of one task."""
+    return Path("examples") / task
+
+
+def checkpoint(encoder: str, task: str, state: str) -> Path:
+    """Weights of one encoder tuned on one task; `state` is ``frozen`` or ``finetuned``."""
+    return Path("checkpoints") / encoder / task / state
+
+
+def training(encoder: str, task: str, state: str) -> Path:
+    """Training curves of one fine-tuning."""
+    return Path("training") / encoder / task / state
+
+
+def representation(encoder: str, task: str, state: str) -> Path:
+    """Vectors of all spans of one task at every layer."""
+    return Path("representations") / encoder / task / state
+
+
+def results(encoder: str, task: str, study: str) -> Path:
+    """Result rows of one study."""
+    return Path("results") / encoder / task / study

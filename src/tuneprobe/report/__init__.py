@@ -1,0 +1,1 @@
+"""The page: charts, captions and claims, written from numbers."""
