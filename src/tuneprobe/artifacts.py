@@ -1,7 +1,6 @@
 """Artifacts on disk: written under a temporary name, renamed when whole, described by meta.json."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -44,7 +43,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield part
         if path.exists():
             shutil.rmtree(path)
-        os.replace(part, path)
+        part.replace(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

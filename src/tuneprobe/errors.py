@@ -1,17 +1,17 @@
 """The one base class of every mistake that a user can mend."""
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class TuneprobeError(Exception):
     """A mistake in the input; the message says what came, what was expected and what to do."""
 
 
-class UnknownName(TuneprobeError):
+class UnknownNameError(TuneprobeError):
     """A name that is not in a closed list.
 
-    >>> print(UnknownName("task", "pairz", ["pairs", "qa"]))
+    >>> print(UnknownNameError("task", "pairz", ["pairs", "qa"]))
     unknown task 'pairz'. Did you mean 'pairs'? Available: pairs, qa.
     """
 

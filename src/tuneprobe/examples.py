@@ -108,7 +108,9 @@ def write_examples(examples: Examples, folder: Path, **meta: Any) -> None:
 def read_examples(folder: Path) -> Examples:
     """Read the tables that `write_examples` wrote."""
     read_meta(folder)
-    tables = (pd.read_parquet(folder / f"{name}.parquet") for name in ("texts", "spans", "examples"))
+    tables = (
+        pd.read_parquet(folder / f"{name}.parquet") for name in ("texts", "spans", "examples")
+    )
     return Examples(*tables)
 
 

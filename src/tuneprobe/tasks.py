@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tuneprobe.errors import UnknownName
+from tuneprobe.errors import UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -39,5 +39,5 @@ TASKS = {
 def get_task(name: str) -> Task:
     """The task called `name`; an unknown name is answered with the nearest one."""
     if name not in TASKS:
-        raise UnknownName("task", name, TASKS)
+        raise UnknownNameError("task", name, TASKS)
     return TASKS[name]
