@@ -1,0 +1,184 @@
+"""Representations: the vectors of all spans of a task at every layer, in one pass.
+
+A word is the mean of its word pieces, a span the mean of its words (Cai et al. 2020, section 3).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from tuneprobe.artifacts import ArtifactError, atomic_folder, read_meta, write_meta
+from tuneprobe.encoder import (
+    Encoder,
+    EncoderError,
+    Pieces,
+    budget_batches,
+    layout_pieces,
+    pad_batch,
+    word_pieces,
+)
+from tuneprobe.examples import Examples
+
+
+@dataclass(frozen=True)
+class Representations:
+    """Memory-mapped layers of one task under one encoder and state."""
+
+    folder: Path
+    meta: dict[str, Any]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of stored layers, the embedding output (layer 0) included."""
+        return int(self.meta["n_layers"])
+
+    def layer(self, number: int) -> np.ndarray:
+        """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
+        return np.load(self.folder / layer_file(number), mmap_mode="r")
+
+
+def layer_file(number: int) -> str:
+    """File name of a layer."""
+    return f"layer_{number:02d}.npy"
+
+
+def open_representations(folder: Path, examples: Examples) -> Representations:
+    """The representations in `folder`, refused when they are of other spans than `examples`."""
+    meta = read_meta(folder)
+    if meta["spans_sha256"] != examples.spans_sha256():
+        raise ArtifactError(
+            f"{folder} has {meta['n_spans']} rows for other spans than the examples' "
+            f"{len(examples.spans)}: run 'dvc repro represent'."
+        )
+    return Representations(folder, meta)
+
+
+def write_representations(
+    encoder: Encoder,
+    examples: Examples,
+    folder: Path,
+    *,
+    layout: str = "pair",
+    tokens_per_batch: int = 8192,
+) -> None:
+    """Encode every text once and store the spans' vectors of each layer.
+
+    Texts are read in order of length under a token budget, so memory is bounded by
+    ``tokens_per_batch`` x layers x dim whatever the corpus. Rows are written into memory-mapped
+    files at their place, so the order of the batches leaves no trace.
+
+    Raises
+    ------
+    EncoderError
+        For a text longer than the encoder's maximum, or a vector that is not finite.
+    """
+    texts = cut_texts(encoder, examples.texts, layout)
+    n_spans, n_layers = len(examples.spans), encoder.n_layers + 1
+    with atomic_folder(folder) as part:
+        stores = [
+            np.lib.format.open_memmap(
+                part / layer_file(layer), mode="w+", dtype=np.float32, shape=(n_spans, encoder.dim)
+            )
+            for layer in range(n_layers)
+        ]
+        for rows, layers in span_vectors(encoder, texts, examples.spans, tokens_per_batch):
+            for layer, (store, vectors) in enumerate(zip(stores, layers)):
+                _refuse_not_finite(vectors, rows, layer)
+                store[rows] = vectors
+        for store in stores:
+            store.flush()
+        write_meta(
+            part,
+            encoder=encoder.name,
+            state=encoder.state,
+            weights_sha256=encoder.weights_sha256,
+            tokenizer_sha256=encoder.tokenizer_sha256,
+            layout=layout,
+            pooling="mean of word pieces, mean of words",
+            dtype="float32",
+            n_layers=n_layers,
+            n_spans=n_spans,
+            dim=encoder.dim,
+            spans_sha256=examples.spans_sha256(),
+        )
+
+
+def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces]:
+    """Every text as word pieces; a text longer than the encoder's maximum is refused."""
+    cut = []
+    for number, (first, second) in enumerate(zip(texts.words1, texts.words2)):
+        pieces = layout_pieces(
+            encoder.tokenizer,
+            word_pieces(encoder.tokenizer, list(first)),
+            word_pieces(encoder.tokenizer, list(second)),
+            layout,
+        )
+        if len(pieces) > encoder.max_pieces:
+            raise EncoderError(
+                f"text {number} ({texts.source[number]}) has {len(pieces)} word pieces; "
+                f"{encoder.name} reads {encoder.max_pieces}: lower prepare.pairs.max_words."
+            )
+        cut.append(pieces)
+    return cut
+
+
+@torch.inference_mode()
+def span_vectors(
+    encoder: Encoder, texts: list[Pieces], spans: pd.DataFrame, tokens_per_batch: int
+) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """Yield span ids and their vectors at every layer, batch by batch.
+
+    Each item is (rows of shape (n,), one float32 array of shape (n, dim) per layer).
+    """
+    rows_of_text = spans.groupby("text").indices
+    lengths = np.array([len(pieces) for pieces in texts])
+    progress = tqdm(total=int(lengths.sum()), unit="piece", unit_scale=True, disable=None)
+    for batch in budget_batches(lengths, tokens_per_batch):
+        rows = np.concatenate([rows_of_text.get(text, np.empty(0, int)) for text in batch])
+        if len(rows):
+            pieces = [texts[text] for text in batch]
+            inputs = pad_batch(encoder, pieces)
+            pool = _pooling_matrix(pieces, batch, spans.iloc[rows], inputs["input_ids"].shape[1])
+            states = encoder.model(**inputs, output_hidden_states=True).hidden_states
+            yield rows, [_pooled(pool, state) for state in states]
+        progress.update(int(lengths[batch].sum()))
+    progress.close()
+
+
+def _pooling_matrix(
+    pieces: list[Pieces], batch: np.ndarray, spans: pd.DataFrame, seq: int
+) -> torch.Tensor:
+    """Sparse (n_spans, batch * seq) matrix of weights: 1 / (words in span x pieces in word)."""
+    place = {text: row for row, text in enumerate(batch)}
+    rows, columns, weights = [], [], []
+    for row, span in enumerate(spans.itertuples(index=False)):
+        bounds = pieces[place[span.text]].bounds[span.segment][span.start : span.end + 1]
+        per_word = np.diff(bounds)
+        columns.append(place[span.text] * seq + np.arange(bounds[0], bounds[-1]))
+        weights.append(np.repeat(1.0 / (len(per_word) * per_word), per_word))
+        rows.append(np.full(len(columns[-1]), row))
+    index = torch.from_numpy(np.stack([np.concatenate(rows), np.concatenate(columns)]))
+    values = torch.from_numpy(np.concatenate(weights).astype(np.float32))
+    shape = (len(spans), len(batch) * seq)
+    return torch.sparse_coo_tensor(index, values, shape, check_invariants=False)
+
+
+def _pooled(pool: torch.Tensor, state: torch.Tensor) -> np.ndarray:
+    flat = state.reshape(-1, state.shape[-1])  # (batch * seq, dim)
+    vectors: np.ndarray = torch.sparse.mm(pool.to(flat.device), flat).cpu().numpy()
+    return vectors
+
+
+def _refuse_not_finite(vectors: np.ndarray, rows: np.ndarray, layer: int) -> None:
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise EncoderError(
+            f"layer {layer} has a value that is not finite in span {rows[~finite][0]}: "
+            "the checkpoint's weights are broken; run its fine-tuning again."
+        )
