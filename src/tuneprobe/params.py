@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 
@@ -174,8 +175,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise ParamsError("\n".join(_sentence(path, fault) for fault in error.errors())) from error
 
 
-def _sentence(path: Path, fault: object) -> str:
-    fault = dict(fault)  # type: ignore[call-overload]
+def _sentence(path: Path, fault: ErrorDetails) -> str:
     key = ".".join(map(str, fault["loc"]))
     if fault["type"] == "extra_forbidden":
         return f"{path}: no stage knows the key '{key}'; remove it or correct its name."
