@@ -61,7 +61,8 @@ def read_results(path: Path) -> pd.DataFrame:
     """Read rows that `write_results` wrote."""
     if not path.exists():
         raise ArtifactError(f"{path} is missing: run 'dvc repro' (or 'dvc pull').")
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    numbers = {column: [""] for column in ("value", "low", "high")}
+    frame = pd.read_csv(path, keep_default_na=False, na_values=numbers)
     if tuple(frame.columns) != COLUMNS:
         raise ArtifactError(f"{path} has columns {tuple(frame.columns)}, expected {COLUMNS}.")
     return frame
