@@ -114,7 +114,12 @@ def load_encoder(
     else:
         weights = checkpoint if state == "finetuned" and checkpoint is not None else source
         model, digest = _stored_model(weights, attention)
-    return Encoder(name, state, model.eval(), tokenizer, digest)
+    return Encoder(name, state, model.eval().to(best_device()), tokenizer, digest)
+
+
+def best_device() -> torch.device:
+    """The first CUDA device where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def find_weights(
