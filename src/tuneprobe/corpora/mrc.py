@@ -1,0 +1,138 @@
+"""The reading-comprehension corpora by name: which files, which reader, which split.
+
+=================  ==========================================  ====================================
+corpus             folders under data/                          split
+=================  ==========================================  ====================================
+world              world/{train,dev}.jsonl                      file name: train, or dev → test
+nq-passages        qed/*.jsonlines, nq-oracle/*.jsonl           hash of the title, a quarter is test
+natural-questions  natural-questions/*{train,dev}*.jsonl.gz     file name: train, or dev → test
+squad              squad/{train,dev}*.json                      file name: train, or dev → test
+xquad              xquad/*.json                                 hash of the title, a quarter is test
+=================  ==========================================  ====================================
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+
+from tuneprobe.corpora.lines import CorpusError, plain_name
+from tuneprobe.corpora.nq import read_nq
+from tuneprobe.corpora.oracle import read_oracle
+from tuneprobe.corpora.qed import read_qed
+from tuneprobe.corpora.question import Question
+from tuneprobe.corpora.squad import read_squad
+from tuneprobe.errors import UnknownNameError
+
+TEST_SHARE = 4  # one title in four is test
+READ = "questions read"
+DUPLICATE = "question asked before"
+
+Reader = Callable[[Path], Iterator[Question]]
+
+
+def read_mrc(corpus: str, data: Path, counts: Counter[str] | None = None) -> Iterator[Question]:
+    """Questions of a corpus, one at a time, each with split ``train`` or ``test``.
+
+    Parameters
+    ----------
+    corpus : str
+        ``world``, ``nq-passages``, ``natural-questions``, ``squad`` or ``xquad``.
+    data : Path
+        The folder that holds one folder per corpus.
+    counts : Counter, optional
+        Gets the number of questions read, and of those left out, by reason.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such corpus.
+    CorpusError
+        If its folder is missing (the message says how to fetch it) or a file is malformed.
+    """
+    counts = Counter() if counts is None else counts
+    readers: dict[str, Callable[[], Iterator[Question]]] = {
+        "world": lambda: _by_file(_files(data, "world", ".jsonl"), read_nq),
+        "nq-passages": lambda: _passages(data, counts),
+        "natural-questions": lambda: _by_file(_files(data, "natural-questions", ".jsonl"), read_nq),
+        "squad": lambda: _by_file(_files(data, "squad", ".json"), read_squad),
+        "xquad": lambda: _by_title(_read_all(_files(data, "xquad", ".json"), read_squad)),
+    }
+    if corpus not in readers:
+        raise UnknownNameError("reading-comprehension corpus", corpus, readers)
+    return _counted(readers[corpus](), counts)
+
+
+def split_of_title(title: str) -> str:
+    """``test`` for a quarter of all titles, else ``train``; the same on every machine.
+
+    Spellings that differ only in case, blanks or underscores fall on the same side.
+    """
+    name = re.sub(r"[\s_]+", " ", title).strip().casefold()
+    digest = blake2b(name.encode(), digest_size=8).digest()
+    return "test" if int.from_bytes(digest, "big") % TEST_SHARE == 0 else "train"
+
+
+def _files(data: Path, corpus: str, ending: str) -> list[Path]:
+    """The corpus files of one ending (.gz and .xz aside), in the order of their names."""
+    files = [path for path in (data / corpus).glob("*") if plain_name(path.name).endswith(ending)]
+    if not files:
+        raise CorpusError(
+            f"{data / corpus} has no {ending} file: run 'tuneprobe data fetch {corpus}'."
+        )
+    return sorted(files)
+
+
+def _split_of_file(path: Path) -> str:
+    name = path.name.lower()
+    if ("train" in name) == ("dev" in name):
+        raise CorpusError(
+            f"{path}: the split is read from the name: expected 'train' or 'dev' in it."
+        )
+    return "train" if "train" in name else "test"
+
+
+def _by_file(files: list[Path], read: Reader) -> Iterator[Question]:
+    splits = [_split_of_file(path) for path in files]
+    for path, split in zip(files, splits):
+        for question in read(path):
+            yield replace(question, split=split)
+
+
+def _by_title(questions: Iterator[Question]) -> Iterator[Question]:
+    for question in questions:
+        yield replace(question, split=split_of_title(question.title))
+
+
+def _read_all(files: list[Path], read: Reader) -> Iterator[Question]:
+    return chain.from_iterable(map(read, files))
+
+
+def _passages(data: Path, counts: Counter[str]) -> Iterator[Question]:
+    """QED, then the oracle passages whose question QED does not ask."""
+    qed, oracle = _files(data, "qed", ".jsonlines"), _files(data, "nq-oracle", ".jsonl")
+    questions = chain(
+        _read_all(qed, read_qed), _read_all(oracle, lambda path: read_oracle(path, counts))
+    )
+    return _by_title(_asked_once(questions, counts))
+
+
+def _asked_once(questions: Iterator[Question], counts: Counter[str]) -> Iterator[Question]:
+    """Each question the first time that it is asked, whatever its case and tokenisation."""
+    asked: set[str] = set()
+    for question in questions:
+        words = "".join(question.words).casefold()
+        if words in asked:
+            counts[DUPLICATE] += 1
+        else:
+            asked.add(words)
+            yield question
+
+
+def _counted(questions: Iterator[Question], counts: Counter[str]) -> Iterator[Question]:
+    for question in questions:
+        counts[READ] += 1
+        yield question

@@ -1,0 +1,59 @@
+"""Words of a text with their places, to turn spans of characters into spans of words.
+
+text            Bo-Ann left.
+words           Bo - Ann left .
+characters      [3, 6)  →  words [2, 3)
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tuneprobe.corpora.question import Interval
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The words of a text; word *i* is ``text[starts[i]:ends[i]]``."""
+
+    words: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def interval(self, start: int, end: int) -> Interval:
+        """The words that share a character with the half-open span [start, end).
+
+        >>> split_blanks("the red kite").interval(5, 9)
+        (1, 3)
+        """
+        return bisect_right(self.ends, start), bisect_left(self.starts, end)
+
+
+def split_blanks(text: str) -> Tokens:
+    """The words of a text that is already tokenised: whatever stands between blanks."""
+    found = [(match.group(), *match.span()) for match in re.finditer(r"\S+", text)]
+    return _tokens(found)
+
+
+def tokenise(text: str) -> Tokens:
+    """The words of running text, by spaCy's rules for English (no model); blanks are no words."""
+    found = [
+        (token.text, token.idx, token.idx + len(token))
+        for token in _english()(text)
+        if not token.is_space
+    ]
+    return _tokens(found)
+
+
+def _tokens(found: list[tuple[str, int, int]]) -> Tokens:
+    words, starts, ends = zip(*found) if found else ((), (), ())
+    return Tokens(words, starts, ends)
+
+
+@lru_cache(maxsize=1)
+def _english() -> Any:
+    from spacy.lang.en import English
+
+    return English().tokenizer
