@@ -1,0 +1,145 @@
+"""Made-up results in the shape of a whole run: curves by formula, no randomness.
+
+What holds by construction (6 layers, mark 3): cosine rises everywhere; synonyms and abbreviation
+are equal; the other probes gain `gain` points per layer above the mark.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from tuneprobe.collect import GAP, PAIR_PROBES, PROBES, usual_condition
+from tuneprobe.results import Result, to_frame
+
+N_LAYERS = 6
+MARK = 3
+GAINING = ("coreference", "answer-type", "boundary")
+LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0)))
+STATES = ("random", "pretrained", "finetuned")
+LONG_MATCH = ("abbreviation", "coreference", "answer-type")
+
+
+def conditions(probe: str) -> list[str]:
+    if probe == "boundary":
+        return ["linear", "lens"]
+    return [
+        f"{similarity}/{negatives}{centred}"
+        for similarity in ("cosine", "euclidean")
+        for negatives in ("words", "length-matched")
+        for centred in ("", "/centred")
+    ]
+
+
+def auc(probe: str, state: str, layer: int, condition: str, gain: float) -> float:
+    """A curve that rises 2 points a layer, from chance for the random encoder."""
+    biased = probe in LONG_MATCH and condition.startswith("euclidean/words")
+    bias = 18.0 if biased else 0.0
+    if state == "random":
+        return 50 + bias
+    gained = gain * max(0, layer - MARK) if state == "finetuned" and probe in GAINING else 0.0
+    height = LEVEL[probe] - (3 if "centred" in condition else 0) + bias / 2
+    return min(99.0, height + 2 * layer + gained)
+
+
+def result(task: str, state: str, layer: int, metric: str, condition: str, *numbers) -> Result:
+    study = "evaluate" if task.endswith("-qa") else "pairwise"
+    return Result(
+        study, "minilm-l6", task, state, 13, layer, -1, metric, condition, *numbers, n=300
+    )
+
+
+def layer_rows(gain: float) -> Iterator[Result]:
+    for probe in PROBES:
+        for condition in conditions(probe):
+            for state in STATES:
+                for layer in range(N_LAYERS + 1):
+                    value = auc(probe, state, layer, condition, gain)
+                    for metric, less in (("auc_macro", 0), ("auc_micro", 1), ("eq3", 4)):
+                        at = value - less
+                        yield result(probe, state, layer, metric, condition, at, at - 2, at + 2)
+                trend = (0.0, -0.6, 0.6) if state == "random" else (1.0, 0.9, 1.0)
+                yield result(probe, state, -1, "trend", condition, *trend)
+                yield result(probe, state, -1, "trend_eq3", condition, *trend)
+
+
+def gap_rows(gain: float) -> Iterator[Result]:
+    for probe in PROBES:
+        condition = usual_condition(probe)
+        for layer in range(N_LAYERS + 1):
+            gap = auc(probe, "finetuned", layer, condition, gain) - auc(
+                probe, "pretrained", layer, condition, gain
+            )
+            different = abs(gap) > 1
+            p = 0.001 if different else 0.6
+            yield result(probe, GAP, layer, "gap", condition, gap, gap - 1, gap + 1)
+            yield result(probe, GAP, layer, "p", condition, p / 2)
+            yield result(probe, GAP, layer, "p_holm", condition, p)
+            same = 0.9 if different else 0.01
+            yield result(probe, GAP, layer, "equivalence_p", condition, same, gap - 0.8, gap + 0.8)
+        growth = 2 * gain if probe in GAINING else 0.0
+        yield result(probe, GAP, -1, "contrast", condition, growth, growth - 1, growth + 1)
+        yield result(probe, GAP, -1, "contrast_p", condition, 0.001 if growth > 1 else 0.5)
+
+
+def answer_rows() -> Iterator[Result]:
+    scores = {
+        "random": (3, 5, 3.75, 1, 2, 1.33, 1, 3),
+        "pretrained": (6, 9, 7.2, 2, 3, 2.4, 2, 6),
+        "frozen": (22, 30, 25.4, 11, 14, 12.3, 13, 24),
+        "finetuned": (61, 66, 63.4, 55, 48, 51.3, 52, 64),
+    }
+    names = [f"{answer}_{x}" for answer in ("long", "short") for x in ("precision", "recall", "f1")]
+    for state, values in scores.items():
+        for metric, value in zip([*names, "exact_match", "f1"], values):
+            yield result("world-qa", state, -1, metric, "", float(value))
+
+
+def made_up_results(gain: float = 3.0) -> pd.DataFrame:
+    """Rows of layers.csv, gaps.csv and scores.csv of one run."""
+    return to_frame([*layer_rows(gain), *gap_rows(gain), *answer_rows()])
+
+
+def made_up_funnel() -> pd.DataFrame:
+    rows = []
+    for number, probe in enumerate(PROBES):
+        found = 700 - 60 * number
+        rows += [
+            (probe, "read", 1000, 0, ""),
+            (probe, "short enough", 940, 60, "question and paragraph longer than 200 words"),
+            (probe, "found", found, 940 - found, f"no {probe} pair in the question"),
+            (probe, "drawn", 300, found - 300, "over the limit of 300 per probe"),
+        ]
+    return pd.DataFrame(rows, columns=["probe", "step", "kept", "dropped", "reason"])
+
+
+def made_up_artifacts() -> dict[str, dict]:
+    examples = {"corpus": "world", "synthetic": True, "n_examples": 2400}
+    weights = {"encoder": "minilm-l6", "weights_sha256": "5e" * 32}
+    return {
+        "examples/world-pairs": examples,
+        "examples/world-qa": {**examples, "n_examples": 3000},
+        "representations/minilm-l6/world-pairs/pretrained": {**weights, "state": "pretrained"},
+        "representations/minilm-l6/world-pairs/finetuned": {
+            **weights,
+            "state": "finetuned",
+            "weights_sha256": "a7" * 32,
+        },
+    }
+
+
+def made_up_params() -> dict[str, object]:
+    return {
+        "focus": "finetuned",
+        "encoder": "minilm-l6",
+        "seed": 13,
+        "finetune": {"epochs": 2, "batch": 16, "learning_rate": 1e-4},
+        "represent": {"layout": "pair"},
+        "pairwise": {
+            "corpus": "world",
+            "layer_mark": 0.4167,
+            "confidence": 0.95,
+            "bootstrap": 1000,
+            "permutations": 2000,
+            "equivalence_margin": 2.0,
+        },
+    }
