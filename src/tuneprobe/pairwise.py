@@ -163,18 +163,15 @@ def _free_windows(length: int, width: int, *taken: Ids) -> NDArray[np.bool_]:
 class _Windows:
     """Scores of all windows of one paragraph against m anchors.
 
-    With C the running sum of the words, a window of w words from i on is (C[i + w] - C[i]) / w,
-    and its dot product with an anchor a is (C[i + w]·a - C[i]·a) / w: one matrix product serves
-    all widths. Centred products follow from those with the mean vector u,
+    The dot product of a window with an anchor is the mean of its words' dot products, so one
+    matrix product serves all widths. Centred products follow from those with the mean vector u,
     (x - u)·(y - u) = x·y - x·u - y·u + u·u.
     """
 
     def __init__(self, words: Matrix, anchors: Matrix, mean: Matrix | None) -> None:
-        self.sums = np.zeros((len(words) + 1, words.shape[1]))
-        np.cumsum(words, axis=0, dtype=np.float64, out=self.sums[1:])
-        anchors = anchors.astype(np.float64)
+        self.words, anchors = words.astype(np.float64), anchors.astype(np.float64)
         u = np.zeros(words.shape[1]) if mean is None else np.asarray(mean, dtype=np.float64)
-        self.products = self.sums @ np.vstack([anchors, u]).T  # (n_words + 1, m + 1)
+        self.products = np.vstack([anchors, u]) @ self.words.T  # (m + 1, n_words)
         self.anchor_norms = np.einsum("md,md->m", anchors, anchors)
         self.anchor_mean, self.mean_norm = anchors @ u, float(u @ u)
         self.norms: dict[int, NDArray[np.float64]] = {}
@@ -190,13 +187,13 @@ class _Windows:
 
     def _window_norms(self, w: int) -> NDArray[np.float64]:
         if w not in self.norms:
-            windows = self.sums[w:] - self.sums[:-w]
+            windows = _moving_sum(self.words, w)
             self.norms[w] = np.einsum("nd,nd->n", windows, windows) / w**2
         return self.norms[w]
 
     def _dots(self, w: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """With the anchors, (m, n_windows), and with the mean vector, (n_windows,)."""
-        dots = ((self.products[w:] - self.products[:-w]) / w).T
+        dots = _moving_sum(self.products.T, w).T / w
         return dots[:-1], dots[-1]
 
     def _distance(self, w: int, centred: bool) -> NDArray[np.float64]:
@@ -213,6 +210,16 @@ class _Windows:
             windows = _shifted(windows, with_mean, self.mean_norm)
         scale = np.sqrt(anchors[:, None] * windows)
         return np.divide(dots, scale, out=np.zeros_like(dots), where=scale > 0)
+
+
+def _moving_sum(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Sums of `width` consecutive rows, by doubling: about log2(width) additions a row."""
+    if width == 1:
+        return rows
+    half = width // 2
+    sums = _moving_sum(rows, half)
+    sums = sums[:-half] + sums[half:]
+    return sums[:-1] + rows[2 * half :] if width % 2 else sums
 
 
 def _shifted(norms: Matrix, with_mean: Matrix, mean_norm: float) -> NDArray[np.float64]:

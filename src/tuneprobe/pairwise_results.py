@@ -89,9 +89,9 @@ def pairwise_gaps(
     """Result rows of the state ``after-before``: gaps of auc_macro, paired over the examples.
 
     Per layer: ``gap``; ``p`` (sign flips); ``p_holm`` (over the layers of one probe and
-    condition); ``equivalence_p`` (within plus or minus `margin` points; its bounds are the
-    1 - 2 alpha interval of the gap). Over the layers 1 ... L: ``contrast``, the mean gap above the
-    mark minus the mean gap at or below it, and ``contrast_p``. The mark is layer
+    condition); ``equivalence`` (the gap in its 1 - 2 alpha interval) and ``equivalence_p`` (that
+    it lies within plus or minus `margin` points). Over the layers 1 ... L: ``contrast``, the mean
+    gap above the mark minus the mean gap at or below it, and ``contrast_p``. The mark is layer
     ``round(layer_mark * L)``: .4167 of 12 is the paper's fifth.
 
     Raises
@@ -142,7 +142,8 @@ def _gap_numbers(
     equal = equivalence(
         gaps, margin, alpha=1 - confidence, n_bootstrap=bootstrap, rng=stream("equivalence")
     )
-    yield from _per_layer("equivalence_p", [equal.p, equal.low, equal.high])
+    yield from _per_layer("equivalence", [gaps.mean(axis=0), equal.low, equal.high])
+    yield from _per_layer("equivalence_p", [equal.p])
     contrast = layer_contrast(gaps[:, 1:], mark)
     yield "contrast", NO_LAYER, *interval(contrast, rng=stream("contrast"))
     yield "contrast_p", NO_LAYER, p_value(contrast, rng=stream("contrast p"))

@@ -5,7 +5,7 @@ are layers; all columns are resampled together, so that curves stay curves.
 """
 
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -144,7 +144,7 @@ def sign_flip_p(differences: ArrayLike, *, n_permutations: int, rng: np.random.G
     step = max(1, CHUNK // n)
     for first in range(0, n_permutations, step):
         size = (min(step, n_permutations - first), n)
-        signs = rng.integers(2, size=size, dtype=np.int8) * 2.0 - 1.0
+        signs = rng.integers(2, size=size) * 2.0 - 1.0
         beyond += (np.abs(signs @ values) >= bar).sum(axis=0)
     return _like(differences, (beyond + 1) / (n_permutations + 1))
 
@@ -223,7 +223,7 @@ def _columns(values: ArrayLike) -> Floats:
     return values[:, None] if values.ndim == 1 else values
 
 
-def _like(given: ArrayLike, result):  # type: ignore[no-untyped-def]
+def _like(given: ArrayLike, result: Any) -> Any:
     """Drop the column axis of a result where the input had none."""
     if np.ndim(given) > 1:
         return result
