@@ -18,38 +18,117 @@ What makes it fast, and why each step is exact
   searched again only when that neighbour is gone.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from tuneprobe.errors import UnknownNameError
-from tuneprobe.hulls import Array, hyperplane_gap, separate
+from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.hulls import hyperplane_gap, separate
+from tuneprobe.linkage import Floats, Linkage, Rows, centroid, centroid_distances
+from tuneprobe.squared_hinge import Array
 
 Labels = NDArray[np.int64]
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 LOOPS = ("exhaustive", "paper")
-BLOCK = 1024  # rows of a distance matrix computed at once
-SLACK = 1e-5  # float32 rounding of a squared length, as a share of it
+TINY = 1e-30
 PLANES = 100_000  # hyperplanes remembered at most
 KILLERS = 3  # clusters that rejected a neighbour of this one, tried first
 
 
-def cluster(X: Floats, y: Labels, *, loop: str = "exhaustive") -> Labels:
-    """Cluster of each point, numbered by first appearance.
+class ClusteringError(TuneprobeError):
+    """Points or labels that cannot be clustered."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Pure clusters with disjoint hulls.
+
+    Attributes
+    ----------
+    ids : int array of shape (n,)
+        Cluster of each point; clusters are numbered by their first point.
+    labels : int array of shape (n_clusters,)
+        Label of each cluster.
+    conflict : bool array of shape (n_labels, n_labels)
+        Pairs of labels, in sorted order, whose hulls meet as a whole.
+    n_shared : int
+        Points with an exact copy under another label. They cannot be told apart by any cluster:
+        each stays alone, at distance 0 from its copy.
+    attempts, rejections : int
+        Pairs that were tried and that were rejected.
+    """
+
+    ids: Labels
+    labels: Labels
+    conflict: NDArray[np.bool_]
+    n_shared: int
+    attempts: int
+    rejections: int
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether one cluster per label suffices: all labels are linearly separable."""
+        return not self.conflict.any()
+
+    @property
+    def members(self) -> list[Rows]:
+        """Rows of each cluster, ascending."""
+        order = np.argsort(self.ids, kind="stable")
+        return np.split(order, np.bincount(self.ids).cumsum()[:-1])
+
+
+def cluster(X: ArrayLike, y: ArrayLike, *, loop: str = "exhaustive") -> Clustering:
+    """DirectProbe's clusters of labelled points; see the module docstring.
 
     Parameters
     ----------
-    X : float32 array of shape (n, dim)
+    X : array of shape (n, dim)
+        Rounded to float32, as the original does.
     y : int array of shape (n,)
     loop : {"exhaustive", "paper"}
+        When to stop: no pair is left, or as many attempts were made after the first rejection
+        (it included) as there were clusters then.
+
+    Raises
+    ------
+    ClusteringError
+        For NaN or infinite vectors, one label only, or X and y of different lengths.
+
+    Examples
+    --------
+    >>> found = cluster([[0, 0], [1, 1], [0, 1], [1, 0]], [0, 0, 1, 1])
+    >>> found.ids, found.is_linear
+    (array([0, 1, 2, 3]), False)
     """
     if loop not in LOOPS:
         raise UnknownNameError("loop", loop, LOOPS)
-    return _Clustering(X, y, conflicting_labels(X, y), paper=loop == "paper").run()
+    X, y = check_points(X, y)
+    conflict = conflicting_labels(X, y)
+    return _Clustering(X, y, conflict, paper=loop == "paper").run()
+
+
+def check_points(X: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
+    """The gate of every function here: float32 vectors and int labels, one a row."""
+    X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
+    if X.ndim != 2 or y.ndim != 1 or len(X) != len(y):
+        raise ClusteringError(
+            f"X has shape {X.shape} and y has shape {y.shape}: expected (n, dim) and (n,), "
+            "a label for each vector."
+        )
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ClusteringError(f"labels are {y.dtype}, expected integers.")
+    bad = ~np.isfinite(X).all(axis=1)
+    if bad.any():
+        raise ClusteringError(
+            f"{bad.sum()} of {len(X)} vectors hold NaN or infinity, the first in row "
+            f"{bad.argmax()}: leave them out or mend the representation."
+        )
+    if len(np.unique(y)) < 2:
+        raise ClusteringError(
+            f"{len(np.unique(y))} label in {len(y)} examples: geometry compares two or more."
+        )
+    return X, y.astype(np.int64)
 
 
 def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
@@ -65,7 +144,7 @@ def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
     labels = np.unique(y)
     points = [X[y == label].astype(np.float64) for label in labels]
     centroids = np.array([block.mean(axis=0) for block in points])
-    scatter = sum(_scatter(block) for block in points) / len(X)
+    scatter = np.sum([_scatter(block) for block in points], axis=0) / len(X)
     scatter.flat[:: X.shape[1] + 1] += 1e-6 * np.trace(scatter) / X.shape[1] + 1e-30
     towards = np.linalg.solve(scatter, centroids.T).T
     conflict = np.zeros((len(labels), len(labels)), dtype=bool)
@@ -81,106 +160,6 @@ def _scatter(points: Array) -> Array:
     return np.asarray(centred.T @ centred)
 
 
-def centroid(points: Array | Floats) -> Array:
-    """Mean of the rows, rounded to float32 (as the original keeps it), held in float64."""
-    return points.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
-
-
-def centroid_distances(c: Array, C: Array) -> Floats:
-    """Distances from rows `c` to rows `C`, float32; equal rows are exactly 0 apart."""
-    c_lengths, C_lengths = (np.einsum("...i,...i->...", v, v) for v in (c, C))
-    lengths = np.add.outer(c_lengths, C_lengths)
-    squares = lengths - 2 * (c @ C.T)
-    squares[squares <= 1e-14 * lengths] = 0
-    return np.sqrt(squares).astype(np.float32)
-
-
-@dataclass
-class _Label:
-    """The clusters of one label. A cluster keeps the slot of its lowest row; others fall empty."""
-
-    members: list[Rows]  # rows of X, per slot
-    centroids: Array  # (m, dim), float32 values
-    near: Floats  # (m, m) distances between centroids; inf: never (again)
-    cannot: NDArray[np.bool_]  # (m, m) rejected, itself or in a part
-    inherit: bool  # whether cannot-links take a pair out of `near`
-    keys: Rows  # lowest row of each slot: the name of the cluster
-    radius: Array = field(init=False)
-    best: Floats = field(init=False)
-    nearest: Rows = field(init=False)
-    alive: NDArray[np.bool_] = field(init=False)
-
-    @classmethod
-    def singletons(cls, X: Floats, rows: Rows, barred: NDArray[np.bool_], inherit: bool) -> "_Label":
-        """Every point a cluster; `barred` points merge with none."""
-        points = X[rows].astype(np.float64)
-        m = len(rows)
-        near = np.empty((m, m), dtype=np.float32)
-        for start in range(0, m, BLOCK):
-            near[start : start + BLOCK] = centroid_distances(points[start : start + BLOCK], points)
-        cannot = barred[:, None] | barred
-        if inherit:
-            near[cannot] = np.inf
-        np.fill_diagonal(near, np.inf)
-        return cls([rows[i : i + 1] for i in range(m)], points, near, cannot, inherit, rows)
-
-    def __post_init__(self) -> None:
-        m = len(self.members)
-        self.radius = np.zeros(m)
-        self.alive = np.ones(m, dtype=bool)
-        self.nearest = self.near.argmin(axis=1)
-        self.best = self.near[np.arange(m), self.nearest]
-
-    def closest(self) -> tuple[float, int, int]:
-        """Distance and slots of the closest pair; infinite where none is left."""
-        i = int(self.best.argmin())
-        return float(self.best[i]), i, int(self.nearest[i])
-
-    def reject(self, i: int, j: int) -> None:
-        """Take a pair out, for good."""
-        self.cannot[i, j] = self.cannot[j, i] = True
-        self.near[i, j] = self.near[j, i] = np.inf
-        self._search(np.array([i, j]))
-
-    def merge(self, i: int, j: int, new_centroid: Array, radius: float) -> None:
-        """Put the clusters of slots i < j into slot i."""
-        self.members[i] = np.concatenate([self.members[i], self.members[j]])
-        self.members[j] = self.members[j][:0]
-        self.centroids[i], self.radius[i], self.alive[j] = new_centroid, radius, False
-        self.cannot[i] |= self.cannot[j]
-        self.cannot[:, i] = self.cannot[i]
-        row = centroid_distances(new_centroid, self.centroids)
-        row[~self.alive] = np.inf
-        row[i] = np.inf
-        if self.inherit:
-            row[self.cannot[i]] = np.inf
-        lost = (self.nearest == i) | (self.nearest == j)
-        self.near[i] = self.near[:, i] = row
-        self.near[j] = self.near[:, j] = np.inf
-        closer = (row < self.best) | ((row == self.best) & (i < self.nearest))
-        self.best[closer], self.nearest[closer] = row[closer], i
-        lost[[i, j]] = True
-        self._search(np.flatnonzero(lost))
-
-    def _search(self, slots: Rows) -> None:
-        for slot in slots:
-            self.nearest[slot] = self.near[slot].argmin()
-            self.best[slot] = self.near[slot, self.nearest[slot]]
-
-    def compact(self) -> None:
-        """Drop empty slots once they are most."""
-        keep = np.flatnonzero(self.alive)
-        if 2 * len(keep) > len(self.alive) or len(self.alive) < 64:
-            return
-        square = np.ix_(keep, keep)
-        radius = self.radius[keep]
-        self.near, self.cannot = self.near[square], self.cannot[square]
-        self.centroids, self.keys = self.centroids[keep], self.keys[keep]
-        self.members = [self.members[slot] for slot in keep]
-        self.__post_init__()
-        self.radius = radius
-
-
 class _Clustering:
     """The loop over all labels; see the module docstring."""
 
@@ -188,38 +167,40 @@ class _Clustering:
         self.X, self.y, self.paper = X, y, paper
         self.conflict = conflict
         self.foes = [np.flatnonzero(row) for row in conflict]
-        self.lengths = np.einsum("ij,ij->i", X, X)
-        barred = shared_points(X, y)
+        rounding = X.shape[1] * float(np.finfo(np.float32).eps)  # of a float32 dot product
+        self.slack = rounding * float(np.linalg.norm(X, axis=1).max())
+        self.label_of = np.searchsorted(np.unique(y), y)
+        self.shared = shared_points(X, y)
         self.labels = []
         for label, foes in zip(np.unique(y), self.foes):
             rows = np.flatnonzero(y == label)
             settled = not paper and not len(foes)
             self.labels.append(
-                _whole(X, rows)
+                Linkage.whole(X, rows)
                 if settled
-                else _Label.singletons(X, rows, barred[rows], inherit=not paper)
+                else Linkage.singletons(X, rows, self.shared[rows], inherit=not paper)
             )
         self.planes: dict[tuple[int, int], Floats] = {}
         self.killers: dict[int, list[int]] = {}
         self.owner = np.arange(len(X))
 
-    def run(self) -> Labels:
+    def run(self) -> Clustering:
         """Merge until no pair, or no attempt, is left."""
-        attempts_left = np.inf
+        budget = np.inf
+        attempts = rejections = 0
         heads = [block.closest() for block in self.labels]
-        while attempts_left > 0:
+        while attempts < budget:
             label = int(np.argmin([head[0] for head in heads]))
             distance, i, j = heads[label]
             if distance == np.inf:
                 break
-            if self._try(label, min(i, j), max(i, j)):
-                attempts_left -= 1
-            else:
-                if attempts_left == np.inf and self.paper:
-                    attempts_left = sum(int(block.alive.sum()) for block in self.labels)
-                attempts_left -= 1
+            if not self._try(label, min(i, j), max(i, j)):
+                if self.paper and not rejections:
+                    budget = attempts + sum(int(block.alive.sum()) for block in self.labels)
+                rejections += 1
+            attempts += 1
             heads[label] = self.labels[label].closest()
-        return self._ids()
+        return self._result(attempts, rejections)
 
     def _try(self, label: int, i: int, j: int) -> bool:
         """Merge two clusters or reject the pair."""
@@ -241,46 +222,44 @@ class _Clustering:
     ) -> bool:
         """Whether the hull of `rows` meets the hull of a cluster of another label."""
         T = self.X[rows]
-        members = {key: rows_ for key, rows_ in self._near_foes(label, middle, radius)}
-        if not members:
-            return False
-        for key in self._killers(keys):
-            if key in members and not self._apart(T, members.pop(key), keys, key):
+        killers = self._killers(keys)
+        for key in killers:
+            if not self._apart(T, self._members(key), keys, key):
                 return self._blame(keys, key)
-        left = self._not_between_centroids(T, middle, members)
-        for key in sorted(left, key=lambda key: -len(members[key])):
-            if not self._apart(T, members[key], keys, key):
+        near = [self._near(int(foe), T, middle, radius) for foe in self.foes[label]]
+        left = {key: rows for found in near for key, rows in found if key not in killers}
+        for key in sorted(left, key=lambda key: -len(left[key])):
+            if not self._apart(T, left[key], keys, key):
                 return self._blame(keys, key)
         return False
 
-    def _near_foes(self, label: int, middle: Array, radius: float) -> Iterator[tuple[int, Rows]]:
-        """Clusters of conflicting labels whose ball meets the ball around `middle`."""
-        for foe in self.foes[label]:
-            block = self.labels[foe]
-            reach = block.radius + radius
-            difference = centroid_distances(middle, block.centroids)
-            for slot in np.flatnonzero((difference <= reach * (1 + SLACK)) & block.alive):
-                yield int(block.keys[slot]), block.members[slot]
+    def _near(self, foe: int, T: Floats, middle: Array, radius: float) -> list[tuple[int, Rows]]:
+        """Clusters of label `foe` that neither balls nor lines of centroids tell from `T`.
 
-    def _not_between_centroids(
-        self, T: Floats, middle: Array, members: dict[int, Rows]
-    ) -> list[int]:
-        """Foes that the slab along the line of centroids does not clear."""
-        keys = list(members)
-        if not keys:
-            return []
-        sizes = np.array([len(members[key]) for key in keys])
-        starts = np.r_[0, sizes.cumsum()[:-1]]
-        points = self.X[np.concatenate([members[key] for key in keys])]
-        centres = np.add.reduceat(points, starts) / sizes[:, None]
-        W = (middle - centres).astype(np.float32)
-        W /= np.maximum(np.linalg.norm(W, axis=1, keepdims=True), 1e-30)
-        ours = (T @ W.T).min(axis=0)
-        theirs = np.maximum.reduceat(
-            np.einsum("ij,ij->i", points, np.repeat(W, sizes, axis=0)), starts
-        )
-        slack = SLACK * np.sqrt(self.lengths.max())
-        return [key for key, gap in zip(keys, ours - theirs) if not gap > slack]
+        Two balls apart; the ball of the foe outside the slab of `T`; all its points outside.
+        """
+        block = self.labels[foe]
+        distance = centroid_distances(middle, block.centroids)
+        slots = np.flatnonzero((distance <= block.radius + radius + self.slack) & block.alive)
+        centroids = block.centroids[slots].astype(np.float32)
+        away = centroids - middle.astype(np.float32)
+        away /= np.maximum(distance[slots, None], TINY)
+        edge = (T @ away.T).max(axis=0, initial=-np.inf)  # of the slab of T along each line
+        heart = np.einsum("ij,ij->i", away, centroids)
+        close = heart - block.radius[slots] <= edge + self.slack
+        slots, away, edge = slots[close], away[close], edge[close]
+        if len(slots):
+            members = [block.members[slot] for slot in slots]
+            sizes = np.array([len(rows) for rows in members])
+            points = self.X[np.concatenate(members)]
+            heights = np.einsum("ij,ij->i", points, np.repeat(away, sizes, axis=0))
+            lowest = np.minimum.reduceat(heights, np.r_[0, sizes.cumsum()[:-1]])
+            slots = slots[lowest <= edge + self.slack]
+        return [(int(block.keys[slot]), block.members[slot]) for slot in slots]
+
+    def _members(self, key: int) -> Rows:
+        block = self.labels[self.label_of[key]]
+        return block.members[int(np.searchsorted(block.keys, key))]
 
     def _apart(self, T: Floats, rows: Rows, keys: tuple[int, int], foe: int) -> bool:
         """Whether two hulls are apart: by a known hyperplane, or by a new one, which is kept."""
@@ -313,18 +292,20 @@ class _Clustering:
             key = int(self.owner[key])
         return key
 
-    def _ids(self) -> Labels:
+    def _result(self, attempts: int, rejections: int) -> Clustering:
+        members = [rows for block in self.labels for rows in block.members if len(rows)]
+        members.sort(key=lambda rows: int(rows.min()))
         ids = np.empty(len(self.X), dtype=np.int64)
-        clusters = [rows for block in self.labels for rows in block.members if len(rows)]
-        for number, rows in enumerate(sorted(clusters, key=lambda rows: int(rows.min()))):
+        for number, rows in enumerate(members):
             ids[rows] = number
-        return ids
-
-
-def _whole(X: Floats, rows: Rows) -> _Label:
-    """A label that is one cluster at once."""
-    one = np.full((1, 1), np.inf, dtype=np.float32)
-    return _Label([rows], centroid(X[rows])[None], one, one > 0, True, rows[:1])
+        return Clustering(
+            ids=ids,
+            labels=self.y[[rows[0] for rows in members]],
+            conflict=self.conflict,
+            n_shared=int(self.shared.sum()),
+            attempts=attempts,
+            rejections=rejections,
+        )
 
 
 def shared_points(X: Floats, y: Labels) -> NDArray[np.bool_]:

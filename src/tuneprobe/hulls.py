@@ -8,10 +8,9 @@ Both certificates come from one path of ridge problems (points x_i with sign y_i
 
     min  ridge/2 |w|² + 1/2 Σ ξ_i²,    ξ_i = max(0, 1 - y_i (w·x_i + b)),    ridge → 0
 
-which Newton's method solves in a few steps, since the loss is quadratic between changes of the
-active set (Keerthi & DeCoste 2005, JMLR 6:341). At its minimum Σ y_i ξ_i x_i = ridge w and
-Σ y_i ξ_i = 0: the slacks ξ are the weights of two hull points that lie along w, while w itself is
-the direction of the hyperplane. Where ridge → 0 leaves w bounded the two points become one; where
+which `squared_hinge.minimise` solves in a few Newton steps. At the minimum Σ y_i ξ_i x_i = ridge w
+and Σ y_i ξ_i = 0: the slacks ξ are the weights of two hull points that lie along w, while w itself
+is the direction of the hyperplane. Where ridge → 0 leaves w bounded the two points become one; where
 the slacks vanish, w is the direction of the hard-margin support vector machine.
 """
 
@@ -19,19 +18,15 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from tuneprobe.errors import TuneprobeError
-
-Array = NDArray[np.float64]
+from tuneprobe.squared_hinge import Array, Plane, minimise
 
 TOUCH = 1e-7  # hull points closer than this share of the radius count as one: float32 tells no more
 RIDGES_TO_DECIDE = (1e-3, 1e-6, 1e-9, 1e-12, 1e-14)
 RIDGES_TO_MEASURE = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14)
-ROUNDING = 1e-12  # widths below it, in the unit ball, are not worth the exact check
-NEWTON_STEPS = 200  # per ridge; the path needs 5 to 20
 
 
 class HullError(TuneprobeError):
@@ -163,20 +158,16 @@ class _Problem(NamedTuple):
         )
 
 
-class _Plane(NamedTuple):
-    w: Array
-    b: float
-
-
 def _walk(A: ArrayLike, B: ArrayLike, rtol: float) -> HullGap:
     """Follow the path of ridges until the interval is narrow or the hulls are known to meet."""
     problem = _problem(A, B)
     gap = problem.gap()
     if problem.radius == 0:
         return _with_hull_points(problem, gap, np.ones(len(problem.y)))
-    plane = _Plane(np.zeros(problem.X.shape[1]), 0.0)
-    for ridge in RIDGES_TO_DECIDE if np.isinf(rtol) else RIDGES_TO_MEASURE:
-        plane, slack = _newton(problem, plane, ridge, until_separated=np.isinf(rtol))
+    plane = Plane(np.zeros(problem.X.shape[1]), 0.0)
+    deciding = bool(np.isinf(rtol))
+    for ridge in RIDGES_TO_DECIDE if deciding else RIDGES_TO_MEASURE:
+        plane, slack = minimise(problem.X, problem.y, plane, ridge, until_separated=deciding)
         gap = _with_hyperplane(problem, gap, plane.w)
         gap = _with_hull_points(problem, gap, slack)
         if _decided(gap, rtol):
@@ -208,87 +199,6 @@ def _problem(A: ArrayLike, B: ArrayLike) -> _Problem:
         X /= radius
     y = np.where(np.arange(len(X)) < len(a), 1.0, -1.0)
     return _Problem(X, y, len(a), centre, radius)
-
-
-def _newton(
-    problem: _Problem, plane: _Plane, ridge: float, until_separated: bool
-) -> tuple[_Plane, Array]:
-    """Minimise the ridge problem; return the plane and the slacks.
-
-    Ends at the minimum (a full step that leaves the active set as it is) or, on request, at the
-    first plane that separates.
-    """
-    X, y, n_a, *_ = problem
-    margin = y * (X @ plane.w + plane.b)
-    before: NDArray[np.bool_] | None = None
-    for _ in range(NEWTON_STEPS):
-        active = margin < 1
-        if before is not None and np.array_equal(active, before):
-            break
-        width = margin[:n_a].min() + margin[n_a:].min()
-        if until_separated and width > ROUNDING * np.linalg.norm(plane.w):
-            break
-        target = _least_squares(X[active], y[active], ridge)
-        step = _Plane(target.w - plane.w, target.b - plane.b)
-        change = y * (X @ step.w + step.b)
-        length = _line_search(margin, change, plane.w, step.w, ridge)
-        plane = _Plane(plane.w + length * step.w, plane.b + length * step.b)
-        margin = margin + length * change
-        before = active if length == 1 else None
-    return plane, np.maximum(1 - margin, 0)
-
-
-def _least_squares(X: Array, y: Array, ridge: float) -> _Plane:
-    """The plane ``min ridge |w|² + |X w + b - y|²``, in the smaller of sample and feature space."""
-    n, dim = X.shape
-    if not n:
-        return _Plane(np.zeros(dim), 0.0)
-    if n <= dim:
-        gram = X @ X.T
-        gram.flat[:: n + 1] += ridge
-        solved = _solve(gram, np.column_stack([y, np.ones(n)]))
-        b = float(solved[:, 0].sum() / solved[:, 1].sum())
-        return _Plane(X.T @ (solved[:, 0] - b * solved[:, 1]), b)
-    mean, level = X.mean(axis=0), float(y.mean())
-    scatter = X.T @ X - n * np.outer(mean, mean)
-    scatter.flat[:: dim + 1] += ridge
-    w = _solve(scatter, X.T @ y - n * level * mean)
-    return _Plane(w, float(level - mean @ w))
-
-
-def _solve(matrix: Array, right: Array) -> Array:
-    """Solve a positive definite system; by eigenvalues where rounding made it indefinite."""
-    try:
-        factor = cho_factor(matrix, check_finite=False)
-        return np.asarray(cho_solve(factor, right, check_finite=False))
-    except LinAlgError:
-        return np.asarray(np.linalg.lstsq(matrix, right, rcond=None)[0])
-
-
-def _line_search(margin: Array, change: Array, w: Array, step: Array, ridge: float) -> float:
-    """The exact minimum along a step of the piecewise quadratic objective.
-
-    Its slope is piecewise linear and grows; the zero is bracketed by bisection over the points
-    where a slack appears or vanishes, then interpolated.
-    """
-
-    def slope(t: float) -> float:
-        slack = np.maximum(1 - margin - t * change, 0)
-        return float(ridge * (w @ step + t * (step @ step)) - change @ slack)
-
-    if abs(slope(1.0)) <= 1e-6 * abs(slope(0.0)):
-        return 1.0
-    moving = change != 0
-    breaks = (1 - margin[moving]) / change[moving]
-    breaks = np.sort(breaks[breaks > 0])
-    low, high = 0, len(breaks)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if slope(breaks[middle]) >= 0 else (middle + 1, high)
-    left = float(breaks[low - 1]) if low else 0.0
-    right = float(breaks[low]) if low < len(breaks) else left + 1.0
-    rise = slope(right) - slope(left)
-    return left - slope(left) * (right - left) / rise if rise > 0 else left
 
 
 def _with_hyperplane(problem: _Problem, gap: HullGap, w: Array) -> HullGap:

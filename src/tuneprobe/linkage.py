@@ -1,0 +1,129 @@
+"""Centroid linkage within one label: which two clusters are closest, now that these were merged?
+
+Distances are kept in full (float32). Each slot knows its nearest neighbour and is searched again
+only when that neighbour is gone; a merged cluster may be nearer than both its parts were, which
+its new row tells. Equal distances: the lowest slots first.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneprobe.squared_hinge import Array
+
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+BLOCK = 1024  # rows of a distance matrix computed at once
+
+
+def centroid(points: Array | Floats) -> Array:
+    """Mean of the rows, rounded to float32 (as the original keeps it), held in float64."""
+    return points.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
+
+
+def centroid_distances(c: Array, C: Array) -> Floats:
+    """Distances from rows `c` to rows `C`, float32; equal rows are exactly 0 apart."""
+    c_lengths, C_lengths = (np.einsum("...i,...i->...", v, v) for v in (c, C))
+    lengths = np.add.outer(c_lengths, C_lengths)
+    squares = lengths - 2 * (c @ C.T)
+    squares[squares <= 1e-14 * lengths] = 0
+    return np.sqrt(squares).astype(np.float32)
+
+
+@dataclass
+class Linkage:
+    """The clusters of one label and the distances between their centroids.
+
+    A cluster keeps the slot of its lowest row; merged slots fall empty, and `compact` drops them.
+    """
+
+    members: list[Rows]  # rows of X, per slot
+    centroids: Array  # (m, dim), float32 values
+    near: Floats  # (m, m) distances between centroids; inf: never (again)
+    cannot: NDArray[np.bool_]  # (m, m) rejected, itself or in a part
+    inherit: bool  # whether cannot-links take a pair out of `near`
+    keys: Rows  # lowest row of each slot: the name of the cluster
+    radius: Array = field(init=False)
+    best: Floats = field(init=False)
+    nearest: Rows = field(init=False)
+    alive: NDArray[np.bool_] = field(init=False)
+
+    @classmethod
+    def singletons(
+        cls, X: Floats, rows: Rows, barred: NDArray[np.bool_], inherit: bool
+    ) -> "_Label":
+        """Every point a cluster; `barred` points merge with none."""
+        points = X[rows].astype(np.float64)
+        m = len(rows)
+        near = np.empty((m, m), dtype=np.float32)
+        for start in range(0, m, BLOCK):
+            near[start : start + BLOCK] = centroid_distances(points[start : start + BLOCK], points)
+        cannot = barred[:, None] | barred
+        if inherit:
+            near[cannot] = np.inf
+        np.fill_diagonal(near, np.inf)
+        return cls([rows[i : i + 1] for i in range(m)], points, near, cannot, inherit, rows)
+
+    @classmethod
+    def whole(cls, X: Floats, rows: Rows) -> "Linkage":
+        """All rows one cluster."""
+        alone = np.full((1, 1), np.inf, dtype=np.float32)
+        return cls([rows], centroid(X[rows])[None], alone, alone > 0, True, rows[:1])
+
+    def __post_init__(self) -> None:
+        m = len(self.members)
+        self.radius = np.zeros(m)
+        self.alive = np.ones(m, dtype=bool)
+        self.nearest = self.near.argmin(axis=1)
+        self.best = self.near[np.arange(m), self.nearest]
+
+    def closest(self) -> tuple[float, int, int]:
+        """Distance and slots of the closest pair; infinite where none is left."""
+        i = int(self.best.argmin())
+        return float(self.best[i]), i, int(self.nearest[i])
+
+    def reject(self, i: int, j: int) -> None:
+        """Take a pair out, for good."""
+        self.cannot[i, j] = self.cannot[j, i] = True
+        self.near[i, j] = self.near[j, i] = np.inf
+        self._search(np.array([i, j]))
+
+    def merge(self, i: int, j: int, new_centroid: Array, radius: float) -> None:
+        """Put the clusters of slots i < j into slot i."""
+        self.members[i] = np.concatenate([self.members[i], self.members[j]])
+        self.members[j] = self.members[j][:0]
+        self.centroids[i], self.radius[i], self.alive[j] = new_centroid, radius, False
+        self.cannot[i] |= self.cannot[j]
+        self.cannot[:, i] = self.cannot[i]
+        row = centroid_distances(new_centroid, self.centroids)
+        row[~self.alive] = np.inf
+        row[i] = np.inf
+        if self.inherit:
+            row[self.cannot[i]] = np.inf
+        lost = (self.nearest == i) | (self.nearest == j)
+        self.near[i] = self.near[:, i] = row
+        self.near[j] = self.near[:, j] = np.inf
+        closer = (row < self.best) | ((row == self.best) & (i < self.nearest))
+        self.best[closer], self.nearest[closer] = row[closer], i
+        lost[[i, j]] = True
+        self._search(np.flatnonzero(lost))
+
+    def _search(self, slots: Rows) -> None:
+        for slot in slots:
+            self.nearest[slot] = self.near[slot].argmin()
+            self.best[slot] = self.near[slot, self.nearest[slot]]
+
+    def compact(self) -> None:
+        """Drop empty slots once they are most."""
+        keep = np.flatnonzero(self.alive)
+        if 2 * len(keep) > len(self.alive) or len(self.alive) < 64:
+            return
+        square = np.ix_(keep, keep)
+        radius = self.radius[keep]
+        self.near, self.cannot = self.near[square], self.cannot[square]
+        self.centroids, self.keys = self.centroids[keep], self.keys[keep]
+        self.members = [self.members[slot] for slot in keep]
+        self.__post_init__()
+        self.radius = radius
