@@ -10,8 +10,8 @@ Both certificates come from one path of ridge problems (points x_i with sign y_i
 
 which `squared_hinge.minimise` solves in a few Newton steps. At the minimum Σ y_i ξ_i x_i = ridge w
 and Σ y_i ξ_i = 0: the slacks ξ are the weights of two hull points that lie along w, while w itself
-is the direction of the hyperplane. Where ridge → 0 leaves w bounded the two points become one; where
-the slacks vanish, w is the direction of the hard-margin support vector machine.
+is the direction of the hyperplane. Where ridge → 0 leaves w bounded, the two points become one;
+where the slacks vanish, w is the direction of the hard-margin support vector machine.
 """
 
 from dataclasses import dataclass, replace

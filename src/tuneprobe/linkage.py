@@ -52,9 +52,9 @@ class Linkage:
 
     @classmethod
     def singletons(
-        cls, X: Floats, rows: Rows, barred: NDArray[np.bool_], inherit: bool
-    ) -> "_Label":
-        """Every point a cluster; `barred` points merge with none."""
+        cls, X: Floats, rows: Rows, barred: NDArray[np.bool_], *, inherit: bool
+    ) -> "Linkage":
+        """Every row a cluster; `barred` rows merge with none."""
         points = X[rows].astype(np.float64)
         m = len(rows)
         near = np.empty((m, m), dtype=np.float32)

@@ -89,14 +89,14 @@ def linear_cka(X1: ArrayLike, X2: ArrayLike, *, debiased: bool = False) -> float
     >>> round(linear_cka(X, 3 * X + 1), 6)
     1.0
     """
-    X1, X2 = (X - X.mean(axis=0) for X in _same_spans(X1, X2))
-    if debiased and len(X1) < 4:
-        raise SimilarityError(f"debiased CKA needs at least 4 spans, got {len(X1)}.")
+    one, two = (X - X.mean(axis=0) for X in _same_spans(X1, X2))
+    if debiased and len(one) < 4:
+        raise SimilarityError(f"debiased CKA needs at least 4 spans, got {len(one)}.")
     hsic = _unbiased_hsic if debiased else _hsic
-    own = hsic(X1, X1) * hsic(X2, X2)
+    own = hsic(one, one) * hsic(two, two)
     if not own > 0:
         raise SimilarityError("CKA is undefined: all spans of one representation are equal.")
-    return float(hsic(X1, X2) / np.sqrt(own))
+    return float(hsic(one, two) / np.sqrt(own))
 
 
 def rsa(
