@@ -142,7 +142,7 @@ def read_records(path: Path) -> Iterator[Record]:
         return
     for number, text in read_lines(path):
         if text.strip():
-            yield _record(path, number, text)
+            yield _record(path, number, text.rstrip())
 
 
 def _record(path: Path, line: int, text: str) -> Record:

@@ -55,7 +55,7 @@ def read_mrc(corpus: str, data: Path, counts: Counter[str] | None = None) -> Ite
     """
     counts = Counter() if counts is None else counts
     readers: dict[str, Callable[[], Iterator[Question]]] = {
-        "world": lambda: _by_file(_files(data, "world", ".jsonl"), read_nq),
+        "world": lambda: _by_file(_files(data, "world", "train.jsonl", "dev.jsonl"), read_nq),
         "nq-passages": lambda: _passages(data, counts),
         "natural-questions": lambda: _by_file(_files(data, "natural-questions", ".jsonl"), read_nq),
         "squad": lambda: _by_file(_files(data, "squad", ".json"), read_squad),
@@ -76,12 +76,12 @@ def split_of_title(title: str) -> str:
     return "test" if int.from_bytes(digest, "big") % TEST_SHARE == 0 else "train"
 
 
-def _files(data: Path, corpus: str, ending: str) -> list[Path]:
-    """The corpus files of one ending (.gz and .xz aside), in the order of their names."""
-    files = [path for path in (data / corpus).glob("*") if plain_name(path.name).endswith(ending)]
+def _files(data: Path, corpus: str, *endings: str) -> list[Path]:
+    """The files of a corpus with one of the endings (.gz and .xz aside), sorted by name."""
+    files = [path for path in (data / corpus).glob("*") if plain_name(path.name).endswith(endings)]
     if not files:
         raise CorpusError(
-            f"{data / corpus} has no {ending} file: run 'tuneprobe data fetch {corpus}'."
+            f"{data / corpus} has no {endings[0]}: run 'tuneprobe data fetch {corpus}'."
         )
     return sorted(files)
 
