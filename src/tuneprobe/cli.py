@@ -1,0 +1,82 @@
+"""The command line: ``tuneprobe data ...``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tuneprobe.corpora.default import fetch_default
+from tuneprobe.corpora.fetch import fetch
+from tuneprobe.corpora.registry import Corpus, registry
+from tuneprobe.errors import TuneprobeError
+from tuneprobe.paths import DATA
+
+MISTAKE = 2
+
+app = typer.Typer(
+    help="What fine-tuning changes inside a transformer encoder.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Get corpora into data/.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+DataFolder = Annotated[Path, typer.Option("--data", help="Folder that holds the corpora.")]
+FromSource = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DIR|URL", help="Take the files from here, packed or not."),
+]
+
+
+@data_app.command("fetch", epilog="Example: tuneprobe data fetch qed --from ../shared/data")
+def data_fetch(
+    corpus: Annotated[str, typer.Argument(help="A name that 'tuneprobe data list' shows.")],
+    source: FromSource = None,
+    data: DataFolder = DATA,
+    only: Annotated[str, typer.Option(help="Take the files that match, e.g. 'nq-dev-*'.")] = "*",
+) -> None:
+    """Fetch a corpus, each file checked by its sha256."""
+    for folder in fetch(corpus, data, source, only):
+        n_files = sum(path.is_file() for path in folder.rglob("*"))
+        typer.echo(f"{folder}: {n_files} files. 'dvc add {data}' records them.")
+
+
+@data_app.command("default", epilog="Example: tuneprobe data default")
+def data_default(source: FromSource = None, data: DataFolder = DATA) -> None:
+    """Write world and wordnet, as data.dvc records them."""
+    typer.echo(fetch_default(data, source))
+
+
+@data_app.command("list", epilog="Example: tuneprobe data list")
+def data_list(data: DataFolder = DATA) -> None:
+    """List the corpora: licence, files, origin, and whether they are here."""
+    table = Table("corpus", "licence", "files", "from", "here", box=None, pad_edge=False)
+    for corpus in registry().values():
+        here = all((data / name).is_dir() for name in corpus.parts or (corpus.name,))
+        n_files = str(len(corpus.files)) if corpus.files else ""
+        table.add_row(corpus.name, corpus.licence, n_files, origin(corpus), "yes" if here else "")
+    Console().print(table)
+
+
+def origin(corpus: Corpus) -> str:
+    """Where a corpus comes from, in a word or two."""
+    if corpus.parts:
+        return " + ".join(corpus.parts)
+    if corpus.obtain == "download":
+        with_address = sum(bool(file.url) for file in corpus.files)
+        if with_address == len(corpus.files):
+            return "upstream"
+        return "upstream and --from" if with_address else "--from only"
+    return {"generate": "this project", "debian": "Debian package"}[corpus.obtain]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one line on stderr and exit code 2."""
+    try:
+        app()
+    except TuneprobeError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(MISTAKE) from None
