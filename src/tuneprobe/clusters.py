@@ -99,7 +99,7 @@ def cluster(X: ArrayLike, y: ArrayLike, *, loop: str = "exhaustive") -> Clusteri
     --------
     >>> found = cluster([[0, 0], [1, 1], [0, 1], [1, 0]], [0, 0, 1, 1])
     >>> found.ids, found.is_linear
-    (array([0, 1, 2, 3]), False)
+    (array([0, 0, 1, 2]), False)
     """
     if loop not in LOOPS:
         raise UnknownNameError("loop", loop, LOOPS)
