@@ -7,8 +7,9 @@ rule for all claims (`judge`); nothing is typed.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, nan
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -22,6 +23,18 @@ VERDICT_RULE = (
     "partly otherwise. It is not testable here if no check has a number, or if more than half of "
     "the checks are undecided. A check without a number counts as undecided."
 )
+
+
+class Estimate(NamedTuple):
+    """A number between its bounds; NaN where it was not measured."""
+
+    value: float
+    low: float
+    high: float
+
+
+NOT_MEASURED = Estimate(nan, nan, nan)
+NUMBER_KEYS = ("task", "state", "metric", "layer", "condition")
 
 
 @dataclass(frozen=True)
@@ -55,23 +68,25 @@ class Evidence:
         """The last layer that counts as low, as in `pairwise_study.pairwise_gaps`."""
         return round(self.layer_mark * self.last)
 
+    @cached_property
+    def numbers(self) -> dict[tuple[str, str, str, int, str], Estimate]:
+        """Estimates of the pairwise study by probe, state, metric, layer and condition."""
+        rows = select(self.results, study="pairwise")
+        keys = zip(*(rows[name].tolist() for name in NUMBER_KEYS))
+        cells = zip(*(rows[name].tolist() for name in Estimate._fields))
+        return {key: Estimate(*cell) for key, cell in zip(keys, cells)}
+
     def number(
-        self, probe: str, state: str, metric: str, layer: int = NO_LAYER
-    ) -> tuple[float, float, float]:
-        """Value, low and high in the probe's usual condition; NaN where not measured."""
-        rows = select(
-            self.results,
-            study="pairwise",
-            task=probe,
-            state=state,
-            metric=metric,
-            layer=layer,
-            condition=usual_condition(probe),
-        )
-        if not len(rows):
-            return nan, nan, nan
-        value, low, high = rows[["value", "low", "high"]].iloc[0]
-        return float(value), float(low), float(high)
+        self,
+        probe: str,
+        state: str,
+        metric: str,
+        layer: int = NO_LAYER,
+        condition: str | None = None,
+    ) -> Estimate:
+        """One estimate, in the probe's usual condition unless another is named."""
+        key = (probe, state, metric, layer, condition or usual_condition(probe))
+        return self.numbers.get(key, NOT_MEASURED)
 
 
 @dataclass(frozen=True)
@@ -219,11 +234,11 @@ def _above_zero(low: float, high: float, equal_within: float = 0.0) -> Outcome:
 
 
 def _within_margin(evidence: Evidence, probe: str, layer: int) -> bool:
-    return evidence.number(probe, GAP, "equivalence_p", layer)[0] < evidence.alpha
+    return evidence.number(probe, GAP, "equivalence_p", layer).value < evidence.alpha
 
 
 def _different(evidence: Evidence, probe: str, layer: int) -> bool:
-    return evidence.number(probe, GAP, "p_holm", layer)[0] < evidence.alpha
+    return evidence.number(probe, GAP, "p_holm", layer).value < evidence.alpha
 
 
 CAI = "Cai et al. 2020"

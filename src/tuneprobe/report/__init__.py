@@ -1,1 +1,5 @@
-"""The page: charts, captions and claims, written from numbers."""
+"""The page: one self-contained HTML file written from results."""
+
+from tuneprobe.report.page import PageInputs, render_page
+
+__all__ = ["PageInputs", "render_page"]

@@ -1,0 +1,80 @@
+"""How the page writes numbers, lists and layers."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+MISSING = "–"
+
+
+def number(value: float, digits: int = 1) -> str:
+    """A number, or a dash where there is none.
+
+    >>> number(61.04), number(-0.127, 2), number(float("nan"))
+    ('61.0', '−0.13', '–')
+    """
+    return f"{value:.{digits}f}".replace("-", "−") if isfinite(value) else MISSING
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """With its sign, and no sign for what rounds to zero.
+
+    >>> signed(3.04), signed(-0.5), signed(0.01)
+    ('+3.0', '−0.5', '0.0')
+    """
+    if not isfinite(value):
+        return MISSING
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def bounded(value: float, low: float, high: float, *, sign: bool = False, digits: int = 1) -> str:
+    """A number with its interval.
+
+    >>> bounded(61.04, 58, 63.96)
+    '61.0 [58.0, 64.0]'
+    """
+    if not isfinite(value):
+        return MISSING
+    write = signed if sign else number
+    if not (isfinite(low) and isfinite(high)):
+        return write(value, digits)
+    return f"{write(value, digits)} [{write(low, digits)}, {write(high, digits)}]"
+
+
+def spread(values: Sequence[float]) -> str:
+    """The smallest and the largest of some numbers.
+
+    >>> spread([49.96, 50.0]), spread([52, 48])
+    ('50.0', '48.0 to 52.0')
+    """
+    ends = dict.fromkeys([number(min(values)), number(max(values))])
+    return " to ".join(ends)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def layer_ranges(layers: Sequence[int]) -> str:
+    """Layers with runs joined.
+
+    >>> layer_ranges([1, 3, 4, 5])
+    '1, 3–5'
+    """
+    runs: list[list[int]] = []
+    for layer in sorted(layers):
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+def plain(name: str) -> str:
+    """A probe's name in running text."""
+    return name.replace("-", " ").replace("_", " ")

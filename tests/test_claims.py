@@ -1,0 +1,122 @@
+"""Verdicts follow from the numbers by the stated rule."""
+
+import pandas as pd
+import pytest
+from made_up_results import made_up_results
+
+from tuneprobe.claims import (
+    CLAIMS,
+    FAILS,
+    HOLDS,
+    PARTLY,
+    UNTESTED,
+    Check,
+    Claim,
+    Evidence,
+    judge,
+    judge_all,
+)
+from tuneprobe.collect import GAP
+
+
+def evidence(results: pd.DataFrame, layer_mark: float = 0.4167) -> Evidence:
+    return Evidence(results, layer_mark=layer_mark, margin=2.0, alpha=0.05)
+
+
+def findings(results: pd.DataFrame) -> dict:
+    return {finding.claim.name: finding for finding in judge_all(evidence(results))}
+
+
+def claim_of(*outcomes: str) -> Claim:
+    checks = [Check("synonyms", f"layer {n}", outcome, 1.0) for n, outcome in enumerate(outcomes)]
+    return Claim("made-up", "nobody", "", "", "", "layers", lambda _: iter(checks))
+
+
+@pytest.fixture(scope="module")
+def results() -> pd.DataFrame:
+    return made_up_results(gain=3.0)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        (["pass"] * 3, HOLDS),
+        (["pass", "pass", "undecided"], PARTLY),
+        (["pass", "fail"], PARTLY),
+        (["pass", "fail", "fail"], FAILS),
+        (["fail"] * 2, FAILS),
+        (["pass", "undecided", "undecided"], UNTESTED),
+        (["pass", "fail", "undecided", "undecided"], PARTLY),
+    ],
+)
+def test_the_verdict_follows_from_the_outcomes_alone(results, outcomes, verdict):
+    assert judge(claim_of(*outcomes), evidence(results)).verdict == verdict
+
+
+def test_a_run_built_as_the_paper_says_makes_all_claims_hold(results):
+    assert {finding.verdict for finding in findings(results).values()} == {HOLDS}
+    checks = {name: len(finding.checks) for name, finding in findings(results).items()}
+    assert checks == {"rise": 8, "early-layers": 15, "lexical": 12, "reading": 6}
+
+
+def test_without_a_gain_the_fine_tuned_state_is_not_better():
+    found = findings(made_up_results(gain=0.0))
+    assert found["reading"].verdict == FAILS
+    assert found["lexical"].verdict == HOLDS
+
+
+def test_a_loss_after_the_mark_fails_the_claim_of_a_gain():
+    assert findings(made_up_results(gain=-3.0))["reading"].verdict == FAILS
+
+
+def test_a_falling_curve_fails_the_claim_that_curves_rise(results):
+    trend = results.metric == "trend_eq3"
+    falling = results.copy()
+    falling.loc[trend, ["value", "low", "high"]] = (-0.9, -1.0, -0.5)
+    assert findings(falling)["rise"].verdict == FAILS
+
+
+def test_the_absence_of_evidence_is_not_equality(results):
+    blurred = results.copy()
+    blurred.loc[(blurred.state == GAP) & (blurred.metric == "equivalence_p"), "value"] = 0.4
+    found = findings(blurred)["lexical"]
+    assert found.verdict == UNTESTED
+    assert {check.outcome for check in found.checks} == {"undecided"}
+
+
+def test_a_difference_within_the_margin_counts_as_equal_even_if_significant(results):
+    tiny = results.copy()
+    tiny.loc[(tiny.state == GAP) & (tiny.metric == "p_holm"), "value"] = 0.001
+    assert findings(tiny)["lexical"].verdict == HOLDS
+
+
+def test_a_missing_state_is_named(results):
+    rest = results[~results.state.isin(["finetuned", GAP])]
+    for finding in findings(rest).values():
+        assert finding.verdict == UNTESTED
+        assert finding.reason == "the state finetuned is missing"
+
+
+def test_an_empty_run_says_that_the_study_is_missing(results):
+    found = findings(results.iloc[:0])
+    assert {finding.reason for finding in found.values()} == {"the pairwise study is missing"}
+
+
+def test_a_missing_probe_keeps_a_claim_from_holding(results):
+    found = findings(results[results.task != "coreference"])
+    assert found["reading"].verdict == PARTLY
+    assert "no numbers for coreference" in found["reading"].reason
+    assert found["lexical"].verdict == HOLDS
+
+
+def test_the_layer_mark_is_the_papers_fifth_of_twelve_scaled_to_the_depth(results):
+    assert evidence(results).mark == 3
+    deep = results.assign(layer=results.layer.where(results.layer < 0, results.layer * 2))
+    assert evidence(deep).mark == 5
+
+
+def test_every_claim_states_its_rule_and_a_source():
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.rule.endswith(".")
+        assert claim.source.startswith("Cai et al. 2020")

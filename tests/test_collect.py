@@ -1,0 +1,96 @@
+"""Headline numbers and plot tables: what `dvc exp show` and `dvc plots diff` compare."""
+
+import pandas as pd
+import pytest
+from made_up_results import auc, made_up_results
+
+from tuneprobe.collect import PROBES, STATES, headline, plot_tables
+from tuneprobe.errors import UnknownNameError
+
+
+@pytest.fixture(scope="module")
+def results() -> pd.DataFrame:
+    return made_up_results(gain=3.0)
+
+
+def test_headline_numbers_are_those_of_the_last_layer_of_the_focus(results):
+    numbers = headline(results, "finetuned")
+    assert numbers["coreference_last"] == auc("coreference", "finetuned", 6, "cosine/words", 3.0)
+    assert numbers["coreference_over_random"] == 76 - 50
+    assert numbers["coreference_over_pretrained"] == 76 - 67
+    assert numbers["boundary_last"] == 62 + 12 + 9
+    assert numbers["short_f1"] == 51.3
+    assert headline(results, "pretrained")["short_f1"] == 2.4
+
+
+def test_every_state_has_the_same_names_and_at_most_25_of_them(results):
+    names = {state: set(headline(results, state)) for state in STATES}
+    assert names["random"] == names["pretrained"] == names["finetuned"]
+    assert len(names["finetuned"]) <= 25
+
+
+def test_no_name_contains_a_state_of_focus_an_encoder_or_a_corpus(results):
+    for name in headline(results, "finetuned"):
+        assert not any(word in name for word in ("finetuned", "minilm", "world")), name
+
+
+def test_a_number_that_was_not_measured_is_left_out(results):
+    partial = results[(results.study == "pairwise") & (results.state == "finetuned")]
+    partial = partial[partial.task != "abbreviation"]
+    numbers = headline(partial, "finetuned")
+    assert "synonyms_last" in numbers
+    assert not any(name.startswith("abbreviation") for name in numbers)
+    assert not any("over" in name or name.endswith("f1") for name in numbers)
+
+
+def test_an_unknown_focus_is_answered_with_the_nearest_state(results):
+    with pytest.raises(UnknownNameError, match="Did you mean 'finetuned'"):
+        headline(results, "fine-tuned")
+    with pytest.raises(UnknownNameError, match="Available: finetuned, pretrained, random"):
+        plot_tables(results, "frozen")
+
+
+def test_panels_are_the_same_for_every_focus_but_their_values_are_not(results):
+    after, before = (plot_tables(results, state) for state in ("finetuned", "pretrained"))
+    for name in ("layers", "controls", "scores"):
+        assert after[name].panel.tolist() == before[name].panel.tolist()
+        assert not after[name].equals(before[name])
+    assert after["gaps"].equals(before["gaps"])
+
+
+def test_the_layers_table_holds_figure_1_five_probes_in_two_measures_at_all_layers(results):
+    layers = plot_tables(results, "finetuned")["layers"]
+    assert layers.panel.nunique() == 2 * len(PROBES)
+    assert (layers.groupby("panel").layer.agg(list).map(len) == 7).all()
+    assert {"boundary · linear head", "boundary · QA head"} <= set(layers.panel)
+
+
+def test_gaps_are_significant_where_holms_p_is_below_the_level(results):
+    gaps = plot_tables(results, "finetuned")["gaps"]
+    significant = gaps[gaps.significant == "yes"]
+    assert set(significant.layer) == {4, 5, 6}
+    assert set(significant.panel) == {
+        "coreference · cosine",
+        "answer type · cosine",
+        "boundary · linear head",
+    }
+
+
+def test_tables_of_an_empty_run_keep_their_columns(results):
+    for table in plot_tables(results.iloc[:0], "finetuned").values():
+        assert len(table) == 0
+        assert "value" in table.columns
+
+
+def test_the_order_of_the_rows_does_not_matter(results):
+    shuffled = results.sample(frac=1, random_state=1)
+    assert headline(shuffled, "finetuned") == headline(results, "finetuned")
+    for name, table in plot_tables(shuffled, "finetuned").items():
+        pd.testing.assert_frame_equal(table, plot_tables(results, "finetuned")[name])
+
+
+def test_numbers_have_six_significant_digits(results):
+    moved = results.assign(value=results.value + 1 / 3)
+    values = plot_tables(moved, "finetuned")["layers"].value
+    assert all(float(f"{value:.6g}") == value for value in values)
+    assert headline(moved, "finetuned")["synonyms_last"] == 86.3333
