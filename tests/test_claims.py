@@ -1,5 +1,8 @@
 """Verdicts follow from the numbers by the stated rule."""
 
+from math import isfinite
+
+import numpy as np
 import pandas as pd
 import pytest
 from made_up_results import made_up_results
@@ -16,7 +19,10 @@ from tuneprobe.claims import (
     judge,
     judge_all,
 )
-from tuneprobe.collect import GAP
+from tuneprobe.collect import GAP, PROBES, headline, usual_condition
+from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
+from tuneprobe.pairwise_study import Ranking
+from tuneprobe.results import to_frame
 
 
 def evidence(results: pd.DataFrame, layer_mark: float = 0.4167) -> Evidence:
@@ -120,3 +126,37 @@ def test_every_claim_states_its_rule_and_a_source():
     for claim in CLAIMS:
         assert claim.rule.endswith(".")
         assert claim.source.startswith("Cai et al. 2020")
+
+
+def test_the_study_writes_every_number_that_the_claims_read():
+    generator = np.random.default_rng(0)
+    n, n_layers = 20, 5
+    rankings = [
+        Ranking(
+            probe,
+            usual_condition(probe),
+            state,
+            example=np.arange(n),
+            count=generator.integers(0, 11, size=(n, n_layers)),
+            n_neg=np.full(n, 10),
+            para_len=np.full(n, 12),
+        )
+        for probe in PROBES
+        for state in ("random", "pretrained", "finetuned")
+    ]
+    shared = {"encoder": "made-up", "seed": 1, "confidence": 0.95, "bootstrap": 50}
+    gaps = pairwise_gaps(
+        rankings,
+        after="finetuned",
+        before="pretrained",
+        layer_mark=0.5,
+        permutations=50,
+        margin=2.0,
+        **shared,
+    )
+    results = to_frame([*pairwise_results(rankings, **shared), *gaps])
+    for finding in judge_all(evidence(results, layer_mark=0.5)):
+        assert finding.checks
+        for check in finding.checks:
+            assert all(map(isfinite, (check.value, check.low, check.high))), check
+    assert len([name for name in headline(results, "finetuned") if name.endswith("_last")]) == 5

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from made_up_results import auc, made_up_results
 
-from tuneprobe.collect import PROBES, STATES, headline, plot_tables
+from tuneprobe.collect import PROBES, STATES, headline, plot_tables, write_tables
 from tuneprobe.errors import UnknownNameError
 
 
@@ -94,3 +94,16 @@ def test_numbers_have_six_significant_digits(results):
     values = plot_tables(moved, "finetuned")["layers"].value
     assert all(float(f"{value:.6g}") == value for value in values)
     assert headline(moved, "finetuned")["synonyms_last"] == 86.3333
+
+
+def test_tables_are_written_as_csv_that_reads_back(results, tmp_path):
+    tables = plot_tables(results, "finetuned")
+    write_tables(tables, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "controls.csv",
+        "gaps.csv",
+        "layers.csv",
+        "scores.csv",
+    ]
+    read = pd.read_csv(tmp_path / "gaps.csv")
+    pd.testing.assert_frame_equal(read, tables["gaps"], check_dtype=False)

@@ -5,9 +5,11 @@ Names contain neither state nor encoder nor corpus, so that `dvc exp show` has t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
+from tuneprobe.artifacts import atomic_file
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.results import NO_LAYER
 
@@ -32,6 +34,13 @@ MEASURES = {
     "linear": "linear head",
     "lens": "QA head",
 }
+
+CONTROLS = (
+    "cosine/length-matched",
+    "cosine/words/centred",
+    "euclidean/length-matched",
+    "euclidean/words/centred",
+)
 
 CURVE_COLUMNS = ("panel", "layer", "value", "low", "high")
 GAP_COLUMNS = (*CURVE_COLUMNS, "significant")
@@ -135,12 +144,11 @@ def plot_tables(
     }
 
 
-CONTROLS = (
-    "cosine/length-matched",
-    "cosine/words/centred",
-    "euclidean/length-matched",
-    "euclidean/words/centred",
-)
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write each table as ``<name>.csv``, each in one step."""
+    for name, table in tables.items():
+        with atomic_file(folder / f"{name}.csv") as part:
+            table.to_csv(part, index=False)
 
 
 def _curves(
@@ -178,7 +186,7 @@ def _scores(results: pd.DataFrame, state: str) -> pd.DataFrame:
             answer, _, name = metric.partition("_")
             nested = answer in ("long", "short")
             panel = f"{answer} answer" if nested else "single answer"
-            label = (name if nested else metric).replace("_", " ")
+            label = (name if nested else metric).replace("_", " ").replace("f1", "F1")
             parts.append(rows.loc[[metric]].assign(panel=panel, metric=label))
     return _table(parts, SCORE_COLUMNS)
 

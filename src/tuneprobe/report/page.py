@@ -254,8 +254,8 @@ def _notes(inputs: PageInputs) -> Iterator[str]:
     )
     yield (
         "The paper says of boundary only that it uses the ‘logits score of each position’. Both "
-        "readings are drawn: a linear head trained on each frozen layer, and the fine-tuned QA "
-        "head applied to every layer."
+        "readings are drawn: a linear head trained on each frozen layer, and the QA head trained "
+        "for the state (for the pre-trained one on the frozen encoder) applied to every layer."
     )
 
 
