@@ -193,7 +193,7 @@ def test_text_from_files_cannot_break_the_page(inputs):
     funnel = made_up_funnel().assign(reason='<script>alert("x")</script> & more')
     page = render_page(replace(inputs, funnel=funnel, corpus="<b>world"))
     assert not Outline(page).all("script")
-    assert not Outline(page).all("b") or "<b>world" not in page
+    assert "<b>world" not in page
 
 
 def test_colours_reach_contrast_in_both_schemes(page):
