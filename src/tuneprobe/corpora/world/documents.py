@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a template is one line
 """Documents: two or three paragraphs about related heroes, sometimes with a list or a table."""
 
 from dataclasses import dataclass
@@ -11,15 +12,15 @@ INTROS = {
     "person": (
         "@a:nsubj was a %famous *%kind (nmod at @org) (nmod in @town)",
         "@a:nsubj was a *%kind (nmod at @org) , (acl:relcl who:nsubj *lived (obl in @town))",
-        "@a:nsubj , (acl *born (obl in @town)) , *worked (obl as a %kind) (obl for @org)",
+        "(nsubj @a , (acl *born (obl in @town)) ,) *worked (obl as a %kind) (obl for @org)",
         "@a:nsubj was a *%kind (nmod from @town)",
-        "@a:nsubj , (appos a %kind (nmod from @town)) , was a leading/A *member/N (nmod of @org)",
+        "(nsubj @a , (appos a %kind (nmod from @town)) ,) was a leading/A *member/N (nmod of @org)",
         "@a:nsubj was the first/A *%kind (nmod of @org)",
     ),
     "work": (
         "@a:nsubj is a *%kind (nmod about life/N (nmod in @town)) , (acl *supported (obl:agent by @org))",
         "@a:nsubj is a *%kind (acl:relcl that/O:nsubj *belongs (obl to @org))",
-        "@a:nsubj , (acl *commissioned (obl:agent by @org)) , is a %famous *%kind",
+        "(nsubj @a , (acl *commissioned (obl:agent by @org)) ,) is a %famous *%kind",
         "@a:nsubj is a *%kind (nmod about a family/N (nmod in @town))",
     ),
     "org": (
@@ -30,12 +31,12 @@ INTROS = {
     "event": (
         "@a:nsubj was a %famous *%kind , (acl *recorded (obl in the files/N (nmod of @org)))",
         "@a:nsubj was a *%kind (acl:relcl that/O:nsubj *shook (obj the coast/N (nmod near @town)))",
-        "@a:nsubj , (acl *studied (obl:agent by @org)) , was a *%kind (nmod near @town)",
+        "(nsubj @a , (acl *studied (obl:agent by @org)) ,) was a *%kind (nmod near @town)",
     ),
     "building": (
         "@a:nsubj is a *%kind (nmod in @town) , (acl *owned (obl:agent by @org))",
         "@a:nsubj is a %famous *%kind (nmod near @town)",
-        "@a:nsubj , (acl *run/V (obl:agent by @org)) , is a *%kind (nmod in @town)",
+        "(nsubj @a , (acl *run/V (obl:agent by @org)) ,) is a *%kind (nmod in @town)",
     ),
     "vehicle": (
         "@a:nsubj was a fast/A *%kind , (acl *ordered (obl:agent by @org))",
@@ -45,28 +46,29 @@ INTROS = {
 }
 LINKS = {
     "person": (
-        "@a:nsubj , (appos a %kind (nmod at @org)) , *knew @prev:obj well/R",
-        "@a:nsubj , (appos a %kind (nmod from @town)) , *shared (obj some years/N) (obl with @prev)",
+        "(nsubj @a , (appos a %kind (nmod at @org)) ,) *knew @prev:obj well/R",
+        "(nsubj @a , (appos a %kind (nmod at @org)) ,) often/R *spoke (obl of @prev)",
+        "(nsubj @a , (appos a %kind (nmod from @town)) ,) *took (obj great/A interest/N) (obl in @prev)",
     ),
     "work": (
-        "@a:nsubj , (appos a %kind (acl *supported (obl:agent by @org))) , *fascinated @prev:obj",
-        "@a:nsubj , (appos a %kind (nmod about @town)) , was *dedicated (obl to @prev)",
+        "(nsubj @a , (appos a %kind (acl *supported (obl:agent by @org))) ,) *fascinated @prev:obj",
+        "(nsubj @a , (appos a %kind (nmod about @town)) ,) was *dedicated (obl to @prev)",
     ),
     "org": (
-        "@a:nsubj , (appos a learned/A body/N (nmod in @town)) , *made @prev:obj (xcomp an honorary/A member/N)",
-        "@a:nsubj , (appos a %kind (nmod in @town)) , *supported @prev:obj (obl for years/N)",
+        "(nsubj @a , (appos a learned/A body/N (nmod in @town)) ,) *made @prev:obj (xcomp an honorary/A member/N)",
+        "(nsubj @a , (appos a %kind (nmod in @town)) ,) *supported @prev:obj (obl for years/N)",
     ),
     "event": (
-        "@a:nsubj , (appos a %kind (acl *recorded (obl:agent by @org))) , *changed (obj the life/N (nmod of @prev))",
-        "@a:nsubj , (appos a %kind (nmod near @town)) , *brought (obj great/A fame/N) (obl to @prev)",
+        "(nsubj @a , (appos a %kind (acl *recorded (obl:agent by @org))) ,) *changed (obj the life/N (nmod of @prev))",
+        "(nsubj @a , (appos a %kind (nmod near @town)) ,) *brought (obj great/A fame/N) (obl to @prev)",
     ),
     "building": (
-        "@a:nsubj , (appos a %kind (acl *owned (obl:agent by @org))) , *stood (obl near the office/N (nmod of @prev))",
-        "@a:nsubj , (appos a %kind (nmod in @town)) , *meant (obj a good/A deal/N) (obl to @prev)",
+        "(nsubj @a , (appos a %kind (acl *owned (obl:agent by @org))) ,) *stood (obl near the office/N (nmod of @prev))",
+        "(nsubj @a , (appos a %kind (nmod in @town)) ,) *meant (obj a good/A deal/N) (obl to @prev)",
     ),
     "vehicle": (
-        "@a:nsubj , (appos a %kind (acl *ordered (obl:agent by @org))) , *pleased @prev:obj (obl from the start/N)",
-        "@a:nsubj , (appos a %kind (acl *kept (obl in @town))) , *carried @prev:obj (obl for years/N)",
+        "(nsubj @a , (appos a %kind (acl *ordered (obl:agent by @org))) ,) *pleased @prev:obj (obl from the start/N)",
+        "(nsubj @a , (appos a %kind (acl *kept (obl in @town))) ,) *carried @prev:obj (obl for years/N)",
     ),
 }
 PATRONS = "Patrons"

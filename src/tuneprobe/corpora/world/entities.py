@@ -1,7 +1,7 @@
 """Entities and values of the world, each with the ways of naming it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tuneprobe.corpora.world import lexicon
 from tuneprobe.corpora.world.draws import Draws
@@ -193,14 +193,14 @@ def _with_of(text: str) -> Tokens:
     inner = words(rest)
     of = Token("of", "ADP", start + len(inner) - 1, "case")
     tail = tuple(
-        replace(t, head=top, deprel="nmod") if t.head == ROOT else replace(t, head=t.head + start)
+        t._replace(head=top, deprel="nmod") if t.head == ROOT else t._replace(head=t.head + start)
         for t in inner
     )
     return (*tokens, of, *tail)
 
 
 def _title(name: str) -> Tokens:
-    return tuple(replace(t, upos="NOUN") if t.upos == "PROPN" else t for t in words(name))
+    return tuple(t._replace(upos="NOUN") if t.upos == "PROPN" else t for t in words(name))
 
 
 def date(draws: Draws, id: str, year: int) -> Entity:

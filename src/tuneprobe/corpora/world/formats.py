@@ -8,6 +8,7 @@ from tuneprobe.corpora.world.documents import PATRONS, Document
 from tuneprobe.corpora.world.draws import Draws
 from tuneprobe.corpora.world.entities import Entity
 from tuneprobe.corpora.world.grammar import ROOT, Tokens
+from tuneprobe.corpora.world.lexicon import CONCEPTS
 from tuneprobe.corpora.world.questions import WH_WORDS, Asked
 from tuneprobe.corpora.world.stories import Paragraph
 
@@ -211,8 +212,6 @@ def _synonyms(asked: Asked, doc: Document, layout: Layout) -> Iterator[Link]:
 
 
 def _same_entry(first: str, second: str, concept: str) -> bool:
-    from tuneprobe.corpora.world.lexicon import CONCEPTS
-
     return any({first.lower(), second.lower()} <= set(e.values()) for e in CONCEPTS[concept][1])
 
 

@@ -15,8 +15,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from tuneprobe.errors import TuneprobeError
 
@@ -27,8 +28,7 @@ class GrammarError(TuneprobeError):
     """A template that cannot be read."""
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A word of a rendered phrase.
 
     ``head`` counts tokens of the same phrase; -1 marks the phrase's head, whose ``deprel`` is open
@@ -43,7 +43,7 @@ class Token:
     entity: str = ""
     mention: str = ""
     concept: str = ""
-    layers: tuple[tuple[str, str], ...] = field(default=())
+    layers: tuple[tuple[str, str], ...] = ()
 
 
 Tokens = tuple[Token, ...]
@@ -148,7 +148,7 @@ def _read_parts(words: list[str]) -> tuple[Item | Phrase, ...]:
     return tuple(parts)
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(template: str) -> Phrase:
     """The tree of a template."""
     return Phrase("root", _read_parts(template.replace(")", " )").split()))
@@ -175,7 +175,7 @@ def _render_part(part: Item | Phrase, slot: FillSlot, concept: FillConcept, labe
         return slot(part.form, label)
     if part.sigil == "%":
         name, _, form = part.form.partition(".")
-        return (replace(concept(name, form), deprel=part.deprel),)
+        return (concept(name, form)._replace(deprel=part.deprel),)
     return (Token(part.form, part.upos, ROOT, part.deprel, layers=part.layers),)
 
 
@@ -196,12 +196,12 @@ def _render(phrase: Phrase, slot: FillSlot, concept: FillConcept) -> Tokens:
     for i, piece in enumerate(pieces):
         for k, token in enumerate(piece):
             if k != local_root[i]:
-                tokens.append(replace(token, head=token.head + starts[i]))
+                tokens.append(token._replace(head=token.head + starts[i]))
             elif i == head_part:
-                tokens.append(replace(token, head=ROOT, deprel=phrase.deprel))
+                tokens.append(token._replace(head=ROOT, deprel=phrase.deprel))
             else:
                 label = _outer_label(phrase.parts[i], token)
-                tokens.append(replace(token, head=head, deprel=label))
+                tokens.append(token._replace(head=head, deprel=label))
     return tuple(_settle_be(tokens, head))
 
 
@@ -212,11 +212,11 @@ def _settle_be(tokens: list[Token], head: int) -> list[Token]:
     verbal = tokens[head].upos == "VERB"
     for i in be:
         label = "cop" if not verbal else "aux:pass" if i == be[-1] else "aux"
-        tokens[i] = replace(tokens[i], deprel=label)
+        tokens[i] = tokens[i]._replace(deprel=label)
     if be and verbal:
         for i in mine:
             if tokens[i].deprel == "nsubj":
-                tokens[i] = replace(tokens[i], deprel="nsubj:pass")
+                tokens[i] = tokens[i]._replace(deprel="nsubj:pass")
     return tokens
 
 
@@ -231,9 +231,9 @@ def attach(parts: list[tuple[Tokens, str]], head: int) -> Tokens:
     roots = [next(k for k, t in enumerate(p) if t.head == ROOT) for p, _ in parts]
     top = starts[head] + roots[head]
     return tuple(
-        replace(token, head=token.head + starts[i])
+        token._replace(head=token.head + starts[i])
         if k != roots[i]
-        else (token if i == head else replace(token, head=top, deprel=label))
+        else (token if i == head else token._replace(head=top, deprel=label))
         for i, (piece, label) in enumerate(parts)
         for k, token in enumerate(piece)
     )
@@ -242,4 +242,4 @@ def attach(parts: list[tuple[Tokens, str]], head: int) -> Tokens:
 def sentence_case(tokens: Tokens) -> Tokens:
     """The tokens with a capital at the start of the sentence."""
     first = tokens[0]
-    return (replace(first, form=first.form[0].upper() + first.form[1:]), *tokens[1:])
+    return (first._replace(form=first.form[0].upper() + first.form[1:]), *tokens[1:])

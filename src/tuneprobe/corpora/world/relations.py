@@ -9,7 +9,8 @@ from tuneprobe.corpora.world.relations_people import PEOPLE
 from tuneprobe.corpora.world.relations_things import THINGS
 
 PERSONS = (
-    "physician writer lawyer architect explorer singer aviator boxer historian engineer chemist actor"
+    "physician writer lawyer architect explorer singer aviator boxer historian engineer chemist "
+    "actor"
 ).split()
 WORKS = "film play painting novel".split()
 EVENTS = "battle revolt contest exhibition".split()

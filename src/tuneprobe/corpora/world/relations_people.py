@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a template is one line
 """Relations of a person: how they are told in a paragraph and asked in a question.
 
 A block opens with ``== name direction stage kinds``. ``direction`` says which roles the
@@ -10,13 +11,12 @@ The notation of the templates is that of grammar.py.
 
 PEOPLE = """
 == teach chain 1 person
-+ @a:nsubj %teach.ed @b:iobj @subject:obj (obl in @town)
-+ (obl in @town) @a:nsubj %teach.ed @b:iobj @subject:obj (advcl after/S @x:nsubj had *declined)
-+ @b:nsubj was %teach.en @subject:obj (obl:agent by @a) (obl at the college/N (nmod of @town))
++ @a:nsubj %teach.ed @b:obj (obl at the college/N (nmod of @town))
++ (obl in @town) @a:nsubj %teach.ed @b:obj , (advcl after/S @x:nsubj had *declined)
++ @b:nsubj was %teach.en (obl:agent by @a) (obl in @town) , (advcl although/S @x:nsubj had *applied)
 ? a : who %teach.ed @b:obj
-? a : who %teach.ed @b:iobj @subject:obj
+? a : (obl:agent by whom) was @b:nsubj %teach.en
 ? b : who:obj did @a:nsubj %teach
-? b : who:iobj did @a:nsubj %teach @subject:obj
 ? town : where did @a:nsubj %teach @b:obj
 ? yes : did @a:nsubj %teach @b:obj
 
@@ -32,7 +32,7 @@ PEOPLE = """
 == visit mutual 3 person
 + @a:nsubj *visited @b:obj (obl in @town) @when:obl
 + @when:obl @a:nsubj *travelled (obl to @town) (advcl to/T *visit @b:obj)
-+ @a:nsubj *visited @b:obj @when:obl , (advcl when @a:nsubj had *finished (obj the work/N (nmod in @town)))
++ @a:nsubj *visited @b:obj (obl in @town) @when:obl (obl for a whole/A week/N)
 ? when : when did @a:nsubj *visit @b:obj
 ? town : where did @a:nsubj *visit @b:obj
 ? when : (obl in what/D year/N) did @a:nsubj *visit @b:obj
@@ -68,7 +68,7 @@ PEOPLE = """
 == attack mutual 3 writer,historian,singer,architect,actor,chemist
 + @when:obl @a:nsubj %attack.ed @b:obj (obl in a newspaper/N (nmod of @town))
 + @a:nsubj openly/R %attack.ed @b:obj (obl at a meeting/N (nmod in @town)) @when:obl
-+ (obl in @town) @a:nsubj %attack.ed the (obj *views/N (nmod of @b)) @when:obl
++ (obl in @town) @a:nsubj %attack.ed (obj @b:nmod:poss views/N) @when:obl
 ? when : when did @a:nsubj %attack @b:obj
 ? town : where did @a:nsubj %attack @b:obj
 ? when : when was @b:nsubj %attack.en (obl:agent by @a)
@@ -184,7 +184,7 @@ PEOPLE = """
 
 == plans plain 2 architect,engineer
 + @a:nsubj %design.ed (obj the @building (nmod at @town)) @when:obl
-+ @when:obl @b:nsubj *asked @a:obj (xcomp to/T %design (obj a @building) (obl for @town))
++ @when:obl @a:nsubj %design.ed (obj a @building) (obl for @b) (obl at @town)
 + @a:nsubj %build.ed (obj a @building) (obl for @b) (obl in @town) @when:obl
 ? town : where did @a:nsubj %build (obj a @building)
 ? when : when did @a:nsubj %build (obj a @building)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a template is one line
 """Relations of works, organisations, events, buildings and vehicles, written as those of people.
 
 ``%kind`` is the noun of the paragraph's hero (movie, hospital, ...); see relations_people.py.
@@ -189,7 +190,7 @@ THINGS = """
 == finale plain 5 battle,revolt,contest,exhibition
 + @a:nsubj %end.ed @when:obl (obl in @town)
 + @when:obl @a:nsubj %end.ed (obl with a speech/N (nmod by @b)) (obl at @town)
-+ @a:nsubj %end.ed @when:obl , (advcl after/S @b:nsubj had *left @town:obj)
++ @a:nsubj %end.ed (obl in @town) @when:obl , (advcl after/S @b:nsubj had *fallen (xcomp ill/A))
 ? when : when did @a:nsubj %end
 ? town : where did @a:nsubj %end
 ? when : (obl in what/D year/N) did @a:nsubj %end

@@ -1,7 +1,7 @@
 """Stories: paragraphs about a hero, made of facts and told in sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tuneprobe.corpora.world import lexicon
 from tuneprobe.corpora.world.draws import Draws
@@ -19,8 +19,7 @@ from tuneprobe.corpora.world.relations import Relation, relations
 
 WORDS = (46, 66)
 OTHER_GENDER = {"he": "she", "she": "he"}
-VOWELS = "aeiou"
-OPENERS = ("later", "soon afterwards", "in the end", "after some years", "eventually")
+OPENERS = ("(advmod later) , ", "(advmod eventually/R) , ", "(obl in the end/N) , ")
 
 
 @dataclass(frozen=True)
@@ -115,15 +114,12 @@ def facts_of(scene: Scene, hero: Entity, relation: Relation, year: int) -> list[
     if relation.direction == "mutual":
         again |= {"a": roles["b"], "b": hero}
     elif relation.direction == "chain":
-        roles, again = roles | {"a": roles["b"], "b": hero}, again
-        if "subject" in again:
-            again["subject"] = roles["subject"]
+        roles |= {"a": roles["b"], "b": hero}
     elif relation.direction == "swap":
         again |= {"b": roles["c"], "c": roles["b"]}
     else:
         again |= {"c": roles["b"]}
-    both = [Fact(relation, roles), Fact(relation, again)]
-    return both
+    return [Fact(relation, roles), Fact(relation, again)]
 
 
 class Teller:
@@ -179,7 +175,7 @@ class Teller:
 
     def _pronoun_fits(self, label: str, again: bool, rivals: bool) -> bool:
         cases = ("nsubj", "obj", "iobj", "nmod:poss")
-        personal = ("obl", "obl:agent", "nmod")
+        personal = ("obl", "obl:agent")
         if label not in cases and not (label in personal and self._hero.pronoun != "it"):
             return False
         if again:
@@ -197,16 +193,11 @@ class Teller:
 
 
 def _marked(tokens: Tokens, entity: Entity, mention: str) -> Tokens:
-    return tuple(
-        t
-        if t.upos in ("DET", "ADP")
-        and t.head != ROOT
-        and i == 0
-        and mention == "name"
-        and (t.upos == "ADP" or t.form == "the")
-        else replace(t, entity=entity.id, mention=mention)
-        for i, t in enumerate(tokens)
-    )
+    """The tokens with their entity; without a leading `the` or preposition."""
+    first = tokens[0]
+    outside = first.upos == "ADP" or (mention == "name" and first.form == "the")
+    marked = tuple(t._replace(entity=entity.id, mention=mention) for t in tokens)
+    return tokens[:outside] + marked[outside:]
 
 
 def _pronoun(entity: Entity, label: str) -> Token:
@@ -222,12 +213,18 @@ def possessive(tokens: Tokens, label: str) -> Tokens:
     return (*tokens, Token("'s", "PART", head, "case"))
 
 
+def article(word: str) -> str:
+    """`a` or `an`, as the sound of the next word wants."""
+    word = word.lower()
+    return "an" if word[0] in "aeiou" and not word.startswith(("uni", "eu", "one")) else "a"
+
+
 def close(tokens: Tokens, mark: str = ".") -> Tokens:
     """A finished sentence: articles settled, full stop, capital."""
     settled = []
     for i, token in enumerate(tokens):
         if token.form in ("a", "an") and token.upos == "DET" and i + 1 < len(tokens):
-            token = replace(token, form="an" if tokens[i + 1].form[0].lower() in VOWELS else "a")
+            token = token._replace(form=article(tokens[i + 1].form))
         settled.append(token)
     return sentence_case(attach([(tuple(settled), ""), ((Token(mark, "PUNCT"),), "punct")], 0))
 
@@ -254,9 +251,14 @@ def paragraph(
         length += 13 * len(new)
     facts = _dated(scene, hero, sorted(facts, key=lambda f: f.relation.stage))
     sentences = [Sentence(close(first))]
+    told: list[str] = []
     for fact in facts:
-        tokens = teller.tell(draws.pick(fact.relation.told), fact.roles)
-        sentences.append(Sentence(close(tokens), fact))
+        template = draws.pick([t for t in fact.relation.told if t not in told])
+        told.append(template)
+        opener = (
+            draws.pick(OPENERS) if template[0] == "@" and len(told) > 2 and draws.chance(25) else ""
+        )
+        sentences.append(Sentence(close(teller.tell(opener + template, fact.roles)), fact))
     return Paragraph(hero, tuple(sentences))
 
 
