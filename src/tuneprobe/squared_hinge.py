@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 Array = NDArray[np.float64]
 
@@ -81,12 +81,11 @@ def _least_squares(X: Array, y: Array, ridge: float) -> Plane:
 
 
 def _solve(matrix: Array, right: Array) -> Array:
-    """Solve a positive definite system; by eigenvalues where rounding made it indefinite."""
-    try:
-        factor = cho_factor(matrix, check_finite=False)
-        return np.asarray(cho_solve(factor, right, check_finite=False))
-    except LinAlgError:
-        return np.asarray(np.linalg.lstsq(matrix, right, rcond=None)[0])
+    """Solve a positive definite system; by singular values where rounding made it indefinite."""
+    _, solution, failed = dposv(matrix, right)
+    if failed:
+        solution = np.linalg.lstsq(matrix, right, rcond=None)[0]
+    return np.asarray(solution)
 
 
 def _line_search(margin: Array, change: Array, w: Array, step: Array, ridge: float) -> float:
