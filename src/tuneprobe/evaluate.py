@@ -1,0 +1,260 @@
+"""Evaluation of a reader: official NQ scores of long and short answers, exact match and F1."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from tuneprobe.checkpoints import FINETUNED, FROZEN, read_head
+from tuneprobe.corpora.question import Question
+from tuneprobe.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
+from tuneprobe.encoder import Encoder, budget_batches, load_encoder
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.heads import Head, last_layer, make_head
+from tuneprobe.nq_eval import Answer, EvaluationError, Judgement, best_f1, judge_long, judge_short
+from tuneprobe.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.rng import rng
+from tuneprobe.squad_eval import exact_match, token_f1
+from tuneprobe.stats import mean_interval
+from tuneprobe.windows import Window, Windows, cut_windows
+
+STATES = ("random", "pretrained", FROZEN, FINETUNED)
+TOGETHER = 256  # questions whose windows are held at the same time
+CONFIDENCE, N_BOOTSTRAP = 0.95, 1000
+
+Floats = NDArray[np.float64]
+
+
+class Scored(NamedTuple):
+    """The last columns of a `Result`."""
+
+    metric: str
+    condition: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def load_reader(
+    name: str, *, state: str, seed: int, frozen: Path, finetuned: Path, **source: Any
+) -> tuple[Encoder, Head]:
+    """The reader of a state: its encoder and its head.
+
+    ==========  ===========================  =======================
+    state       encoder                      head
+    ==========  ===========================  =======================
+    random      weights drawn under `seed`   drawn under `seed`
+    pretrained  pre-trained                  drawn under `seed`
+    frozen      pre-trained                  trained on that encoder
+    finetuned   tuned                        tuned with it
+    ==========  ===========================  =======================
+
+    Parameters
+    ----------
+    frozen, finetuned : Path
+        Checkpoints of the two states that have one.
+    source : Any
+        Where the encoder's files are, as for `load_encoder`.
+    """
+    if state not in STATES:
+        raise UnknownNameError("state", state, STATES)
+    encoder = load_encoder(
+        name,
+        **source,
+        state="pretrained" if state == FROZEN else state,
+        seed=seed,
+        checkpoint=finetuned,
+    )
+    if state in (FROZEN, FINETUNED):
+        return encoder, read_head(frozen if state == FROZEN else finetuned, encoder)
+    return encoder, make_head("qa", encoder.dim, seed).to(encoder.device).eval()
+
+
+def evaluate_reader(
+    encoder: Encoder,
+    head: Head,
+    questions: Sequence[Question],
+    *,
+    task: str,
+    state: str,
+    seed: int,
+    window: int,
+    stride: int,
+    max_question: int,
+    top_k: int,
+    max_answer: int,
+    min_annotators: int,
+    tokens_per_batch: int = 8192,
+) -> list[Result]:
+    """Result rows of one reader on the questions whose split is ``test``.
+
+    ``long_*`` and ``short_*`` (precision, recall, f1) at the best threshold, over all questions;
+    ``exact_match`` and ``f1`` of the span's words, over questions with a short answer. In percent,
+    with 95 % bootstrap intervals over questions.
+    """
+    asked = [question for question in questions if question.split == "test"]
+    if not asked:
+        raise EvaluationError(
+            f"none of the {len(questions)} questions of {task} is a test question."
+        )
+    readings = read_answers(
+        encoder,
+        head,
+        asked,
+        window=window,
+        stride=stride,
+        max_question=max_question,
+        top_k=top_k,
+        max_answer=max_answer,
+        tokens_per_batch=tokens_per_batch,
+    )
+    keys = ("evaluate", encoder.name, task, state, seed, NO_LAYER, NO_HEAD)
+    return [
+        Result(*keys, *scored)
+        for scored in (
+            *nq_scores(asked, readings, min_annotators=min_annotators, seed=seed),
+            *squad_scores(asked, readings, seed=seed),
+        )
+    ]
+
+
+def read_answers(
+    encoder: Encoder,
+    head: Head,
+    questions: Sequence[Question],
+    *,
+    window: int,
+    stride: int,
+    max_question: int,
+    top_k: int,
+    max_answer: int,
+    tokens_per_batch: int = 8192,
+) -> list[Reading]:
+    """What the reader answers to each question.
+
+    All windows are read, in order of length under a token budget; the windows of some 256
+    questions are held at a time, so memory is bounded whatever the corpus.
+    """
+    readings: list[Reading] = []
+    for first in tqdm(range(0, len(questions), TOGETHER), desc="read", disable=None):
+        part = questions[first : first + TOGETHER]
+        cut = cut_windows(encoder, part, window=window, stride=stride, max_question=max_question)
+        windows = Windows(encoder, [one for its_windows in cut for one in its_windows])
+        best = np.zeros(len(windows.windows), dtype=SPAN)
+        for rows in budget_batches(windows.lengths, tokens_per_batch):
+            logits = _logits(encoder, head, windows.batch(rows))
+            words = words_of_pieces([windows.windows[row] for row in rows])
+            best[rows] = best_spans(**logits, words=words, top_k=top_k, max_answer=max_answer)
+        items = np.array([one.item for one in windows.windows])
+        readings += best_readings(items, best, len(part))
+    return readings
+
+
+def words_of_pieces(windows: Sequence[Window]) -> NDArray[np.int64]:
+    """The document word of each piece, shape (n_windows, seq); -1 outside the document."""
+    words = np.full((len(windows), max(map(len, windows))), NO_WORD)
+    for row, window in enumerate(windows):
+        words[row, window.offset : window.offset + len(window.words)] = window.words
+    return words
+
+
+def nq_scores(
+    questions: Sequence[Question],
+    readings: Sequence[Reading],
+    *,
+    min_annotators: int,
+    seed: int,
+) -> list[Scored]:
+    """Precision, recall and F1 of long and short answers at the threshold of the best F1.
+
+    The intervals choose the threshold anew in each bootstrap sample.
+    """
+    scored = []
+    for answer, judge in (("long", judge_long), ("short", judge_short)):
+        judgements, scores = [], []
+        for question, reading in zip(questions, readings):
+            prediction = to_prediction(reading, question.candidates)
+            gold = gold_answers(question)
+            judgements.append(judge(gold, prediction, min_annotators=min_annotators))
+            scores.append(reading.score)
+        values = best_f1(judgements, scores)
+        low, high = _best_f1_bounds(judgements, scores, rng(seed, "bootstrap", "evaluate", answer))
+        for number, metric in enumerate(("precision", "recall", "f1")):
+            name = f"{answer}_{metric}"
+            bounds = float(low[number]), float(high[number])
+            scored.append(Scored(name, "best-threshold", values[number], *bounds, len(questions)))
+    return scored
+
+
+def squad_scores(
+    questions: Sequence[Question], readings: Sequence[Reading], *, seed: int
+) -> list[Scored]:
+    """Exact match and F1 of the answer's words, over the questions with a short answer.
+
+    The gold text of an annotator is the words of all the short spans; the best annotator counts.
+    """
+    outcomes = []
+    for question, reading in zip(questions, readings):
+        gold = short_texts(question)
+        if gold:
+            text = " ".join(question.document[reading.start : reading.end])
+            outcomes.append((exact_match(text, gold), token_f1(text, gold)))
+    if not outcomes:
+        return []
+    bounds = mean_interval(
+        100.0 * np.array(outcomes),
+        confidence=CONFIDENCE,
+        n_bootstrap=N_BOOTSTRAP,
+        rng=rng(seed, "bootstrap", "evaluate", "squad"),
+    )
+    numbers = np.array(bounds).T.tolist()  # (metrics, 3): value, low, high
+    return [
+        Scored(metric, "span", value, low, high, len(outcomes))
+        for metric, (value, low, high) in zip(("exact_match", "f1"), numbers)
+    ]
+
+
+def gold_answers(question: Question) -> list[Answer]:
+    """The annotators' answers; a long one is the number of its candidate."""
+    return [
+        Answer(
+            None if annotation.long < 0 else annotation.long,
+            frozenset(annotation.shorts),
+            annotation.yes_no,
+        )
+        for annotation in question.annotations
+    ]
+
+
+def short_texts(question: Question) -> list[str]:
+    """The short answer of each annotator that has one, words joined by blanks."""
+    return [
+        " ".join(word for start, end in annotation.shorts for word in question.document[start:end])
+        for annotation in question.annotations
+        if annotation.shorts
+    ]
+
+
+def _logits(encoder: Encoder, head: Head, batch: dict[str, Tensor]) -> dict[str, Floats]:
+    with torch.inference_mode():
+        logits = head(last_layer(encoder, batch), batch)
+    return {name: tensor.cpu().numpy() for name, tensor in logits.items()}
+
+
+def _best_f1_bounds(
+    judgements: Sequence[Judgement], scores: Sequence[float], stream: np.random.Generator
+) -> Floats:
+    """Percentile bounds of precision, recall and F1, shape (2, 3)."""
+    score, n = np.asarray(scores), len(scores)
+    samples = np.empty((N_BOOTSTRAP, 3))
+    for sample in samples:
+        rows = stream.integers(n, size=n)
+        sample[:] = best_f1([judgements[row] for row in rows], score[rows])[:3]
+    tail = (1 - CONFIDENCE) / 2
+    return np.quantile(samples, [tail, 1 - tail], axis=0)
