@@ -195,11 +195,11 @@ def test_coreference_says_why_it_finds_nothing(
         ("who sang red sun", "`` Red Sun '' is old . She is Bo .", (), "quoted", (2, 4)),
         ("who sang the wide sea", "Old Wide/PROPN Sea . She is Bo .", (), "shared", (3, 5)),
         (
-            "who is the queen",
-            "The Queen reigns . She is Bo .",
-            (Entity(0, 2, "ORG"),),
+            "who is queen",
+            "Queen reigns . She is Bo .",
+            (Entity(0, 1, "ORG"),),
             "named",
-            (3, 4),
+            (2, 3),
         ),
     ],
 )
@@ -216,6 +216,20 @@ def test_each_kind_of_entity_is_found_by_its_own_mode_alone(
     assert (pair.anchor, pair.match) == (anchor, (bo - 2, bo - 1))
     others = tuple({"named", "quoted", "shared"} - {mode})
     assert isinstance(coreference_pairs(seen, CoreferenceRule(entities=others)), NoPair)
+
+
+@pytest.mark.parametrize(("question", "anchor"), [("who is the bat", (2, 4)), ("is bat x", (1, 2))])
+def test_the_article_of_an_entity_counts_where_the_question_has_it(
+    question: str, anchor: Interval
+) -> None:
+    seen = observed(question, "The Bat left . She is Bo .", (6, 7), (Entity(0, 2, "ORG"),))
+    (pair,) = coreference_pairs(seen, CoreferenceRule(entities=("named",)))
+    assert pair.anchor == anchor
+
+
+def test_two_quotes_with_nothing_between_are_no_title() -> None:
+    seen = observed("who is x", "`` '' is old . She is Bo .", (7, 8))
+    assert isinstance(coreference_pairs(seen, CoreferenceRule()), NoPair)
 
 
 def test_dates_and_numbers_are_not_what_a_pronoun_stands_for() -> None:

@@ -50,8 +50,8 @@ def coreference_pairs(observation: Observation, rule: CoreferenceRule) -> list[P
     """The entity, and the first third-person pronoun of the answer's sentence.
 
     The entity occurs in the question, whatever its case, and in the paragraph before the answer's
-    sentence; stop words at its edges do not count. Of several the longest is taken, then the
-    earliest in the paragraph.
+    sentence; the question may leave out stop words at its edges. Of several the longest is taken,
+    then the earliest in the paragraph.
 
     Source: Cai et al. 2020, section 3; what an entity is, is not said there.
     """
@@ -99,18 +99,20 @@ def _mentions(
 
 
 def _named(observation: Observation, before: int) -> Iterator[Interval]:
-    """Named entities of the paragraph."""
+    """Named entities of the paragraph, with and without an article."""
     for entity in observation.paragraph.entities:
         if entity.end <= before and entity.kind not in NUMERIC:
+            yield entity.start, entity.end
             yield from _trimmed(observation.paragraph, entity.start, entity.end)
 
 
 def _quoted(observation: Observation, before: int) -> Iterator[Interval]:
-    """Words between two quotes."""
+    """Words between two quotes, with and without an article."""
     words = observation.paragraph.words[:before]
     marks = [i for i, word in enumerate(words) if word in QUOTES]
     for opening, closing in zip(marks[::2], marks[1::2]):
-        if closing - opening - 1 <= LONGEST_TITLE:
+        if 0 < closing - opening - 1 <= LONGEST_TITLE:
+            yield opening + 1, closing
             yield from _trimmed(observation.paragraph, opening + 1, closing)
 
 
