@@ -14,8 +14,7 @@ What makes it fast, and why each step is exact
 - A hull lies inside the ball around its centroid and inside every half-space that holds its
   points: balls first, then the slab along the line of centroids, then known hyperplanes; only
   what is left goes to `hulls.separate`.
-- Distances within a label are kept (float32); each row knows its nearest neighbour, and a row is
-  searched again only when that neighbour is gone.
+- `linkage` finds the closest pair without looking at all pairs.
 """
 
 from dataclasses import dataclass
@@ -239,7 +238,7 @@ class _Clustering:
         Two balls apart; the ball of the foe outside the slab of `T`; all its points outside.
         """
         block = self.labels[foe]
-        distance = centroid_distances(middle, block.centroids)
+        distance = centroid_distances(middle, block.centroids, block.squares)
         slots = np.flatnonzero((distance <= block.radius + radius + self.slack) & block.alive)
         centroids = block.centroids[slots].astype(np.float32)
         away = centroids - middle.astype(np.float32)

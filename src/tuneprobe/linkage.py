@@ -1,8 +1,9 @@
 """Centroid linkage within one label: which two clusters are closest, now that these were merged?
 
-Distances are kept in full (float32). Each slot knows its nearest neighbour and is searched again
-only when that neighbour is gone; a merged cluster may be nearer than both its parts were, which
-its new row tells. Equal distances: the lowest slots first.
+Distances are kept in full (float32). Each slot knows its nearest neighbour. When that one is gone,
+the old distance bounds the new one from below, and the slot is searched again only once the bound
+is the smallest of all. A merged cluster may be nearer than both its parts were: its new row tells.
+Equal distances: the lowest slots first.
 """
 
 from dataclasses import dataclass, field
@@ -23,13 +24,20 @@ def centroid(points: Array | Floats) -> Array:
     return points.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
 
 
-def centroid_distances(c: Array, C: Array) -> Floats:
-    """Distances from rows `c` to rows `C`, float32; equal rows are exactly 0 apart."""
-    c_lengths, C_lengths = (np.einsum("...i,...i->...", v, v) for v in (c, C))
-    lengths = np.add.outer(c_lengths, C_lengths)
-    squares = lengths - 2 * (c @ C.T)
-    squares[squares <= 1e-14 * lengths] = 0
+def centroid_distances(c: Array, C: Array, C_squares: Array | None = None) -> Floats:
+    """Distances from rows `c` to rows `C`, float32; equal rows are exactly 0 apart.
+
+    `C_squares` are the squared lengths of the rows of `C`, where they are known.
+    """
+    squares = np.add.outer(_squares(c), _squares(C) if C_squares is None else C_squares)
+    nothing = 1e-14 * squares
+    squares -= 2 * (c @ C.T)
+    squares[squares <= nothing] = 0
     return np.sqrt(squares).astype(np.float32)
+
+
+def _squares(rows: Array) -> Array:
+    return np.asarray(np.einsum("...i,...i->...", rows, rows))
 
 
 @dataclass
@@ -45,9 +53,11 @@ class Linkage:
     cannot: NDArray[np.bool_]  # (m, m) rejected, itself or in a part
     inherit: bool  # whether cannot-links take a pair out of `near`
     keys: Rows  # lowest row of each slot: the name of the cluster
+    squares: Array = field(init=False)
     radius: Array = field(init=False)
-    best: Floats = field(init=False)
+    best: Floats = field(init=False)  # distance to the nearest slot, or less where stale
     nearest: Rows = field(init=False)
+    stale: NDArray[np.bool_] = field(init=False)  # the nearest slot has changed or is gone
     alive: NDArray[np.bool_] = field(init=False)
 
     @classmethod
@@ -74,21 +84,26 @@ class Linkage:
 
     def __post_init__(self) -> None:
         m = len(self.members)
+        self.squares = _squares(self.centroids)
         self.radius = np.zeros(m)
         self.alive = np.ones(m, dtype=bool)
+        self.stale = np.zeros(m, dtype=bool)
         self.nearest = self.near.argmin(axis=1)
         self.best = self.near[np.arange(m), self.nearest]
 
     def closest(self) -> tuple[float, int, int]:
         """Distance and slots of the closest pair; infinite where none is left."""
-        i = int(self.best.argmin())
+        while self.stale[i := int(self.best.argmin())]:
+            self.nearest[i] = self.near[i].argmin()
+            self.best[i] = self.near[i, self.nearest[i]]
+            self.stale[i] = False
         return float(self.best[i]), i, int(self.nearest[i])
 
     def reject(self, i: int, j: int) -> None:
         """Take a pair out, for good."""
         self.cannot[i, j] = self.cannot[j, i] = True
         self.near[i, j] = self.near[j, i] = np.inf
-        self._search(np.array([i, j]))
+        self.stale[[i, j]] = True
 
     def merge(self, i: int, j: int, new_centroid: Array, radius: float) -> None:
         """Put the clusters of slots i < j into slot i."""
@@ -97,28 +112,25 @@ class Linkage:
         self.centroids[i], self.radius[i], self.alive[j] = new_centroid, radius, False
         self.cannot[i] |= self.cannot[j]
         self.cannot[:, i] = self.cannot[i]
-        row = centroid_distances(new_centroid, self.centroids)
+        self.squares[i] = _squares(new_centroid)
+        row = centroid_distances(new_centroid, self.centroids, self.squares)
         row[~self.alive] = np.inf
         row[i] = np.inf
         if self.inherit:
             row[self.cannot[i]] = np.inf
-        lost = (self.nearest == i) | (self.nearest == j)
         self.near[i] = self.near[:, i] = row
         self.near[j] = self.near[:, j] = np.inf
-        closer = (row < self.best) | ((row == self.best) & (i < self.nearest))
-        self.best[closer], self.nearest[closer] = row[closer], i
-        lost[[i, j]] = True
-        self._search(np.flatnonzero(lost))
-
-    def _search(self, slots: Rows) -> None:
-        for slot in slots:
-            self.nearest[slot] = self.near[slot].argmin()
-            self.best[slot] = self.near[slot, self.nearest[slot]]
+        self.stale |= (self.nearest == i) | (self.nearest == j)
+        self.stale[[i, j]] = True
+        self.best[i] = row.min()
+        self.best[j] = np.inf
+        closer = (row < self.best) | ((row == self.best) & (i < self.nearest) & ~self.stale)
+        self.best[closer], self.nearest[closer], self.stale[closer] = row[closer], i, False
 
     def compact(self) -> None:
-        """Drop empty slots once they are most."""
+        """Drop empty slots once they are a quarter."""
         keep = np.flatnonzero(self.alive)
-        if 2 * len(keep) > len(self.alive) or len(self.alive) < 64:
+        if 4 * len(keep) > 3 * len(self.alive) or len(self.alive) < 64:
             return
         square = np.ix_(keep, keep)
         radius = self.radius[keep]
