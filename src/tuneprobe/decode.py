@@ -91,7 +91,7 @@ def best_readings(items: Ids, spans: NDArray[np.void], n_items: int) -> list[Rea
     found, first = np.unique(items[order], return_index=True)
     for item, span in zip(found, spans[order[first]]):
         if np.isfinite(span["score"]):
-            start, end, score, kind = span.tolist()
+            score, start, end, kind = span.tolist()
             readings[item] = Reading(start, end, score, ANSWER_TYPES[kind])
     return readings
 
