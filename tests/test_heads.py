@@ -1,0 +1,79 @@
+"""Heads: losses by hand, padding, initial weights."""
+
+import math
+
+import pytest
+import torch
+
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.heads import QAHead, make_head
+from tuneprobe.windows import ANSWER_TYPES
+
+DIM = 4
+
+
+def batch(mask: list[list[int]], start: int = 0, end: int = 0, answer_type: int = 0):
+    rows = len(mask)
+    return {
+        "attention_mask": torch.tensor(mask),
+        "start": torch.full((rows,), start),
+        "end": torch.full((rows,), end),
+        "answer_type": torch.full((rows,), answer_type),
+    }
+
+
+def test_a_head_that_knows_nothing_loses_the_mean_of_three_entropies() -> None:
+    head = QAHead(DIM)
+    for weight in head.parameters():
+        torch.nn.init.zeros_(weight)
+    loss = head.loss(torch.randn(2, 3, DIM), batch([[1, 1, 1], [1, 1, 1]], start=1, end=2))
+    assert loss.item() == pytest.approx((2 * math.log(3) + math.log(len(ANSWER_TYPES))) / 3)
+
+
+def test_the_loss_is_worked_out_by_hand() -> None:
+    head = QAHead(DIM)
+    for weight in head.parameters():
+        torch.nn.init.zeros_(weight)
+    with torch.no_grad():
+        head.span.weight[0, 0] = 1.0  # the start logit is the first feature
+        head.answer_type.bias[3] = math.log(6)
+    hidden = torch.zeros(1, 2, DIM)
+    hidden[0, 1, 0] = math.log(3)  # start: probabilities 1/4 and 3/4
+    loss = head.loss(hidden, batch([[1, 1]], start=1, end=0, answer_type=3))
+    assert loss.item() == pytest.approx((math.log(4 / 3) + math.log(2) + math.log(10 / 6)) / 3)
+
+
+def test_padding_has_no_probability_and_changes_no_loss() -> None:
+    head = make_head("qa", DIM, seed=1)
+    hidden = torch.randn(1, 5, DIM)
+    padded = batch([[1, 1, 1, 0, 0]], start=1, end=2)
+    logits = head(hidden, padded)
+    for side in ("start", "end"):
+        assert logits[side].softmax(dim=1)[0, 3:].tolist() == [0.0, 0.0]
+    alone = head.loss(hidden[:, :3], batch([[1, 1, 1]], start=1, end=2))
+    assert torch.equal(head.loss(hidden, padded), alone)
+
+
+def test_the_type_is_read_from_cls_alone() -> None:
+    head = make_head("qa", DIM, seed=1)
+    hidden = torch.randn(1, 3, DIM)
+    other = hidden.clone()
+    other[:, 1:] += 1
+    mask = batch([[1, 1, 1]])
+    one, two = head(hidden, mask), head(other, mask)
+    assert torch.equal(one["answer_type"], two["answer_type"])
+    assert not torch.equal(one["start"], two["start"])
+
+
+def test_an_untrained_head_depends_on_its_seed_alone() -> None:
+    before = torch.random.get_rng_state()
+    first, again, other = (make_head("qa", 64, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["span.weight"], other["span.weight"])
+    assert first["answer_type.weight"].std().item() == pytest.approx(0.02, rel=0.2)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_an_unknown_kind_of_head_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'qa'"):
+        make_head("qaa", DIM, seed=1)
