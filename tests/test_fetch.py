@@ -302,6 +302,13 @@ def test_every_file_of_the_registry_has_a_checksum_and_an_origin():
         assert set(corpus.parts) <= set(registry())
 
 
+def test_the_table_of_the_docs_names_each_corpus_with_its_licence(root):
+    rows = (root / "docs" / "data.md").read_text().splitlines()
+    for corpus in registry().values():
+        (row,) = (row for row in rows if row.startswith(f"| `{corpus.name}` | [{corpus.title}]"))
+        assert f"| {corpus.licence} | {corpus.redistribution} | {corpus.counts} |" in row
+
+
 def test_every_github_address_names_a_commit():
     for corpus in registry().values():
         for file in corpus.files:

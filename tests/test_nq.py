@@ -165,10 +165,11 @@ def test_an_unlabelled_question_has_no_annotations(tmp_path):
     assert question.annotations == ()
 
 
-def test_without_title_and_address_the_first_words_are_the_title(tmp_path):
+@pytest.mark.parametrize("start", ["Dry paper - wikipedia", "<H1> Dry paper </H1>"])
+def test_without_title_and_address_the_first_words_are_the_title(tmp_path, start):
     example = simplified(kites()[1])
     del example["document_url"]
-    example["document_text"] = "Dry paper - wikipedia <P> burns </P>"
+    example["document_text"] = f"{start} <P> burns </P>"
     example["long_answer_candidates"], example["annotations"] = [], []
     (question,) = read_nq(write(tmp_path / "a.jsonl", example))
     assert question.title == "Dry paper"

@@ -10,6 +10,9 @@ from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.registry import Corpus, get_corpus
 from tuneprobe.corpora.sources import Folder, Mirror, Source, Upstream, unpack_tar
 from tuneprobe.corpora.wordnet_files import licence, wordnet_folder
+from tuneprobe.corpora.world import write_world
+
+WRITERS = {"world": write_world}  # the corpora that the project generates
 
 
 def fetch(name: str, data: Path, source: str | None = None, only: str = "*") -> list[Path]:
@@ -45,7 +48,7 @@ def fetch(name: str, data: Path, source: str | None = None, only: str = "*") -> 
 def write_corpus(corpus: Corpus, folder: Path, source: str | None = None, only: str = "*") -> None:
     """Write the files of a corpus, and where they come from, into an empty folder."""
     if corpus.obtain == "generate":
-        _generate(corpus.name, folder)
+        WRITERS[corpus.name](folder)
         return
     files = [file for file in corpus.files if fnmatch(file.path, only)]
     if not files:
@@ -91,10 +94,3 @@ def _source(corpus: Corpus, source: str | None) -> Iterator[Source]:
             yield folder
     else:
         yield Folder(Path(source)) if source else Upstream()
-
-
-def _generate(name: str, folder: Path) -> None:
-    from tuneprobe.corpora.world import write_world
-
-    writers = {"world": write_world}
-    writers[name](folder)

@@ -25,7 +25,7 @@ empty table, say) becomes an empty interval, ``start == end``: it has an index, 
 import re
 from collections.abc import Iterator
 from html import unescape
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -131,11 +131,12 @@ def _long_answer(record: Record, upstream: list[Interval]) -> int:
 
 
 def _title(record: Record, tokens: list[str]) -> str:
-    """The document's title, else that in its address, else the words before any HTML token."""
+    """The document's title, else that in its address, else the first words between HTML tokens."""
     if "document_title" in record.value:
         return record.get("document_title", str)
     query = urlsplit(unescape(str(record.value.get("document_url", "")))).query
     if title := parse_qs(query).get("title"):
         return title[0].replace("_", " ")
-    first = next((i for i, token in enumerate(tokens) if HTML_TOKEN.fullmatch(token)), len(tokens))
-    return re.sub(r" - wikipedia$", "", " ".join(tokens[:first]), flags=re.IGNORECASE)
+    runs = groupby(tokens, key=lambda token: HTML_TOKEN.fullmatch(token) is None)
+    first = next((" ".join(run) for is_text, run in runs if is_text), "")
+    return re.sub(r" - wikipedia$", "", first, flags=re.IGNORECASE)
