@@ -7,6 +7,7 @@ examples  one or two spans with a label and a split; ``group`` joins what belong
 A representation is one matrix per layer whose row *i* is span *i*.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -89,9 +90,13 @@ class Examples:
         return digest.hexdigest()
 
 
-def write_examples(examples: Examples, folder: Path, **meta: Any) -> None:
-    """Write the three tables as parquet, with `meta` beside them, in one step."""
+def write_examples(
+    examples: Examples, folder: Path, beside: Mapping[str, pd.DataFrame] | None = None, **meta: Any
+) -> None:
+    """Write the three tables as parquet in one step, with `meta` and CSV tables `beside` them."""
     with atomic_folder(folder) as part:
+        for name, table in (beside or {}).items():
+            table.to_csv(part / name, index=False)
         examples.texts.to_parquet(part / "texts.parquet", index=False)
         examples.spans.to_parquet(part / "spans.parquet", index=False)
         examples.examples.to_parquet(part / "examples.parquet", index=False)

@@ -4,7 +4,7 @@ Strict and frozen: an unknown key, a missing key or a value out of range is one 
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -54,6 +54,7 @@ class Abbreviation(_Block):
     window: Literal["first", "last"]
     final_window: bool
     min_letters: PositiveInt
+    stop_words: bool
 
 
 class Coreference(_Block):
@@ -101,6 +102,7 @@ class Finetune(_Block):
     stride: PositiveInt
     max_question: PositiveInt
     null_keep: Share
+    attention_dropout: bool
     precision: Literal["float32", "bfloat16"]
     resume_every: PositiveInt
 
@@ -156,7 +158,7 @@ class Params(_Block):
     represent: Represent
     pairwise: Pairwise
 
-    def encoder_source(self) -> dict[str, str | None]:
+    def encoder_source(self) -> dict[str, Any]:
         """Where the files of `encoder` are, as keyword arguments of `load_encoder`."""
         if self.encoder not in self.encoders:
             raise UnknownNameError("encoder", self.encoder, self.encoders)

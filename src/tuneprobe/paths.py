@@ -7,7 +7,8 @@ METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"
 PLOTS = METRICS / "plots"
 PAGE = Path("report") / "index.html"
-WORK = Path(".cache") / "work"
+WORDNET = DATA / "wordnet"
+PLOT_TEMPLATES = Path(".dvc") / "plots"
 
 
 def examples(task: str) -> Path:
@@ -23,6 +24,11 @@ def checkpoint(encoder: str, task: str, state: str) -> Path:
 def training(encoder: str, task: str, state: str) -> Path:
     """Training curves of one fine-tuning."""
     return Path("training") / encoder / task / state
+
+
+def resume_point(encoder: str, task: str, state: str) -> Path:
+    """Where a fine-tuning goes on after a kill; no artifact, removed at its end."""
+    return Path(".cache") / "resume" / f"{encoder}-{task}-{state}"
 
 
 def representation(encoder: str, task: str, state: str) -> Path:

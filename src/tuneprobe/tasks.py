@@ -14,7 +14,9 @@ class Task:
     kind : str
         ``qa`` (reading comprehension) or ``pairs`` (the five pairwise probes).
     corpus : str
-        Name of the corpus under data/.
+        Name of the corpus, as `tuneprobe.corpora.mrc.read_mrc` takes it.
+    synthetic : bool
+        Whether the text was generated; said wherever a number is reported.
     version : int
         Raised whenever the task's examples change.
     """
@@ -22,15 +24,18 @@ class Task:
     kind: str
     corpus: str
     version: int = 1
+    synthetic: bool = False
 
 
 TASKS = {
-    "world-qa": Task("qa", "world"),
-    "world-pairs": Task("pairs", "world"),
+    "world-qa": Task("qa", "world", synthetic=True),
+    "world-pairs": Task("pairs", "world", synthetic=True),
     "nq-passages-qa": Task("qa", "nq-passages"),
     "nq-passages-pairs": Task("pairs", "nq-passages"),
     "natural-questions-qa": Task("qa", "natural-questions"),
     "natural-questions-pairs": Task("pairs", "natural-questions"),
+    "xquad-qa": Task("qa", "xquad"),
+    "xquad-pairs": Task("pairs", "xquad"),
     "squad-qa": Task("qa", "squad"),
     "squad-pairs": Task("pairs", "squad"),
 }

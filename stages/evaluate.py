@@ -1,0 +1,45 @@
+"""Score the answers of every state: Natural Questions metric, exact match and F1."""
+
+from tuneprobe import paths
+from tuneprobe.encoder import thread_limit
+from tuneprobe.evaluate import STATES, evaluate_reader, load_reader
+from tuneprobe.examples import read_examples
+from tuneprobe.params import load_params
+from tuneprobe.qa_examples import qa_questions
+from tuneprobe.results import write_results
+from tuneprobe.stage import run
+
+
+def main(task: str) -> None:
+    """Score every state of the encoder on TASK."""
+    params = load_params()
+    thread_limit(params.threads)
+    encoder = params.encoder
+    questions = qa_questions(read_examples(paths.examples(task)))
+    rows = []
+    for state in STATES:
+        reader = load_reader(
+            encoder,
+            **params.encoder_source(),
+            state=state,
+            seed=params.seed,
+            frozen=paths.checkpoint(encoder, task, "frozen"),
+            finetuned=paths.checkpoint(encoder, task, "finetuned"),
+        )
+        rows += evaluate_reader(
+            *reader,
+            questions,
+            task=task,
+            state=state,
+            seed=params.seed,
+            window=params.finetune.window,
+            stride=params.finetune.stride,
+            max_question=params.finetune.max_question,
+            tokens_per_batch=params.represent.tokens_per_batch,
+            **params.evaluate.model_dump(),
+        )
+    write_results(rows, paths.results(encoder, task, "evaluate") / "scores.csv")
+
+
+if __name__ == "__main__":
+    run(main)

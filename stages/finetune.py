@@ -1,0 +1,29 @@
+"""Tune an encoder to read, or only a head on the frozen encoder."""
+
+from tuneprobe import paths
+from tuneprobe.encoder import load_encoder, thread_limit
+from tuneprobe.examples import read_examples
+from tuneprobe.finetune import finetune_reader
+from tuneprobe.params import load_params
+from tuneprobe.qa_examples import qa_questions
+from tuneprobe.stage import run
+
+
+def main(task: str, state: str) -> None:
+    """Tune on TASK; STATE is `finetuned`, or `frozen` for the head alone."""
+    params = load_params()
+    thread_limit(params.threads)
+    finetune_reader(
+        load_encoder(params.encoder, **params.encoder_source()),
+        qa_questions(read_examples(paths.examples(task))),
+        state=state,
+        seed=params.seed,
+        out=paths.checkpoint(params.encoder, task, state),
+        work=paths.resume_point(params.encoder, task, state),
+        curves=paths.training(params.encoder, task, state),
+        **params.finetune.model_dump(),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

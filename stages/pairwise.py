@@ -1,0 +1,61 @@
+"""Rank matched pairs against unmatched ones at every layer, and test what tuning changed."""
+
+from typing import Any
+
+from tuneprobe import paths
+from tuneprobe.artifacts import atomic_folder
+from tuneprobe.checkpoints import load_head
+from tuneprobe.examples import read_examples
+from tuneprobe.pairwise import conditions
+from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
+from tuneprobe.pairwise_study import example_table, rank_boundary, rank_pairs
+from tuneprobe.params import load_params
+from tuneprobe.represent import open_representations
+from tuneprobe.results import write_results
+from tuneprobe.stage import run
+
+STATES = ("random", "pretrained", "finetuned")
+TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}
+
+
+def main(task: str, tuned_on: str) -> None:
+    """Probe TASK in every state; the heads of the lens were trained on TUNED_ON."""
+    params = load_params()
+    encoder, settings = params.encoder, params.pairwise
+    examples = read_examples(paths.examples(task))
+    states = {
+        state: open_representations(paths.representation(encoder, task, state), examples)
+        for state in STATES
+    }
+    heads = {
+        state: load_head(paths.checkpoint(encoder, tuned_on, trained))["span.weight"]
+        for state, trained in TRAINED_HEADS.items()
+    }
+    rankings = rank_pairs(
+        states,
+        examples,
+        conditions(settings.similarities, settings.negatives, settings.centred),
+    ) + rank_boundary(states, examples, **settings.boundary.model_dump(), lens_heads=heads)
+    shared: dict[str, Any] = {
+        "encoder": encoder,
+        "seed": params.seed,
+        "confidence": settings.confidence,
+        "bootstrap": settings.bootstrap,
+    }
+    gaps = pairwise_gaps(
+        rankings,
+        after="finetuned",
+        before="pretrained",
+        layer_mark=settings.layer_mark,
+        permutations=settings.permutations,
+        margin=settings.equivalence_margin,
+        **shared,
+    )
+    with atomic_folder(paths.results(encoder, task, "pairwise")) as folder:
+        write_results(pairwise_results(rankings, **shared), folder / "layers.csv")
+        write_results(gaps, folder / "gaps.csv")
+        example_table(rankings).to_parquet(folder / "outcomes.parquet", index=False)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,178 @@
+"""dvc.yaml: its dependencies cover the imports, its params the keys used, its paths paths.py."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from tuneprobe import paths
+from tuneprobe.params import Params, load_params
+
+# Modules that check, name or start something; none of them can change a number.
+PLUMBING = {"__init__", "errors", "params", "paths", "stage", "tasks"}
+
+
+@pytest.fixture(scope="module")
+def stages(root: Path):
+    """The resolved stages of the default parameters."""
+    with Repo(str(root)) as repo:
+        yield [stage for stage in repo.index.stages if stage.cmd]
+
+
+def imported_modules(script: Path, source: Path) -> set[Path]:
+    """Files of the library that `script` imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        new = {
+            file for name in imported_names(waiting.pop()) for file in module_files(name, source)
+        }
+        waiting += new - found
+        found |= new
+    return found
+
+
+@cache
+def imported_names(path: Path) -> frozenset[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return frozenset(names)
+
+
+def module_files(name: str, source: Path) -> list[Path]:
+    if not name.startswith("tuneprobe."):
+        return []
+    stem = source / Path(*name.split(".")[1:])
+    return [file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.exists()]
+
+
+def relative(outs, root: Path) -> set[str]:
+    return {Path(out.fs_path).relative_to(root).as_posix() for out in outs if out.fs_path}
+
+
+def script_of(stage, root: Path) -> Path:
+    return root / next(word for word in stage.cmd.split() if word.startswith("stages/"))
+
+
+def file_deps(stage, root: Path) -> set[str]:
+    return relative([dep for dep in stage.deps if not hasattr(dep, "params")], root)
+
+
+def test_every_stage_depends_on_its_script_and_on_all_that_it_imports(stages, root: Path) -> None:
+    source = root / "src" / "tuneprobe"
+    missing = {}
+    for stage in stages:
+        script = script_of(stage, root)
+        needed = {script} | {
+            file for file in imported_modules(script, source) if file.stem not in PLUMBING
+        }
+        names = {file.relative_to(root).as_posix() for file in needed}
+        lacking = {name for name in names if not covered(name, file_deps(stage, root))}
+        if lacking:
+            missing[stage.addressing] = sorted(lacking)
+    assert not missing, yaml.safe_dump(missing)
+
+
+def covered(name: str, deps: set[str]) -> bool:
+    return name in deps or any(name.startswith(f"{dep}/") for dep in deps)
+
+
+def test_no_stage_depends_on_code_that_it_does_not_import(stages, root: Path) -> None:
+    source = root / "src" / "tuneprobe"
+    for stage in stages:
+        files = imported_modules(script_of(stage, root), source) | {script_of(stage, root)}
+        names = {file.relative_to(root).as_posix() for file in files}
+        for dep in file_deps(stage, root):
+            if dep.startswith(("src/", "stages/")):
+                assert any(covered(name, {dep}) for name in names), f"{stage.addressing}: {dep}"
+
+
+def declared_params(stage) -> set[str]:
+    return {key for dep in stage.deps if hasattr(dep, "params") for key in dep.params}
+
+
+def used_params(script: Path) -> set[str]:
+    """Dotted keys read as attributes of a name `params`, and the encoder's source."""
+    used = set()
+    for node in ast.walk(ast.parse(script.read_text())):
+        chain, inner = [], node
+        while isinstance(inner, ast.Attribute):
+            chain.append(inner.attr)
+            inner = inner.value
+        if isinstance(inner, ast.Name) and inner.id == "params" and chain:
+            used.add(".".join(reversed(chain)).removesuffix(".model_dump"))
+    return used - {"model_dump"} | (set(Params.model_fields) if "model_dump" in used else set())
+
+
+def test_every_parameter_that_a_stage_reads_is_declared(stages, root: Path) -> None:
+    encoder = load_params(root / "params.yaml").encoder
+    for stage in stages:
+        declared = declared_params(stage)
+        for key in used_params(script_of(stage, root)):
+            key = f"encoders.{encoder}" if key == "encoder_source" else key
+            assert any(f"{key}.".startswith(f"{name}.") for name in declared) or any(
+                f"{name}.".startswith(f"{key}.") for name in declared
+            ), f"{stage.addressing} reads {key} but declares only {sorted(declared)}"
+
+
+def test_every_parameter_belongs_to_a_stage(stages, root: Path) -> None:
+    params = load_params(root / "params.yaml")
+    declared = {key for stage in stages for key in declared_params(stage)}
+    blocks = params.model_dump()
+    for key, block in blocks.items():
+        if key == "encoders":
+            assert f"encoders.{params.encoder}" in declared
+            continue
+        leaves = [f"{key}.{leaf}" for leaf in block] if isinstance(block, dict) else [key]
+        for leaf in leaves:
+            assert any(f"{leaf}.".startswith(f"{name}.") for name in declared), f"unused: {leaf}"
+
+
+def test_dvc_yaml_and_paths_spell_the_same_places(stages, root: Path) -> None:
+    params = load_params(root / "params.yaml")
+    qa, pairs = f"{params.pairwise.corpus}-qa", f"{params.pairwise.corpus}-pairs"
+    encoder = params.encoder
+    expected = {
+        paths.examples(qa),
+        paths.examples(pairs),
+        paths.SUMMARY,
+        paths.PLOTS,
+        paths.PAGE,
+        paths.results(encoder, qa, "evaluate"),
+        paths.results(encoder, pairs, "pairwise"),
+        *(paths.checkpoint(encoder, qa, state) for state in ("frozen", "finetuned")),
+        *(paths.training(encoder, qa, state) for state in ("frozen", "finetuned")),
+        *(
+            paths.representation(encoder, pairs, state)
+            for state in ("random", "pretrained", "finetuned")
+        ),
+    }
+    outs = {name for stage in stages for name in relative(stage.outs, root)}
+    assert outs == {path.as_posix() for path in expected}
+
+
+def test_every_input_of_a_stage_is_exactly_an_output_or_a_tracked_file(stages, root: Path) -> None:
+    outs = {name for stage in stages for name in relative(stage.outs, root)} | {"data"}
+    for stage in stages:
+        for dep in file_deps(stage, root):
+            assert dep in outs or dep.startswith(("src/", "stages/", ".dvc/plots")), (
+                f"{stage.addressing}: {dep}"
+            )
+
+
+def test_every_stage_script_explains_itself(root: Path) -> None:
+    for script in sorted((root / "stages").glob("*.py")):
+        run = subprocess.run(
+            [sys.executable, script, "--help"], capture_output=True, text=True, cwd=root
+        )
+        assert run.returncode == 0, run.stderr
+        assert ast.get_docstring(ast.parse(script.read_text())), script.name
