@@ -54,18 +54,25 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, or say which command makes the file."""
+    if not path.exists():
+        raise ArtifactError(f"{path} is missing: run 'dvc repro' (or 'dvc pull').")
+    try:
+        value: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not JSON ({error}): run 'dvc checkout --force'.") from error
+    return value
+
+
 def write_meta(folder: Path, **facts: Any) -> None:
     """Write the provenance of an artifact: no dates, no hosts, no durations."""
     write_json(folder / META, facts)
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
-    """Read the provenance of an artifact, or say which command makes it."""
-    path = folder / META
-    if not path.exists():
-        raise ArtifactError(f"{path} is missing: run 'dvc repro' (or 'dvc pull') to get {folder}.")
-    meta: dict[str, Any] = json.loads(path.read_text())
-    return meta
+    """Read the provenance of an artifact."""
+    return read_json(folder / META)
 
 
 def file_sha256(path: Path) -> str:

@@ -1,6 +1,6 @@
-"""The command line: ``tuneprobe data ...``."""
+"""The command line: ``tuneprobe data ...`` and ``tuneprobe show``."""
 
-import sys
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,13 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tuneprobe.artifacts import read_json
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
-from tuneprobe.errors import TuneprobeError
-from tuneprobe.paths import DATA
-
-MISTAKE = 2
+from tuneprobe.paths import DATA, SUMMARY
+from tuneprobe.stage import exit_on_mistake
 
 app = typer.Typer(
     help="What fine-tuning changes inside a transformer encoder.",
@@ -73,10 +72,21 @@ def origin(corpus: Corpus) -> str:
     return {"generate": "this project", "debian": "Debian package"}[corpus.obtain]
 
 
+@app.command("show", epilog="Example: tuneprobe show --json")
+def show(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Print the headline numbers of this checkout's run."""
+    numbers = read_json(SUMMARY)
+    if as_json:
+        typer.echo(json.dumps(numbers))
+        return
+    table = Table("number", "value", box=None, pad_edge=False)
+    for name, value in numbers.items():
+        table.add_row(name, f"{value:.2f}")
+    Console().print(table)
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends in one line on stderr and exit code 2."""
-    try:
-        app()
-    except TuneprobeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(MISTAKE) from None
+    exit_on_mistake(app)

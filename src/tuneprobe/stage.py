@@ -1,4 +1,4 @@
-"""What every stage script shares: a command line, and one line for a user's mistake."""
+"""What stage scripts and the command line share: one line for a user's mistake."""
 
 import sys
 from collections.abc import Callable
@@ -11,9 +11,14 @@ MISTAKE = 2
 
 
 def run(main: Callable[..., None]) -> None:
-    """Run `main` as a Typer command; a `TuneprobeError` ends in one line and exit code 2."""
+    """Run the function of a stage script as a Typer command."""
+    exit_on_mistake(lambda: typer.run(main))
+
+
+def exit_on_mistake(command: Callable[[], None]) -> None:
+    """Call `command`; a mistake, or a refusing file system, ends in one line, exit code 2."""
     try:
-        typer.run(main)
-    except TuneprobeError as error:
+        command()
+    except (TuneprobeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(MISTAKE) from None

