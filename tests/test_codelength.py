@@ -5,8 +5,9 @@ import pytest
 
 from tuneprobe.classifier import ClassifierError, held_out_rows
 from tuneprobe.codelength import Codelength, online_codelength, portion_ends
-from tuneprobe.networks import Network, Regimen, train
+from tuneprobe.networks import Network, Regimen
 from tuneprobe.rng import rng
+from tuneprobe.stack import train
 
 LOSS = Regimen(learning_rate=3e-3, batch=50, max_epochs=100, monitor="loss")
 SMALL = {"hidden": (16, 16), "regimen": LOSS}

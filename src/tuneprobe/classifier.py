@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.networks import Network, Regimen, Trained, train
+from tuneprobe.networks import Network, Regimen, Trained
 from tuneprobe.rng import rng
+from tuneprobe.stack import train
 
 SIZES = (32, 64, 128, 256)
 HIDDEN: tuple[tuple[int, ...], ...] = tuple(product(SIZES, repeat=2))
 LINEAR: tuple[tuple[int, ...], ...] = ((),)
 DECAYS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0)
-REGIMEN = Regimen(race=(2, 4, 8, 16, 32))
+REGIMEN = Regimen(race=(1, 2, 4, 8, 16, 32))
 HELD_OUT = 10
 
 Floats = NDArray[np.float32]
@@ -105,7 +106,7 @@ def classify(
         Columns get mean 0 and variance 1 on the training examples. Layers and states differ in
         scale, and learning rate and decay mean the same only on equal scales.
     regimen : Regimen
-        Adam, batches, early stopping. By default the grid is raced: after 2, 4, 8, ... epochs only
+        Adam, batches, early stopping. By default the grid is raced: after 1, 2, 4, ... epochs only
         the better half goes on. ``Regimen()`` trains all of it to the end, as the paper did.
         Initialisations never race.
     seed : int

@@ -18,8 +18,9 @@ from tuneprobe.classifier import (
     number_labels,
     standardised,
 )
-from tuneprobe.networks import Network, Regimen, train
+from tuneprobe.networks import Network, Regimen
 from tuneprobe.rng import rng
+from tuneprobe.stack import train
 
 PORTIONS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.25, 12.5, 25.0, 50.0, 100.0)
 REGIMEN = Regimen(monitor="loss")

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tuneprobe import networks
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.networks import Network, Regimen, Trained, train
+from tuneprobe.networks import Network, Regimen, Trained
 from tuneprobe.rng import rng
+from tuneprobe.stack import _Stack, train
 
 SHORT = Regimen(batch=32, max_epochs=8)
 MIXED = [
@@ -44,10 +44,10 @@ def test_a_network_in_a_stack_equals_the_network_alone(padded: bool) -> None:
 
 
 def test_padded_units_stay_zero_through_training() -> None:
-    stack = networks._Stack(MIXED, [0, 1, 2, 3], 6, 3, SHORT, 13, "cpu")
+    stack = _Stack(MIXED, [0, 1, 2, 3], 6, 3, SHORT, 13, "cpu")
     X, y = (torch.from_numpy(part) for part in rings()[:2])
     for _ in range(3):
-        stack.epoch(X, y)
+        stack.learn(X, y)
     for k, network in enumerate(MIXED):
         first, second = network.hidden
         inputs, biases, inner, _, outputs, _ = (p.detach()[k] for p in stack.parameters)
@@ -60,7 +60,7 @@ def test_padded_units_stay_zero_through_training() -> None:
 def test_a_step_is_adam_on_cross_entropy_and_half_the_squared_weights_per_example() -> None:
     X, y, *_ = rings()
     X, y, network = torch.from_numpy(X[:32]), torch.from_numpy(y[:32]), Network((5, 4), 0.3)
-    stack = networks._Stack([network], [0], 6, 3, SHORT, 13, "cpu")
+    stack = _Stack([network], [0], 6, 3, SHORT, 13, "cpu")
     w1, b1, w2, b2, w3, b3 = plain = [
         p.detach()[0].clone().requires_grad_() for p in stack.parameters
     ]
@@ -85,6 +85,20 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
     assert once.tobytes() != other.tobytes()
 
 
+def test_the_number_of_threads_is_left_as_it_was_and_does_not_matter() -> None:
+    threads = torch.get_num_threads()
+    try:
+        found = []
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            found.append([weights(t) for t in train(MIXED, *rings(), 3, regimen=SHORT)])
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    for one, three in zip(*found):
+        np.testing.assert_allclose(one, three, atol=1e-5)
+
+
 def test_decay_does_not_change_the_start_and_shrinks_the_weights() -> None:
     start = Regimen(learning_rate=0.0, max_epochs=1)
     grid = [Network((8, 8), 1e-7), Network((8, 8), 1e0)]
@@ -102,10 +116,10 @@ def test_early_stopping_keeps_the_best_epoch_and_waits_no_longer_than_its_patien
     (stopped,) = train([network], X, y, X_held, y_held, 3, regimen=regimen)
     by_epoch = []
     for last in range(1, stopped.epochs + 1):
-        stack = networks._Stack([network], [0], 6, 3, regimen, 13, "cpu")
+        stack = _Stack([network], [0], 6, 3, regimen, 13, "cpu")
         for epoch in range(1, last + 1):
             order = rng(13, "networks", "order", epoch).permutation(200)
-            stack.epoch(torch.from_numpy(X[order]), torch.from_numpy(y[order]))
+            stack.learn(torch.from_numpy(X[order]), torch.from_numpy(y[order]))
         accuracy, loss = stack._held_out(torch.from_numpy(X_held), torch.from_numpy(y_held))
         by_epoch.append((accuracy[0], -loss[0], [p.detach()[0] for p in stack.parameters]))
     accuracies = [epoch[0] for epoch in by_epoch]
