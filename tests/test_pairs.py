@@ -243,3 +243,13 @@ def test_every_probe_finds_pairs_in_real_questions(
     assert asked == {"who", "when", "where"}
     pairs = pairs_from_examples(examples, range(len(examples.examples)))
     assert pairs.para_len.max() <= 200
+
+
+@pytest.mark.parametrize("word", ["\ufeff", "\u200b", "\ufffd"])
+def test_a_paragraph_with_an_invisible_word_is_left_out_and_counted(
+    word: str, nlp: Language, wordnet: WordNet
+) -> None:
+    question = replace(CURIE, document=(*DOCUMENT[:3], word, *DOCUMENT[4:]))
+    examples, funnel = build_pairs([question], wordnet=wordnet, nlp=nlp, seed=1)
+    assert "synonyms" not in examples.examples.label.tolist()
+    assert "a word without a visible character" in funnel.frame().reason.tolist()

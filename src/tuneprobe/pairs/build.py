@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spacy.language import Language
 
-from tuneprobe.annotate import annotate
+from tuneprobe.annotate import annotate, is_visible
 from tuneprobe.corpora.question import Interval, Question
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples import NO_SPAN, Examples, ExamplesBuilder
@@ -157,6 +157,8 @@ def _find_boundaries(part: Part, max_words: int) -> tuple[list[Chosen], list[Ste
 def _fits(passage: Passage, max_words: int) -> Passage | NoPair:
     if passage.n_words > max_words:
         return NoPair(f"more than {max_words} words")
+    if not all(map(is_visible, (*passage.question, *passage.paragraph))):
+        return NoPair("a word without a visible character")
     return passage
 
 
