@@ -44,7 +44,7 @@ types: setup
 	mypy
 
 unit: data
-	pytest --numprocesses 2
+	OMP_NUM_THREADS=1 pytest --numprocesses 2  # two threads in each of two processes would fight
 
 bench: setup  ## every benchmark, printed as markdown rows
 	for script in benchmarks/bench_*.py; do python $$script; done
