@@ -11,7 +11,7 @@ import pandas as pd
 
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.results import NO_LAYER
+from tuneprobe.results import NO_LAYER, significant
 
 PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
 PAIR_PROBES = PROBES[:-1]
@@ -103,7 +103,7 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
     answers = select(results, study="evaluate", state=focus).set_index("metric").value
     numbers = dict(_probe_numbers(results, focus))
     numbers |= {name: answers[name] for name in HEADLINE_ANSWERS if name in answers.index}
-    return {name: _significant(number) for name, number in sorted(numbers.items())}
+    return {name: significant(number) for name, number in sorted(numbers.items())}
 
 
 def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, float]]:
@@ -197,9 +197,5 @@ def _table(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFram
         return pd.DataFrame(columns=list(columns))
     table = pd.concat(parts, ignore_index=True)
     for column in table.columns.intersection(["value", "low", "high"]):
-        table[column] = table[column].map(_significant)
+        table[column] = table[column].map(significant)
     return table
-
-
-def _significant(number: float, digits: int = 6) -> float:
-    return float(f"{number:.{digits}g}")

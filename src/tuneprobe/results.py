@@ -46,7 +46,7 @@ def to_frame(rows: list[Result]) -> pd.DataFrame:
         twice = frame[frame.duplicated(KEYS)].iloc[0]
         raise ArtifactError(f"two results have the same keys: {dict(twice[KEYS])}.")
     for column in ("value", "low", "high"):
-        frame[column] = [_significant(number) for number in frame[column]]
+        frame[column] = [significant(number) for number in frame[column]]
     return frame.sort_values(KEYS, ignore_index=True)
 
 
@@ -68,5 +68,6 @@ def read_results(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _significant(number: float, digits: int = 6) -> float:
+def significant(number: float, digits: int = 6) -> float:
+    """A number rounded to some significant digits; NaN and infinities as they are."""
     return float(f"{number:.{digits}g}") if np.isfinite(number) else float(number)
