@@ -10,7 +10,7 @@ from tuneprobe.pairwise import conditions
 from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
 from tuneprobe.pairwise_study import example_table, rank_boundary, rank_pairs
 from tuneprobe.params import load_params
-from tuneprobe.represent import open_representations
+from tuneprobe.representations import open_representations
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
 

@@ -9,7 +9,8 @@ import torch
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.encoder import Encoder, EncoderError, layout_pieces, load_encoder, word_pieces
 from tuneprobe.examples import Examples, ExamplesBuilder
-from tuneprobe.represent import open_representations, write_representations
+from tuneprobe.represent import write_representations
+from tuneprobe.representations import open_representations
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,24 @@ def test_a_span_is_the_mean_of_its_words_and_a_word_the_mean_of_its_pieces(
                 words.append(state[0, first:last].mean(dim=0))
             expected = torch.stack(words).mean(dim=0).numpy()
             np.testing.assert_allclose(stored.layer(layer)[row], expected, atol=2e-6)
+
+
+def test_a_whole_text_is_its_first_special_token(encoder: Encoder, tmp_path: Path) -> None:
+    builder = ExamplesBuilder()
+    builder.add_whole_text(builder.add_text("t1", ["what", "grows", "here", "?"]))
+    text = builder.add_text("t2", ["tulips"])
+    builder.add_span(text, 0, 0, 1, "word")
+    builder.add_whole_text(text)
+    examples = builder.build()
+    write_representations(encoder, examples, tmp_path / "rep")
+    stored = open_representations(tmp_path / "rep", examples)
+    cut = word_pieces(encoder.tokenizer, ["what", "grows", "here", "?"])
+    pieces = layout_pieces(encoder.tokenizer, cut, [])
+    with torch.inference_mode():
+        hidden = encoder.model(torch.from_numpy(pieces.ids[None])).last_hidden_state[0]
+    np.testing.assert_allclose(stored.layer(6)[0], hidden[0].numpy(), atol=2e-6)
+    with pytest.raises(EncoderError, match="plain"):
+        write_representations(encoder, examples, tmp_path / "bare", layout="plain")
 
 
 def test_the_batching_changes_no_vector_beyond_float32_noise(

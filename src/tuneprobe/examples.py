@@ -1,7 +1,7 @@
 """Examples: the three tables that every task is stored in.
 
 texts     what an encoder reads: one or two segments of words
-spans     half-open word intervals of one segment; the row number is the ``span_id``
+spans     half-open word intervals of one segment, or a whole text; the row number is the ``span_id``
 examples  one or two spans with a label and a split; ``group`` joins what belongs together
 
 A representation is one matrix per layer whose row *i* is span *i*.
@@ -21,6 +21,7 @@ TEXT_COLUMNS = ("source", "words1", "words2")
 SPAN_COLUMNS = ("text", "segment", "start", "end", "role")
 EXAMPLE_COLUMNS = ("span1", "span2", "label", "split", "group")
 NO_SPAN = -1
+WHOLE_TEXT = -1  # the segment of a span that stands for the whole text: the vector of [CLS]
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Examples:
         ``source`` (identifier upstream), ``words1`` and ``words2`` (lists of words; the second is
         empty for a single segment). The row number is the text id.
     spans : DataFrame
-        ``text``, ``segment`` (0 or 1), ``start``, ``end`` (words, half-open), ``role`` (what the
-        span is: word, anchor, match, candidate, ...). The row number is the span id.
+        ``text``, ``segment`` (0 or 1; -1 for the whole text), ``start``, ``end`` (words,
+        half-open; 0 and 0 for the whole text), ``role`` (what the span is: word, anchor, match,
+        candidate, ...). The row number is the span id.
     examples : DataFrame
         ``span1``, ``span2`` (span ids; -1 where there is none), ``label``, ``split``, ``group``.
     """
@@ -73,7 +75,9 @@ class Examples:
             )
         lengths = [self.texts[f"words{n}"].str.len().to_numpy() for n in (1, 2)]
         length = [lengths[segment][text] for text, segment in zip(spans.text, spans.segment)]
+        whole = (spans.segment == WHOLE_TEXT) & (spans.start == 0) & (spans.end == 0)
         wrong = (spans.start < 0) | (spans.start >= spans.end) | (spans.end > length)
+        wrong &= ~whole
         if wrong.any():
             row = int(wrong.to_numpy().argmax())
             span = spans.iloc[row]
@@ -139,6 +143,10 @@ class ExamplesBuilder:
         if span == len(self._roles):
             self._roles.append(role)
         return span
+
+    def add_whole_text(self, text: int) -> int:
+        """Add the span that stands for a whole text; return its id."""
+        return self.add_span(text, WHOLE_TEXT, 0, 0, "text")
 
     def add_example(
         self, span1: int, span2: int, label: str, split: str, group: int = NO_SPAN

@@ -1,19 +1,18 @@
 """Representations: the vectors of all spans of a task at every layer, in one pass.
 
-A word is the mean of its word pieces, a span the mean of its words (Cai et al. 2020, section 3).
+A word is the mean of its word pieces, a span the mean of its words (Cai et al. 2020, section 3); a
+whole text is its [CLS].
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from tuneprobe.artifacts import ArtifactError, atomic_folder, read_meta, write_meta
+from tuneprobe.artifacts import atomic_folder, write_meta
 from tuneprobe.encoder import (
     Encoder,
     EncoderError,
@@ -23,40 +22,8 @@ from tuneprobe.encoder import (
     pad_batch,
     word_pieces,
 )
-from tuneprobe.examples import Examples
-
-
-@dataclass(frozen=True)
-class Representations:
-    """Memory-mapped layers of one task under one encoder and state."""
-
-    folder: Path
-    meta: dict[str, Any]
-
-    @property
-    def n_layers(self) -> int:
-        """Number of stored layers, the embedding output (layer 0) included."""
-        return int(self.meta["n_layers"])
-
-    def layer(self, number: int) -> np.ndarray:
-        """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
-        return np.load(self.folder / layer_file(number), mmap_mode="r")
-
-
-def layer_file(number: int) -> str:
-    """File name of a layer."""
-    return f"layer_{number:02d}.npy"
-
-
-def open_representations(folder: Path, examples: Examples) -> Representations:
-    """The representations in `folder`, refused when they are of other spans than `examples`."""
-    meta = read_meta(folder)
-    if meta["spans_sha256"] != examples.spans_sha256():
-        raise ArtifactError(
-            f"{folder} has {meta['n_spans']} rows for other spans than the examples' "
-            f"{len(examples.spans)}: run 'dvc repro represent'."
-        )
-    return Representations(folder, meta)
+from tuneprobe.examples import WHOLE_TEXT, Examples
+from tuneprobe.representations import layer_file
 
 
 def write_representations(
@@ -76,8 +43,11 @@ def write_representations(
     Raises
     ------
     EncoderError
-        For a text longer than the encoder's maximum, or a vector that is not finite.
+        For a text longer than the encoder's maximum, a whole text in the layout ``plain``, or a
+        vector that is not finite.
     """
+    if layout == "plain" and (examples.spans.segment == WHOLE_TEXT).any():
+        raise EncoderError("a whole text is its [CLS], which the layout 'plain' has not: use 'pair'.")
     texts = cut_texts(encoder, examples.texts, layout)
     n_spans, n_layers = len(examples.spans), encoder.n_layers + 1
     with atomic_folder(folder) as part:
@@ -100,7 +70,7 @@ def write_representations(
             weights_sha256=encoder.weights_sha256,
             tokenizer_sha256=encoder.tokenizer_sha256,
             layout=layout,
-            pooling="mean of word pieces, mean of words",
+            pooling="mean of word pieces, mean of words; whole text: [CLS]",
             dtype="float32",
             n_layers=n_layers,
             n_spans=n_spans,
@@ -154,19 +124,24 @@ def span_vectors(
 def _pooling_matrix(
     pieces: list[Pieces], batch: np.ndarray, spans: pd.DataFrame, seq: int
 ) -> torch.Tensor:
-    """Sparse (n_spans, batch * seq) matrix of weights: 1 / (words in span x pieces in word)."""
+    """Sparse (n_spans, batch * seq) matrix of weights: 1 / (words in span x pieces in word).
+
+    A whole text has no words of its own: weight 1 on its first piece, [CLS].
+    """
     bounds = [text.bounds[segment] for text in pieces for segment in (0, 1)]
     first_word = np.cumsum([0, *map(len, bounds)])  # of (text, segment) in the joined bounds
     row_of_text = np.zeros(batch.max() + 1, dtype=np.int64)
     row_of_text[batch] = np.arange(len(batch))
     row = row_of_text[spans["text"].to_numpy()]
-    start, end = spans["start"].to_numpy(), spans["end"].to_numpy()
-    span, word = _expand(first_word[2 * row + spans["segment"].to_numpy()] + start, end - start)
+    start, end, segment = (spans[column].to_numpy() for column in ("start", "end", "segment"))
+    whole = np.flatnonzero(segment == WHOLE_TEXT)
+    span, word = _expand(first_word[2 * row + np.maximum(segment, 0)] + start, end - start)
     joined = np.concatenate(bounds)
     n_pieces = joined[word + 1] - joined[word]
     which, piece = _expand(joined[word], n_pieces)
-    span_of_piece = span[which]
-    weights = 1.0 / ((end - start)[span_of_piece] * n_pieces[which])
+    weights = 1.0 / ((end - start)[span[which]] * n_pieces[which])
+    span_of_piece = np.concatenate([span[which], whole])
+    piece, weights = np.append(piece, np.zeros_like(whole)), np.append(weights, np.ones(len(whole)))
     index = torch.from_numpy(np.stack([span_of_piece, row[span_of_piece] * seq + piece]))
     shape = (len(spans), len(batch) * seq)
     values = torch.from_numpy(weights.astype(np.float32))
