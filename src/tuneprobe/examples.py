@@ -1,7 +1,7 @@
 """Examples: the three tables that every task is stored in.
 
 texts     what an encoder reads: one or two segments of words
-spans     half-open word intervals of one segment, or a whole text; the row number is the ``span_id``
+spans     half-open word intervals of one segment, or whole texts; the row number is the ``span_id``
 examples  one or two spans with a label and a split; ``group`` joins what belongs together
 
 A representation is one matrix per layer whose row *i* is span *i*.

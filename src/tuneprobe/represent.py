@@ -47,7 +47,7 @@ def write_representations(
         vector that is not finite.
     """
     if layout == "plain" and (examples.spans.segment == WHOLE_TEXT).any():
-        raise EncoderError("a whole text is its [CLS], which the layout 'plain' has not: use 'pair'.")
+        raise EncoderError("whole texts are their [CLS], which 'plain' has not: use 'pair'.")
     texts = cut_texts(encoder, examples.texts, layout)
     n_spans, n_layers = len(examples.spans), encoder.n_layers + 1
     with atomic_folder(folder) as part:
