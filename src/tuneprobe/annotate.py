@@ -84,8 +84,10 @@ def sentence_around(sentences: Sequence[int], n_words: int, span: Interval) -> I
     return None
 
 
-def load_spacy() -> Language:
-    """The English model: tagger, lemmatiser, entities and sentences; no parser.
+def load_spacy(exclude: Sequence[str] = ("parser",)) -> Language:
+    """The English model without some parts: by default without the parser, which is slow.
+
+    Where the parser is left out, sentences come from a part of their own.
 
     Raises
     ------
@@ -94,8 +96,9 @@ def load_spacy() -> Language:
     """
     for name in MODELS:
         if find_spec(name):
-            nlp: Language = import_module(name).load(exclude=["parser"])
-            nlp.enable_pipe("senter")  # off by default, because the parser finds sentences too
+            nlp: Language = import_module(name).load(exclude=list(exclude))
+            if "parser" in exclude:
+                nlp.enable_pipe("senter")  # off by default, because the parser finds sentences too
             return nlp
     raise SpacyModelError(
         f"no English spaCy model is installed (looked for {', '.join(MODELS)}): "

@@ -20,6 +20,7 @@ from transformers.masking_utils import eager_mask
 from tuneprobe.encoder import Encoder, EncoderError, Pieces, budget_batches, pad_batch
 
 ATTENTION = "tuneprobe-maps"
+CACHED = 1 << 18  # values of a map that are read together: 1 MiB
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ class LayerMaps:
         """1 for each real piece, or any before `at_least`, else 0: float32 of (batch, seq)."""
         place = torch.arange(self.maps[0].shape[-1], device=self.lengths.device)
         return (place < self.lengths.clamp(min=at_least)[:, None]).float()
+
+    def parts(self, values: int = CACHED) -> Iterator["LayerMaps"]:
+        """The same maps a few texts at a time, so that what is computed of them fits the cache."""
+        step = max(1, values // self.maps[0][0].numel())
+        for first in range(0, len(self.texts), step):
+            rows = slice(first, first + step)
+            maps = tuple(maps[rows] for maps in self.maps)
+            yield LayerMaps(self.layer, self.texts[rows], self.lengths[rows], maps)
 
 
 @torch.inference_mode()
@@ -93,7 +102,9 @@ def stream_maps(
             progress.update(int(lengths[batch].sum()))
 
 
-def layer_maps(encoder: Encoder, texts: Sequence[Pieces], *, padded_to: int = 0) -> Iterator[Tensor]:
+def layer_maps(
+    encoder: Encoder, texts: Sequence[Pieces], *, padded_to: int = 0
+) -> Iterator[Tensor]:
     """The maps of one batch, layer by layer: each float32 of shape (batch, heads, seq, seq).
 
     Between two layers nothing but the hidden state is held. Call inside `stream_maps`, which sets
@@ -216,4 +227,6 @@ def _refuse_other_shapes(encoders: Sequence[Encoder]) -> None:
         )
     for encoder in encoders:
         if encoder.model.training:
-            raise EncoderError(f"{encoder.name} ({encoder.state}) is in training mode: call eval().")
+            raise EncoderError(
+                f"{encoder.name} ({encoder.state}) is in training mode: call eval()."
+            )
