@@ -19,7 +19,13 @@ from tuneprobe.corpora.world.lexicon import CONCEPTS
 from tuneprobe.corpora.world.relations import relations
 
 Record = dict[str, Any]
-FILES = ("README", "dev.conllu", "dev.jsonl", "links.jsonl", "train.conllu", "train.jsonl")
+FILES = (
+    "README",
+    *(f"dev.{ending}" for ending in ("conllu", "conllulex", "jsonl", "label")),
+    "links.jsonl",
+    *(f"{folder}/{split}.tsv" for folder in ("rte", "sst2") for split in ("dev", "train")),
+    *(f"train.{ending}" for ending in ("conllu", "conllulex", "jsonl", "label")),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,8 @@ def _kinds(record: Record) -> set[str]:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    return {p.name: sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {p.relative_to(folder).as_posix(): sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def test_the_same_seed_writes_the_same_bytes(world: Path, tmp_path: Path) -> None:

@@ -100,10 +100,14 @@ _THINGS = ["work", "building", "vehicle", "event", "org"]
 
 
 def _hero(scene: Scene, group: str) -> Entity:
-    kind = scene.draws.pick(GROUPS[group])
-    if group == "person":
+    return hero(scene, scene.draws.pick(GROUPS[group]))
+
+
+def hero(scene: Scene, kind: str) -> Entity:
+    """A new person, work, building, ... that a paragraph can be about; a new organisation."""
+    if kind in GROUPS["person"]:
         return scene.person(kind=kind)
-    if group == "org":
+    if kind in GROUPS["org"]:
         return organisation(scene.new_id(), scene.names.organisation())
     town = scene.town()
     return thing(
@@ -117,18 +121,18 @@ def document(seed: int, split: str, number: int, names: NamePool, towns: list[st
     org = organisation("org", names.organisation())
     scene = Scene(draws, names, towns, org, 1840 + draws.below(100))
     group = draws.pick(_FIRST)
-    hero = _hero(scene, group)
-    paragraphs = [paragraph(scene, hero, draws.pick(INTROS[group]), {"town": scene.town()})]
+    first = _hero(scene, group)
+    paragraphs = [paragraph(scene, first, draws.pick(INTROS[group]), {"town": scene.town()})]
     second_group = draws.pick(_THINGS) if group == "person" else "person"
     second = _hero(scene, second_group)
-    roles = {"town": scene.town(), "prev": hero}
+    roles = {"town": scene.town(), "prev": first}
     paragraphs.append(paragraph(scene, second, draws.pick(LINKS[second_group]), roles))
     if draws.chance(30):
         third_group = draws.pick(("person", "work"))
-        roles = {"town": scene.town(), "prev": hero}
+        roles = {"town": scene.town(), "prev": first}
         intro = draws.pick(INTROS[third_group])
         paragraphs.append(paragraph(scene, _hero(scene, third_group), intro, roles, (20, 36)))
-    title = " ".join(t.form for t in hero.name).removeprefix("the ")
+    title = " ".join(t.form for t in first.name).removeprefix("the ")
     roll = _roll(scene) if len(paragraphs) == 2 and draws.chance(45) else None
     return Document(title, org, tuple(paragraphs), roll, scene)
 

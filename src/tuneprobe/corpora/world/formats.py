@@ -247,13 +247,12 @@ def _answer_type(asked: Asked, layout: Layout) -> Iterator[Link]:
         yield "answer_type", (0, 1), short_interval(asked, layout)
 
 
-def conllu(sentence_id: str, tokens: Tokens) -> str:
-    """One sentence in CoNLL-U; further layers of a token go to MISC."""
-    lines = [f"# sent_id = {sentence_id}", "# text = " + " ".join(t.form for t in tokens)]
+def conllu_rows(tokens: Tokens) -> Iterator[tuple[str, ...]]:
+    """The ten columns of CoNLL-U of each word; its further layers go to MISC."""
     for i, token in enumerate(tokens, start=1):
         head = 0 if token.head == ROOT else token.head + 1
         misc = "|".join(f"{key}={value}" for key, value in sorted(token.layers)) or "_"
-        columns = (
+        yield (
             str(i),
             token.form,
             "_",
@@ -265,5 +264,10 @@ def conllu(sentence_id: str, tokens: Tokens) -> str:
             "_",
             misc,
         )
-        lines.append("\t".join(columns))
+
+
+def conllu(sentence_id: str, tokens: Tokens) -> str:
+    """One sentence in CoNLL-U."""
+    lines = [f"# sent_id = {sentence_id}", "# text = " + " ".join(t.form for t in tokens)]
+    lines += ["\t".join(row) for row in conllu_rows(tokens)]
     return "\n".join(lines) + "\n\n"

@@ -62,10 +62,14 @@ def _kinds(names: str) -> frozenset[str]:
     return frozenset(k for name in names.split(",") for k in GROUPS.get(name, [name]))
 
 
+def slots_of(template: str) -> set[str]:
+    """Names of the slots of a template; the year of a date counts as the date."""
+    return {"when" if name == "year" else name for name in _SLOT.findall(template)}
+
+
 def _slots(told: tuple[str, ...], asked: list[str]) -> tuple[str, ...]:
-    """Names of the slots that each fact fills: all that occur, but for the hero and document's."""
-    found = _SLOT.findall(" ".join([*told, *asked]))
-    return tuple(sorted({"when" if name == "year" else name for name in found} - {"a", "org"}))
+    """The slots that each fact fills: all that occur, but for the hero and document's."""
+    return tuple(sorted(slots_of(" ".join([*told, *asked])) - {"a", "org"}))
 
 
 def _read_block(block: str) -> Relation:
