@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tuneprobe.collect import GAP, PROBES, usual_condition
+from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
 from tuneprobe.results import Result, to_frame
 
 N_LAYERS = 6

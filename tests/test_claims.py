@@ -19,7 +19,8 @@ from tuneprobe.claims import (
     judge,
     judge_all,
 )
-from tuneprobe.collect import GAP, PROBES, headline, usual_condition
+from tuneprobe.collect import headline
+from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
 from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
 from tuneprobe.pairwise_study import Ranking
 from tuneprobe.results import to_frame

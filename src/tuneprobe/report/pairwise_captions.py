@@ -6,7 +6,8 @@ from math import isfinite, nan
 import pandas as pd
 
 from tuneprobe.claims import Evidence
-from tuneprobe.collect import GAP, PAIR_PROBES, PROBES, STATES, panel_name, usual_condition
+from tuneprobe.collect.pairwise import GAP, PAIR_PROBES, PROBES, panel_name, usual_condition
+from tuneprobe.collect.tables import STATES
 from tuneprobe.report import charts
 from tuneprobe.report.wording import bounded, layer_ranges, listed, number, plain, signed, spread
 

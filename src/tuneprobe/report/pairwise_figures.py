@@ -1,25 +1,26 @@
 """The figures of the pairwise study: panels, a caption from the numbers, and the data below."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import ceil, floor, isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from tuneprobe.claims import Evidence
-from tuneprobe.collect import (
+from tuneprobe.collect.pairwise import (
     GAP,
     PAIR_PROBES,
     PROBES,
     gap_points,
     panel_name,
     paper_conditions,
-    select,
     usual_condition,
 )
+from tuneprobe.collect.tables import select
 from tuneprobe.report import charts
-from tuneprobe.report.captions import (
+from tuneprobe.report.blocks import Figure, Panel, Table
+from tuneprobe.report.charts import Series, draw_panel, swatch
+from tuneprobe.report.pairwise_captions import (
     CENTRED,
     NEGATIVES,
     centred_caption,
@@ -27,59 +28,10 @@ from tuneprobe.report.captions import (
     layers_caption,
     negatives_caption,
 )
-from tuneprobe.report.charts import Series, draw_panel, swatch
 from tuneprobe.report.wording import bounded, number, signed
 
 CHANCE = 50
 Curve = tuple[str, str]  # probe, condition
-
-
-class Panel(NamedTuple):
-    """A drawing under its two-part heading: the ability, and how it is measured."""
-
-    ability: str
-    measure: str
-    svg: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text cells; the first `n_names` columns name the row, the others are numbers."""
-
-    head: list[str]
-    rows: list[list[str]]
-    n_names: int = 1
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of the page.
-
-    Attributes
-    ----------
-    name : str
-        Anchor.
-    caption, reading : str
-        What the numbers say; how to read the drawing.
-    panels : list of Panel
-    axis : str
-        What the vertical axis shows.
-    pairs : bool
-        Whether two panels after each other belong together.
-    missing : list of str
-        What could not be drawn.
-    """
-
-    name: str
-    title: str
-    caption: str
-    reading: str
-    panels: list[Panel]
-    axis: str
-    legend: list[tuple[str, str]]
-    table: Table
-    pairs: bool = False
-    missing: list[str] = field(default_factory=list)
 
 
 def layers_figure(evidence: Evidence, template: Mapping[str, Any]) -> Figure:

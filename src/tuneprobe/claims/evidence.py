@@ -1,0 +1,93 @@
+"""Evidence: the numbers of one run, found by what they are of."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import nan
+from typing import NamedTuple
+
+import pandas as pd
+
+from tuneprobe.collect.pairwise import usual_condition
+from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.results import NO_LAYER
+
+
+class Estimate(NamedTuple):
+    """A number between its bounds; NaN where it was not measured."""
+
+    value: float
+    low: float
+    high: float
+
+
+NOT_MEASURED = Estimate(nan, nan, nan)
+NUMBER_KEYS = ("study", "task", "state", "metric", "layer", "condition")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Result rows of one run and what its tests were set to.
+
+    Attributes
+    ----------
+    results : DataFrame
+        Rows as `tuneprobe.results` writes them.
+    layer_mark : float
+        The paper's "after the fifth of twelve layers", as a share of the depth.
+    margin : float
+        Points of auc_macro within which two states count as equal.
+    alpha : float
+        Level of the tests.
+    """
+
+    results: pd.DataFrame
+    layer_mark: float
+    margin: float
+    alpha: float
+
+    @property
+    def last(self) -> int:
+        """Number of the last layer."""
+        return last_layer(self.results)
+
+    @property
+    def mark(self) -> int:
+        """The last layer that counts as low, as in `pairwise_study.pairwise_gaps`."""
+        return round(self.layer_mark * self.last)
+
+    @cached_property
+    def numbers(self) -> dict[tuple[str, str, str, str, int, str], Estimate]:
+        """Estimates by study, task, state, metric, layer and condition; heads are left out."""
+        rows = self.results[self.results["head"] == NO_LAYER]
+        keys = zip(*(rows[name].tolist() for name in NUMBER_KEYS))
+        cells = zip(*(rows[name].tolist() for name in Estimate._fields))
+        return {key: Estimate(*cell) for key, cell in zip(keys, cells)}
+
+    def states(self, study: str) -> set[str]:
+        """The states that a study has numbers of."""
+        return set(select(self.results, study=study).state)
+
+    def find(
+        self,
+        study: str,
+        task: str,
+        state: str,
+        metric: str,
+        layer: int = NO_LAYER,
+        condition: str = "",
+    ) -> Estimate:
+        """One estimate of any study; `NOT_MEASURED` where there is none."""
+        return self.numbers.get((study, task, state, metric, layer, condition), NOT_MEASURED)
+
+    def number(
+        self,
+        probe: str,
+        state: str,
+        metric: str,
+        layer: int = NO_LAYER,
+        condition: str | None = None,
+    ) -> Estimate:
+        """One of the pairwise study, in the probe's usual condition unless another is named."""
+        return self.find(
+            "pairwise", probe, state, metric, layer, condition or usual_condition(probe)
+        )

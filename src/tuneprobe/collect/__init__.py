@@ -1,0 +1,52 @@
+"""What runs are compared by: the headline numbers of one state, and the tables of `dvc plots`.
+
+Names contain neither state nor encoder nor corpus, so that `dvc exp show` has the same columns and
+`dvc plots diff` the same panels for every run.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from tuneprobe.artifacts import atomic_file
+from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
+from tuneprobe.collect.tables import STATES
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.results import significant
+
+__all__ = ["headline", "plot_tables", "write_tables"]
+
+
+def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
+    """At most 25 numbers of the state `focus`; a number that was not measured is left out.
+
+    Raises
+    ------
+    UnknownNameError
+        If `focus` is not a state.
+    """
+    check_state(focus)
+    numbers = pairwise_headline(results, focus)
+    return {name: significant(number) for name, number in sorted(numbers.items())}
+
+
+def plot_tables(
+    results: pd.DataFrame, focus: str, *, confidence: float = 0.95
+) -> dict[str, pd.DataFrame]:
+    """The tables of metrics/plots, file stem to frame; one without data keeps its columns."""
+    check_state(focus)
+    return pairwise_tables(results, focus, confidence=confidence)
+
+
+def check_state(focus: str) -> None:
+    """Refuse a state that no study has."""
+    if focus not in STATES:
+        raise UnknownNameError("state", focus, STATES)
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write each table as ``<name>.csv``, each in one step."""
+    for name, table in tables.items():
+        with atomic_file(folder / f"{name}.csv") as part:
+            table.to_csv(part, index=False)

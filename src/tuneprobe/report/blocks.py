@@ -1,0 +1,123 @@
+"""What a page is made of: figures, score tables, funnels, gathered by study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+
+class Panel(NamedTuple):
+    """A drawing under its two-part heading: the ability, and how it is measured."""
+
+    ability: str
+    measure: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells; the first `n_names` columns name the row, the others are numbers."""
+
+    head: list[str]
+    rows: list[list[str]]
+    n_names: int = 1
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the page.
+
+    Attributes
+    ----------
+    name : str
+        Anchor.
+    caption, reading : str
+        What the numbers say; how to read the drawing.
+    panels : list of Panel
+    axis : str
+        What the vertical axis shows.
+    pairs : bool
+        Whether two panels after each other belong together.
+    missing : list of str
+        What could not be drawn.
+    """
+
+    name: str
+    title: str
+    caption: str
+    reading: str
+    panels: list[Panel]
+    axis: str
+    legend: list[tuple[str, str]]
+    table: Table
+    pairs: bool = False
+    missing: list[str] = field(default_factory=list)
+    kind: ClassVar[str] = "figure"
+
+
+class Rows(NamedTuple):
+    """Rows of a score table under one heading; ``ours`` are measured, the others published."""
+
+    heading: str
+    ours: bool
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """A table in a paper's shape: published rows and ours under the same columns.
+
+    Attributes
+    ----------
+    number : str
+        The paper's, as "Table 2".
+    over : list of (str, int)
+        Headings over several columns, and over how many; may be empty.
+    head : list of str
+        One heading a column, without that of the row names.
+    """
+
+    name: str
+    number: str
+    title: str
+    caption: str
+    over: Sequence[tuple[str, int]]
+    head: Sequence[str]
+    groups: Sequence[Rows]
+    notes: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    kind: ClassVar[str] = "scores"
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """How many candidates each step kept and dropped, by probe."""
+
+    name: str
+    title: str
+    groups: Sequence[tuple[str, list[dict[str, Any]]]]
+    kind: ClassVar[str] = "funnel"
+
+
+Block = Figure | ScoreTable | Funnel
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study on the page.
+
+    Attributes
+    ----------
+    question : str
+        What it asks, in a sentence.
+    methods : str
+        How it measures, a paragraph.
+    notes : sequence of str
+        What this run does otherwise than the paper.
+    """
+
+    name: str
+    title: str
+    question: str
+    blocks: Sequence[Block]
+    methods: str
+    notes: Sequence[str] = ()

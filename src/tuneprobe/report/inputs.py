@@ -1,0 +1,52 @@
+"""What a page is written from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.claims import Evidence
+
+
+@dataclass(frozen=True)
+class PageInputs:
+    """Everything a page is written from.
+
+    Attributes
+    ----------
+    results : DataFrame
+        Rows of all studies that ran, as `tuneprobe.results` writes them; may be empty.
+    funnel : DataFrame
+        ``probe, step, kept, dropped, reason``: how the examples were chosen; may be empty.
+    params : mapping
+        The configuration of the run, nested as params.yaml.
+    artifacts : mapping
+        Path to the provenance (meta.json) of each artifact that the numbers come from.
+    templates : mapping
+        Name to Vega-Lite template, as in .dvc/plots: ``layer_curves``, ``gap_curves``.
+    encoder, corpus : str
+    layer_mark, margin, confidence : float
+        Settings of the tests, see `tuneprobe.claims.Evidence`.
+    """
+
+    results: pd.DataFrame
+    funnel: pd.DataFrame
+    params: Mapping[str, Any]
+    artifacts: Mapping[str, Mapping[str, Any]]
+    templates: Mapping[str, Mapping[str, Any]]
+    encoder: str
+    corpus: str
+    layer_mark: float
+    margin: float
+    confidence: float
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the claims are tested on."""
+        return Evidence(self.results, self.layer_mark, self.margin, 1 - self.confidence)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any artifact says that its texts were generated."""
+        return any(meta.get("synthetic") is True for meta in self.artifacts.values())
