@@ -49,26 +49,28 @@ def plain_name(name: str) -> str:
     return name.removesuffix(".gz").removesuffix(".xz")
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of a plain, gzipped or xz-packed UTF-8 file, one at a time, numbered from 1.
+def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Lines of a plain, gzipped or xz-packed text file, one at a time, numbered from 1.
 
     Raises
     ------
     CorpusError
-        If the file is missing, the archive is cut short or damaged, or a line is not UTF-8.
+        If the file is missing, the archive is cut short or damaged, or a line is not in this
+        encoding.
     """
     number = 0
     with open_packed(path) as file:
         try:
             for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8")
+                yield number, line.decode(encoding)
         except DAMAGED as error:
             raise CorpusError(
                 f"{path}:{number + 1}: the archive is cut short or damaged ({error}). {REMEDY}"
             ) from None
         except UnicodeDecodeError as error:
             raise CorpusError(
-                f"{path}:{number}: byte {error.start} of the line is not UTF-8. {REMEDY}"
+                f"{path}:{number}: byte {error.start} of the line is not {encoding.upper()}. "
+                f"{REMEDY}"
             ) from None
 
 
