@@ -1,8 +1,8 @@
 """What is measured of attention maps: functions of one layer's padded maps.
 
-Shapes: ``maps`` (batch, heads, seq, seq), rows the queries; ``real`` (batch, seq), 1 for real pieces
-and 0 for padding. The columns of padding are 0, as in `LayerMaps`; where its rows are left out too,
-a sum over the padded map is one over the map cropped to its real pieces (Kovaleva et al. 2019).
+Shapes: ``maps`` (batch, heads, seq, seq), rows the queries; ``real`` (batch, seq), 1 for real
+pieces and 0 for padding. The columns of padding are 0, as in `LayerMaps`; where its rows are left
+out too, a sum over the padded map is one over the map cropped to its real pieces.
 """
 
 import torch

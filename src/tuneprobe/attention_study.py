@@ -4,10 +4,11 @@ Kovaleva et al. 2019: similarity of maps before and after tuning, attention to t
 last layer's [CLS] row; and here the entropy of rows, and intervals over the texts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from tuneprobe.attention_maps import LayerMaps, stream_maps
 from tuneprobe.attention_measures import map_similarity, received, row_entropy, type_share
 from tuneprobe.attention_types import TYPES, Mask
-from tuneprobe.encoder import Encoder, Pieces
+from tuneprobe.encoder import Encoder, Pieces, layout_pieces, word_pieces
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples import Examples
 from tuneprobe.head_results import STUDY, UNIFORM, Values, head_results
@@ -88,6 +89,24 @@ def sample_texts(
     return np.sort(texts[drawn])
 
 
+def short_texts(
+    encoder: Encoder, texts: pd.DataFrame, max_pieces: int
+) -> tuple[pd.DataFrame, list[Pieces]]:
+    """The texts of at most `max_pieces` word pieces, as a table numbered anew and as pieces."""
+    tokenizer = encoder.tokenizer
+    pieces = [
+        layout_pieces(
+            tokenizer,
+            word_pieces(tokenizer, list(first)),
+            word_pieces(tokenizer, list(second)),
+        )
+        for first, second in zip(texts.words1, texts.words2)
+    ]
+    limit = min(max_pieces, encoder.max_pieces)
+    short = [row for row, text in enumerate(pieces) if len(text) <= limit]
+    return texts.iloc[short].reset_index(drop=True), [pieces[row] for row in short]
+
+
 def measure_heads(
     encoders: Mapping[str, Encoder],
     texts: Sequence[Pieces],
@@ -96,6 +115,7 @@ def measure_heads(
     before: str = "pretrained",
     aggregation: Aggregation = Aggregation(),
     tokens_per_batch: int = 2048,
+    also: Callable[[LayerMaps], None] | None = None,
 ) -> HeadMeasures:
     """Measure every head of every state in one pass over the texts.
 
@@ -106,6 +126,8 @@ def measure_heads(
         Of each text, as `token_types` gives them.
     before : str
         The state that the maps of every other state are compared with.
+    also : callable, optional
+        Is shown the maps too, in the order of `encoders`; it must not keep them.
     """
     if before not in encoders:
         raise UnknownNameError("state", before, encoders)
@@ -115,6 +137,8 @@ def measure_heads(
     def see(layer_maps: LayerMaps) -> None:
         for part in layer_maps.parts():
             _measure(part, dict(zip(encoders, part.maps)), padded, before, measures)
+        if also is not None:
+            also(layer_maps)
 
     stream_maps(
         list(encoders.values()),
@@ -226,10 +250,10 @@ def _measured(measures: HeadMeasures) -> Iterator[tuple[str, str, str, Values]]:
     how = measures.aggregation
     for states, values in measures.similarity.items():
         yield states, "map_similarity", how.crop, values
-    largest = np.log(measures.lengths)[:, None, None]
+    largest: Values = np.log(measures.lengths).astype(np.float32)[:, None, None]
     for state, values in measures.entropy.items():
         yield state, "entropy", "nats", values
-        yield state, "entropy", "normalised", values / largest.astype(np.float32)
+        yield state, "entropy", "normalised", values / largest
     for state in measures.share:
         for kind, share, row in zip(TYPES, measures.share[state], measures.cls_row[state]):
             yield state, "share", f"{kind}/rows-{how.rows}/tokens-{how.tokens}", share

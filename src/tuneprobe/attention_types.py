@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 Segment = tuple[str, ...]
 
 BATCH = 64  # texts; larger ones are not faster on one core
+UNUSED_PARTS = ("ner", "lemmatizer")  # of the spaCy model; parser and tagger are needed
 NEGATIONS = frozenset("no not n't never none nobody nothing nowhere neither nor without".split())
 SPECIAL_TYPES = ("cls", "sep")
 WORD_TYPES: dict[str, Callable[[Token], bool]] = {
@@ -49,7 +50,7 @@ def token_types(
     Parameters
     ----------
     nlp : Language
-        With tagger and parser: ``load_spacy(exclude=("ner", "lemmatizer"))``.
+        With tagger and parser: ``load_spacy(exclude=UNUSED_PARTS)``.
     texts : DataFrame
         ``words1`` and ``words2``, as `Examples.texts` has them.
     pieces : sequence of Pieces

@@ -50,7 +50,8 @@ def head_results(
     )
     places = [(layer, head) for layer in layers for head in (*range(values.shape[2]), NO_HEAD)]
     keys = (STUDY, encoder, task, state, seed)
-    return [
-        Result(*keys, *place, metric, condition, value, low, high, len(kept))
-        for place, value, low, high in zip(places, *(bound.tolist() for bound in interval))
-    ]
+    rows = []
+    for (layer, head), *bounds in zip(places, *(bound.tolist() for bound in interval)):
+        value, low, high = bounds
+        rows.append(Result(*keys, layer, head, metric, condition, value, low, high, len(kept)))
+    return rows

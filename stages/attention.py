@@ -1,0 +1,64 @@
+"""Measure what every head attends to, before and after tuning; only a few maps are stored."""
+
+from tuneprobe import paths
+from tuneprobe.annotate import load_spacy
+from tuneprobe.artifacts import atomic_folder, write_meta
+from tuneprobe.attention_study import (
+    Aggregation,
+    attention_results,
+    measure_heads,
+    sample_texts,
+    short_texts,
+)
+from tuneprobe.attention_types import UNUSED_PARTS, token_types
+from tuneprobe.encoder import load_encoder, thread_limit
+from tuneprobe.example_maps import write_example_maps
+from tuneprobe.examples import read_examples
+from tuneprobe.params import load_params
+from tuneprobe.results import write_results
+from tuneprobe.stage import run
+
+
+def main(task: str) -> None:
+    """Read the maps of TASK's test texts in every state; `finetuned` is the encoder tuned on it."""
+    params = load_params()
+    settings, encoder = params.attention, params.encoder
+    thread_limit(params.threads)
+    encoders = {
+        state: load_encoder(
+            encoder,
+            **params.encoder_source(),
+            state=state,
+            seed=params.seed,
+            checkpoint=paths.checkpoint(encoder, task, "finetuned"),
+        )
+        for state in settings.states
+    }
+    reader = encoders[settings.before]
+    examples = read_examples(paths.examples(task))
+    drawn = sample_texts(examples, max_texts=settings.max_texts, seed=params.seed)
+    texts, pieces = short_texts(reader, examples.texts.iloc[drawn], settings.max_pieces)
+    measures = measure_heads(
+        encoders,
+        pieces,
+        token_types(load_spacy(exclude=UNUSED_PARTS), reader.tokenizer, texts, pieces),
+        before=settings.before,
+        aggregation=Aggregation(settings.rows, settings.tokens, settings.padded_to),
+        tokens_per_batch=settings.tokens_per_batch,
+    )
+    rows = attention_results(
+        measures,
+        encoder=encoder,
+        task=task,
+        seed=params.seed,
+        confidence=settings.confidence,
+        bootstrap=settings.bootstrap,
+    )
+    with atomic_folder(paths.results(encoder, task, "attention")) as folder:
+        write_results(rows, folder / "heads.csv")
+        write_example_maps(folder / "maps", encoders, pieces, **settings.example_maps.model_dump())
+        write_meta(folder, texts=len(texts), too_long=len(drawn) - len(texts))
+
+
+if __name__ == "__main__":
+    run(main)
