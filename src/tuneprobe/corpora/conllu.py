@@ -43,7 +43,7 @@ class Word(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """The words of a sentence; ``id`` is its sent_id, else its number in the file."""
+    """The words of a sentence; ``id`` is its sent_id, else its file and line."""
 
     id: str
     words: tuple[Word, ...]
@@ -95,13 +95,13 @@ def read_blocks(path: Path, n_columns: int = N_COLUMNS) -> Iterator[Block]:
     IDs and forms are checked, the other cells are not.
     """
     paragraphs = groupby(read_lines(path), key=lambda numbered: bool(numbered[1].strip(" \r\n")))
-    filled = (list(lines) for has_text, lines in paragraphs if has_text)
-    for number, lines in enumerate(filled, start=1):
-        yield _block(path, lines, number, n_columns)
+    for has_text, lines in paragraphs:
+        if has_text:
+            yield _block(path, list(lines), n_columns)
 
 
-def _block(path: Path, lines: list[tuple[int, str]], number: int, n_columns: int) -> Block:
-    name, rows = str(number), []
+def _block(path: Path, lines: list[tuple[int, str]], n_columns: int) -> Block:
+    name, rows = f"{path.name}:{lines[0][0]}", []
     for line, text in lines:
         row = Row(path, line, text.rstrip("\r\n").split("\t"))
         if not text.startswith("#"):

@@ -15,6 +15,7 @@ development file is our test; else it is not read.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -115,7 +116,8 @@ def read_labelled(corpus: str, target: str, data: Path) -> dict[str, list[Labell
     UnknownNameError
         If there is no such corpus, or it does not have this target.
     CorpusError
-        If its folder lacks files (the message says how to get them) or a file is malformed.
+        If its folder lacks files (the message says how to get them), a file is malformed, or a
+        sentence comes twice.
     """
     targets = _targets_of(corpus)
     if target not in targets:
@@ -127,16 +129,20 @@ def read_labelled(corpus: str, target: str, data: Path) -> dict[str, list[Labell
             f"{data / corpus} has no {patterns[0]} with train, dev or test in its name: run "
             f"'tuneprobe data fetch {corpus}', or put the files there."
         )
+    everything = [path for paths in files.values() for path in paths]
     if corpus.endswith("-pud") and "train" not in files:
-        return _divided(_texts([path for paths in files.values() for path in paths], read), corpus)
-    test = files.get("test") or files.get("dev")
-    if "train" not in files or not test:
-        names = ", ".join(path.name for paths in files.values() for path in paths)
+        texts = _texts(everything, read)
+        found = {"train": texts[:PUD_TRAIN], "test": texts[PUD_TRAIN:]}
+    elif "train" in files and ("test" in files or "dev" in files):
+        test = files.get("test") or files["dev"]
+        found = {"train": _texts(files["train"], read), "test": _texts(test, read)}
+    else:
         raise CorpusError(
-            f"{data / corpus} has only {names}: expected a train file and a test or dev file. Put "
-            "the other one there, or take another corpus."
+            f"{data / corpus} has only {', '.join(path.name for path in everything)}: expected a "
+            "train file and a test or dev file. Put the other one there, or take another corpus."
         )
-    return {"train": _texts(files["train"], read), "test": _texts(test, read)}
+    _check_distinct(found, data / corpus)
+    return found
 
 
 def _targets_of(corpus: str) -> tuple[str, ...]:
@@ -166,11 +172,12 @@ def _texts(paths: list[Path], read: Callable[[Path], Iterator[LabelledText]]) ->
     return [text for path in paths for text in read(path)]
 
 
-def _divided(texts: list[LabelledText], corpus: str) -> dict[str, list[LabelledText]]:
-    """A treebank of one file: its first sentences are train, the others test."""
-    if len(texts) <= PUD_TRAIN:
+def _check_distinct(texts: dict[str, list[LabelledText]], folder: Path) -> None:
+    """No sentence may be in train and test, or in two files that hold the same."""
+    times = Counter(text.source for split in texts.values() for text in split)
+    twice = [source for source, number in times.items() if number > 1]
+    if twice:
         raise CorpusError(
-            f"{corpus} has {len(texts)} sentences, expected more than {PUD_TRAIN}, the first of "
-            f"which are train: run 'tuneprobe data fetch {corpus}'."
+            f"{folder} has {len(twice)} sentences twice, the first {twice[0]}: remove one of the "
+            "files that hold it."
         )
-    return {"train": texts[:PUD_TRAIN], "test": texts[PUD_TRAIN:]}

@@ -15,8 +15,8 @@ read (an invented instance, most columns cut):
       "smwes": {...}, ...}, ...]
 
 A preposition unit is a single-word unit whose SS begins with ``p.``: an adposition, an infinitive
-marker or a possessive. Opaque slots (`` `$ ``), unintelligible uses (``??``) and multiword units are
-none.
+marker or a possessive. Opaque slots (`` `$ ``), unintelligible uses (``??``) and multiword units
+are none.
 
 Source: https://github.com/nert-nlp/streusle, CONLLULEX.md and conllulex2json.py
 """
