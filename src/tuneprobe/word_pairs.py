@@ -102,7 +102,7 @@ def annotated_pairs(examples: Examples, split: str) -> pd.DataFrame:
     one, two = (
         examples.spans.iloc[rows[column]].reset_index(drop=True) for column in ("span1", "span2")
     )
-    pairs = one.join(two, lsuffix="_from", rsuffix="_to")
+    pairs = pd.concat([one.add_suffix("_from"), two.add_suffix("_to")], axis="columns")
     pairs["relation"] = rows.label.to_numpy()
     words = (pairs.segment_from != WHOLE_TEXT) & (pairs.segment_to != WHOLE_TEXT)
     pairs = pairs[words & (pairs.text_from == pairs.text_to)]

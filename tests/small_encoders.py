@@ -1,0 +1,68 @@
+"""Small encoders of four architectures with random weights, and texts of made-up piece ids."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from transformers import (
+    BertConfig,
+    BertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    ElectraConfig,
+    ElectraModel,
+    RobertaConfig,
+    RobertaModel,
+)
+
+from tuneprobe.encoder import Encoder, Pieces, layout_pieces
+from tuneprobe.rng import rng
+
+LAYERS, HEADS, DIM, VOCABULARY = 3, 4, 16, 60
+FIRST_WORD = 4  # ids below are [UNK], padding, [CLS] and [SEP]
+TOKENIZER = SimpleNamespace(pad_token_id=1, cls_token_id=2, sep_token_id=3, model_max_length=128)
+SIZES: dict[str, Any] = {
+    "hidden_size": DIM,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "intermediate_size": 2 * DIM,
+}
+DISTIL_SIZES: dict[str, Any] = {
+    "dim": DIM,
+    "n_layers": LAYERS,
+    "n_heads": HEADS,
+    "hidden_dim": 2 * DIM,
+}
+ARCHITECTURES: dict[str, Any] = {
+    "bert": lambda: BertModel(BertConfig(**COMMON, **SIZES)),
+    "roberta": lambda: RobertaModel(RobertaConfig(**COMMON, **SIZES, type_vocab_size=1)),
+    "electra": lambda: ElectraModel(ElectraConfig(**COMMON, **SIZES, embedding_size=8)),
+    "distilbert": lambda: DistilBertModel(DistilBertConfig(**COMMON, **DISTIL_SIZES)),
+}
+COMMON = {
+    "vocab_size": VOCABULARY,
+    "pad_token_id": 1,
+    "max_position_embeddings": 132,
+    "initializer_range": 0.5,  # so that the heads differ
+    "attn_implementation": "eager",
+}
+
+
+def small_encoder(architecture: str, state: str = "pretrained", seed: int = 0) -> Encoder:
+    """An encoder of 3 layers and 4 heads, weights drawn under `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = ARCHITECTURES[architecture]().eval()
+    return Encoder(architecture, state, model, TOKENIZER, f"{architecture}-{seed}")
+
+
+def made_up_pieces(*lengths: tuple[int, int]) -> list[Pieces]:
+    """Texts of as many one-piece words in the first and in the second segment."""
+    draw = rng(0, "made-up-pieces")
+    return [
+        layout_pieces(
+            TOKENIZER,
+            *([[int(word)] for word in draw.integers(FIRST_WORD, VOCABULARY, n)] for n in pair),
+        )
+        for pair in lengths
+    ]

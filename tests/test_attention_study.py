@@ -1,0 +1,180 @@
+"""The attention study: sampling, arrays against single texts, rows, example maps."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_encoders import HEADS, LAYERS, TOKENIZER, made_up_pieces, small_encoder
+
+from tuneprobe.attention_study import (
+    Aggregation,
+    HeadMeasures,
+    attention_results,
+    measure_heads,
+    sample_texts,
+)
+from tuneprobe.attention_types import TYPES
+from tuneprobe.encoder import Encoder
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.example_maps import write_example_maps
+from tuneprobe.examples import ExamplesBuilder
+from tuneprobe.results import to_frame
+from tuneprobe.rng import rng
+
+TEXTS = made_up_pieces((5, 0), (9, 6), (2, 2), (5, 3), (20, 0))
+SHAPE = (len(TEXTS), LAYERS, HEADS)
+
+
+def made_up_types() -> list[np.ndarray]:
+    """Random types with [CLS] in its place; no text has a negation, the first two no pronoun."""
+    draw = rng(0, "made-up-types")
+    types = [draw.random((len(TYPES), len(text))) < 0.4 for text in TEXTS]
+    for text, mask in enumerate(types):
+        mask[TYPES.index("cls")] = np.arange(mask.shape[1]) == 0
+        mask[TYPES.index("negation")] = False
+        mask[TYPES.index("pronoun"), :2] = text >= 2
+        mask[TYPES.index("pronoun"), 2:] = False
+    return types
+
+
+TYPE_MASKS = made_up_types()
+
+
+@pytest.fixture(scope="module")
+def encoders() -> dict[str, Encoder]:
+    states = ("random", "pretrained", "finetuned")
+    return {state: small_encoder("bert", state, seed) for seed, state in enumerate(states)}
+
+
+@pytest.fixture(scope="module")
+def measures(encoders) -> HeadMeasures:
+    return measure_heads(encoders, TEXTS, TYPE_MASKS)
+
+
+def rows_of(measures: HeadMeasures) -> pd.DataFrame:
+    facts = {"encoder": "small", "task": "made-up", "seed": 3, "confidence": 0.9, "bootstrap": 50}
+    return to_frame(attention_results(measures, **facts))
+
+
+def test_measures_of_a_batch_are_those_of_each_text_alone(encoders, measures):
+    for text, (pieces, mask) in enumerate(zip(TEXTS, TYPE_MASKS)):
+        alone = measure_heads(encoders, [pieces], [mask])
+        for state in encoders:
+            for name in ("entropy", "share", "cls_row"):
+                axis = 0 if name == "entropy" else 1
+                found = np.take(getattr(measures, name)[state], [text], axis)
+                np.testing.assert_allclose(found, getattr(alone, name)[state], atol=1e-5)
+        for states, values in measures.similarity.items():
+            np.testing.assert_allclose(values[[text]], alone.similarity[states], atol=1e-5)
+
+
+def test_a_model_compared_with_itself_has_similarity_1_in_every_head(encoders):
+    same = {"pretrained": encoders["pretrained"], "finetuned": encoders["pretrained"]}
+    (similarity,) = measure_heads(same, TEXTS, TYPE_MASKS).similarity.values()
+    np.testing.assert_allclose(similarity, np.ones(SHAPE), atol=1e-6)
+
+
+def test_every_state_but_the_first_is_compared_with_it(measures):
+    assert list(measures.similarity) == ["random-pretrained", "finetuned-pretrained"]
+    assert all(values.shape == SHAPE for values in measures.similarity.values())
+
+
+def test_padding_moves_the_similarity_and_nothing_else(encoders, measures):
+    padded = measure_heads(encoders, TEXTS, TYPE_MASKS, aggregation=Aggregation(padded_to=40))
+    for state in encoders:
+        np.testing.assert_allclose(padded.entropy[state], measures.entropy[state], atol=1e-5)
+        np.testing.assert_allclose(padded.share[state], measures.share[state], atol=1e-5)
+    for states, values in measures.similarity.items():
+        assert np.abs(padded.similarity[states] - values).mean() > 0.01
+
+
+def test_each_example_is_shown_to_others_too(encoders):
+    seen: list[int] = []
+    measure_heads(encoders, TEXTS, TYPE_MASKS, also=lambda found: seen.extend(found.texts.tolist()))
+    assert sorted(seen) == sorted(list(range(len(TEXTS))) * LAYERS)
+
+
+def test_rows_are_means_over_the_texts_that_have_the_type(measures):
+    frame = rows_of(measures)
+    pronoun = frame[frame.condition == "pronoun/rows-mean/tokens-max"]
+    assert (pronoun.n == 3).all()
+    one = pronoun[(pronoun.state == "finetuned") & (pronoun.layer == 2) & (pronoun["head"] == 1)]
+    values = measures.share["finetuned"][TYPES.index("pronoun"), 2:, 1, 1]
+    assert one.value.item() == pytest.approx(values.mean(), rel=1e-5)
+    assert one.low.item() <= one.value.item() <= one.high.item()
+
+
+def test_a_type_that_no_text_has_gives_no_row(measures):
+    assert not rows_of(measures).condition.str.startswith("negation").any()
+
+
+def test_head_minus_1_is_the_mean_of_a_layers_heads(measures):
+    frame = rows_of(measures)
+    nats = frame[(frame.condition == "nats") & (frame.state == "pretrained") & (frame.layer == 3)]
+    heads, mean = nats[nats["head"] >= 0], nats[nats["head"] == -1]
+    assert len(heads) == HEADS
+    assert mean.value.item() == pytest.approx(heads.value.mean(), rel=1e-5)
+
+
+def test_the_cls_row_is_of_the_last_layer(measures):
+    frame = rows_of(measures)
+    assert set(frame[frame.metric == "cls_row_share"].layer) == {LAYERS}
+    assert set(frame[frame.metric == "entropy"].layer) == {1, 2, 3}
+
+
+def test_even_attention_gives_each_type_one_piece_of_the_text(measures):
+    frame = rows_of(measures)
+    even = frame[(frame.state == "uniform") & frame.condition.str.startswith("cls/")]
+    assert even.value.item() == pytest.approx(np.mean([1 / len(text) for text in TEXTS]), rel=1e-5)
+
+
+def test_normalised_entropy_is_at_most_1(measures):
+    frame = rows_of(measures)
+    normalised = frame[frame.condition == "normalised"].value
+    assert normalised.between(0, 1).all()
+
+
+def test_the_aggregation_is_written_into_every_condition(encoders):
+    how = Aggregation(rows="max", tokens="sum", padded_to=25)
+    frame = rows_of(measure_heads(encoders, TEXTS, TYPE_MASKS, aggregation=how))
+    assert set(frame[frame.metric == "map_similarity"].condition) == {"padded-25"}
+    assert frame[frame.metric == "share"].condition.str.endswith("/rows-max/tokens-sum").all()
+    assert frame[frame.metric == "cls_row_share"].condition.str.endswith("/tokens-sum").all()
+
+
+def test_an_unknown_state_to_compare_with_is_refused(encoders):
+    with pytest.raises(UnknownNameError, match=r"unknown state 'pretraind'.*'pretrained'"):
+        measure_heads(encoders, TEXTS, TYPE_MASKS, before="pretraind")
+
+
+def test_a_sample_is_of_different_texts_of_the_split_and_the_same_each_time():
+    builder = ExamplesBuilder()
+    for number in range(20):
+        text = builder.add_text(f"t{number}", ["one", "word"])
+        for word in range(2):
+            span = builder.add_span(text, 0, word, word + 1, "word")
+            builder.add_example(span, -1, "x", "test" if number % 2 else "train")
+    examples = builder.build()
+    drawn = sample_texts(examples, max_texts=4, seed=1)
+    assert len(set(drawn)) == 4
+    assert (drawn % 2 == 1).all()
+    np.testing.assert_array_equal(drawn, sample_texts(examples, max_texts=4, seed=1))
+    everything = sample_texts(examples, max_texts=99, seed=1)
+    np.testing.assert_array_equal(everything, range(1, 20, 2))
+
+
+def test_example_maps_are_those_of_the_first_short_texts(encoders, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(
+        TOKENIZER, "convert_ids_to_tokens", lambda ids: list(map(str, ids)), raising=False
+    )
+    write_example_maps(tmp_path / "maps", encoders, TEXTS, count=2, max_pieces=8)
+    index = pd.read_csv(tmp_path / "maps" / "index.csv")
+    assert index.text.tolist() == [0] * 3 + [2] * 3
+    assert index.state.tolist() == ["random", "pretrained", "finetuned"] * 2
+    for row in index.itertuples():
+        size = len(row.pieces.split())
+        maps = np.load(tmp_path / "maps" / row.file, allow_pickle=False)
+        assert maps.dtype == np.float16
+        assert maps.shape == (LAYERS, HEADS, size, size)
+        np.testing.assert_allclose(maps.astype(float).sum(-1), 1, atol=2e-3)
