@@ -1,4 +1,4 @@
-"""Store the vectors of all spans of a task at every layer, in one state of the encoder."""
+"""Store the vectors of all spans of a task at every layer, in some states of the encoder."""
 
 from tuneprobe import paths
 from tuneprobe.encoder import load_encoder, thread_limit
@@ -8,23 +8,25 @@ from tuneprobe.represent import write_representations
 from tuneprobe.stage import run
 
 
-def main(task: str, state: str, tuned_on: str) -> None:
-    """Represent TASK in STATE; the state `finetuned` is the encoder tuned on TUNED_ON."""
+def main(task: str, tuned_on: str, states: list[str]) -> None:
+    """Represent TASK in STATES; the state `finetuned` is the encoder tuned on TUNED_ON."""
     params = load_params()
     thread_limit(params.threads)
-    encoder = load_encoder(
-        params.encoder,
-        **params.encoder_source(),
-        state=state,
-        seed=params.seed,
-        checkpoint=paths.checkpoint(params.encoder, tuned_on, "finetuned"),
-    )
-    write_representations(
-        encoder,
-        read_examples(paths.examples(task)),
-        paths.representation(params.encoder, task, state),
-        **params.represent.model_dump(),
-    )
+    examples = read_examples(paths.examples(task))
+    for state in states:
+        encoder = load_encoder(
+            params.encoder,
+            **params.encoder_source(),
+            state=state,
+            seed=params.seed,
+            checkpoint=paths.checkpoint(params.encoder, tuned_on, "finetuned"),
+        )
+        write_representations(
+            encoder,
+            examples,
+            paths.representation(params.encoder, task, state),
+            **params.represent.model_dump(),
+        )
 
 
 if __name__ == "__main__":

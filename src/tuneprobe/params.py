@@ -82,13 +82,39 @@ class Pairs(_Block):
     boundary: BoundarySize
 
 
+class Labels(_Block):
+    """Which labelled sentences are taken, and how a pair of words is written."""
+
+    train: PositiveInt | None
+    test: PositiveInt | None
+    pair_order: Literal["dependent-head", "head-dependent"]
+
+
+class Texts(_Block):
+    """Which texts of a sentence task are taken."""
+
+    train: PositiveInt | None
+    test: PositiveInt | None
+
+
+class Frames(_Block):
+    """Which FrameNet sentences are taken."""
+
+    max_words: PositiveInt
+    max_element: PositiveInt
+    min_distance: PositiveInt
+
+
 class Prepare(_Block):
     """Construction of examples."""
 
     pairs: Pairs
+    labels: Labels
+    texts: Texts
+    frames: Frames
 
 
-class Finetune(_Block):
+class Tuning(_Block):
     """Fine-tuning of an encoder under a head, or of the head alone."""
 
     epochs: PositiveInt
@@ -98,13 +124,18 @@ class Finetune(_Block):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup: Share
     clip: Positive
+    attention_dropout: bool
+    precision: Literal["float32", "bfloat16"]
+    resume_every: PositiveInt
+
+
+class Finetune(Tuning):
+    """Fine-tuning to read: windows of long documents."""
+
     window: Annotated[int, Field(ge=16)]
     stride: PositiveInt
     max_question: PositiveInt
     null_keep: Share
-    attention_dropout: bool
-    precision: Literal["float32", "bfloat16"]
-    resume_every: PositiveInt
 
 
 class Evaluate(_Block):

@@ -36,6 +36,16 @@ def representation(encoder: str, task: str, state: str) -> Path:
     return Path("representations") / encoder / task / state
 
 
+def cross_representation(encoder: str, task: str, tuned_on: str) -> Path:
+    """Vectors of one task under the encoder tuned on another."""
+    return representation(encoder, task, f"finetuned-on-{tuned_on}")
+
+
+def snapshots(encoder: str, task: str) -> Path:
+    """Vectors of one task at some steps of the fine-tuning on it."""
+    return representation(encoder, task, "snapshots")
+
+
 def results(encoder: str, task: str, study: str) -> Path:
     """Result rows of one study."""
     return Path("results") / encoder / task / study

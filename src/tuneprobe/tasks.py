@@ -12,9 +12,14 @@ class Task:
     Attributes
     ----------
     kind : str
-        ``qa`` (reading comprehension) or ``pairs`` (the five pairwise probes).
+        ``qa`` (reading comprehension), ``pairs`` (the five pairwise probes), ``label`` (classes of
+        words, pairs of words or texts), ``score`` (a number for a text), ``heads`` (pairs of words
+        that a head may link).
     corpus : str
-        Name of the corpus, as `tuneprobe.corpora.mrc.read_mrc` takes it.
+        Name of the corpus, its folder under data/.
+    target : str
+        What of the corpus is predicted: a column of its annotation, or the format of its files;
+        empty where the kind says it.
     synthetic : bool
         Whether the text was generated; said wherever a number is reported.
     version : int
@@ -23,21 +28,50 @@ class Task:
 
     kind: str
     corpus: str
+    target: str = ""
     version: int = 1
     synthetic: bool = False
 
 
+READING = ("world", "nq-passages", "natural-questions", "xquad", "squad")
+LABELLED = {  # name: (corpus in English, target)
+    "pos": ("ud-pud", "upos"),
+    "dep": ("ud-pud", "deprel"),
+    "ps-role": ("streusle-4.2", "role"),
+    "ps-fxn": ("streusle-4.2", "function"),
+    "trec-50": ("trec", "fine"),
+}
+TREEBANKS = ("ewt", "partut", "gum")
+TEXTS = {  # name: (kind, corpus)
+    "mrpc": ("label", "mrpc"),
+    "stsb": ("score", "sts-b"),
+    "sst2": ("label", "sst-2"),
+    "qqp": ("label", "qqp-sample"),
+    "rte": ("label", "rte"),
+    "qnli": ("label", "qnli"),
+    "mnli": ("label", "mnli"),
+    "sick": ("label", "sick"),
+}
+
 TASKS = {
-    "world-qa": Task("qa", "world", synthetic=True),
-    "world-pairs": Task("pairs", "world", synthetic=True),
-    "nq-passages-qa": Task("qa", "nq-passages"),
-    "nq-passages-pairs": Task("pairs", "nq-passages"),
-    "natural-questions-qa": Task("qa", "natural-questions"),
-    "natural-questions-pairs": Task("pairs", "natural-questions"),
-    "xquad-qa": Task("qa", "xquad"),
-    "xquad-pairs": Task("pairs", "xquad"),
-    "squad-qa": Task("qa", "squad"),
-    "squad-pairs": Task("pairs", "squad"),
+    **{f"{corpus}-qa": Task("qa", corpus, synthetic=corpus == "world") for corpus in READING},
+    **{f"{corpus}-pairs": Task("pairs", corpus, synthetic=corpus == "world") for corpus in READING},
+    **{f"english-{name}": Task("label", *where) for name, where in LABELLED.items()},
+    **{
+        f"world-{name}": Task("label", "world", target, synthetic=True)
+        for name, (_, target) in LABELLED.items()
+    },
+    **{
+        f"{treebank}-{name}": Task("label", f"ud-{treebank}", LABELLED[name][1])
+        for treebank in TREEBANKS
+        for name in ("pos", "dep")
+    },
+    "streusle-4.7-ps-role": Task("label", "streusle-4.7.1", "role"),
+    "streusle-4.7-ps-fxn": Task("label", "streusle-4.7.1", "function"),
+    **{name: Task(kind, corpus, name) for name, (kind, corpus) in TEXTS.items()},
+    "world-rte": Task("label", "world", "rte", synthetic=True),
+    "world-sst2": Task("label", "world", "sst2", synthetic=True),
+    "frames": Task("heads", "framenet-1.5"),
 }
 
 
