@@ -38,7 +38,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def write(folder: Path, encoder: Encoder, *, frozen: bool = False, seed: int = 1) -> Path:
     head = make_head("qa", DIM, seed)
-    write_checkpoint(folder, encoder, head, kind="qa", frozen=frozen, task="t-qa", seed=seed)
+    state = "frozen" if frozen else "finetuned"
+    write_checkpoint(folder, encoder, head, kind="qa", state=state, task="t-qa", seed=seed)
     return folder
 
 

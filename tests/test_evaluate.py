@@ -138,7 +138,7 @@ def test_each_state_has_its_own_encoder_and_head(tmp_path: Path, source: Path) -
     checkpoints = {name: tmp_path / name for name in ("frozen", "finetuned")}
     trained = make_head("qa", DIM, seed=8)
     for name, folder in checkpoints.items():
-        write_checkpoint(folder, pretrained, trained, kind="qa", frozen=name == "frozen")
+        write_checkpoint(folder, pretrained, trained, kind="qa", state=name)
     readers = {
         state: load_reader("tiny", state=state, seed=3, **checkpoints, path=str(source))
         for state in ("random", "pretrained", "frozen", "finetuned")

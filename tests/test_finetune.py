@@ -202,7 +202,7 @@ def test_the_dropout_of_a_step_depends_on_the_step_alone(source: Path) -> None:
     batch = {"input_ids": torch.arange(8)[None], "attention_mask": torch.ones(1, 8).long()}
 
     def hidden(step: int) -> torch.Tensor:
-        with training.dropout_on(attention_dropout=False), random_stream(encoder.device, 1, step):
+        with training.running(), random_stream(encoder.device, 1, step):
             return encoder.model(**batch).last_hidden_state
 
     torch.manual_seed(5)

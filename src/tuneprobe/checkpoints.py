@@ -33,7 +33,7 @@ TENSORS, PROGRESS = "tensors.safetensors", "progress.json"
 
 
 def write_checkpoint(
-    folder: Path, encoder: Encoder, head: Head, *, kind: str, frozen: bool, **facts: Any
+    folder: Path, encoder: Encoder, head: Head, *, kind: str, state: str, **facts: Any
 ) -> None:
     """Write head and, unless frozen, encoder in one step; the same training, the same bytes.
 
@@ -41,21 +41,24 @@ def write_checkpoint(
     ----------
     kind : str
         Kind of head, e.g. ``qa``.
+    state : str
+        ``frozen``, or that of a tuned encoder.
     facts : Any
         What else meta.json should say: task, seed, settings, losses.
     """
     with atomic_folder(folder) as part:
-        if not frozen:
+        if state != FROZEN:
             encoder.model.save_pretrained(part)
             encoder.tokenizer.save_pretrained(part)
         save_file(_on_processor(head.state_dict()), part / HEAD)
-        weights = encoder.weights_sha256 if frozen else file_sha256(part / WEIGHTS)
+        weights = encoder.weights_sha256 if state == FROZEN else file_sha256(part / WEIGHTS)
         write_meta(
             part,
             **facts,
             encoder=encoder.name,
-            state=FROZEN if frozen else FINETUNED,
+            state=state,
             kind=kind,
+            head_shape=head.shape,
             weights_sha256=weights,
             head_sha256=file_sha256(part / HEAD),
             tokenizer_sha256=encoder.tokenizer_sha256,
@@ -77,7 +80,7 @@ def read_head(folder: Path, encoder: Encoder) -> Head:
             f"'{encoder.name}' ({encoder.state}) has {encoder.weights_sha256[:12]}: "
             "run 'dvc repro finetune'."
         )
-    head = make_head(meta["kind"], encoder.dim, seed=0)
+    head = make_head(meta["kind"], encoder.dim, seed=0, **meta.get("head_shape", {}))
     head.load_state_dict(load_file(folder / HEAD))
     return head.to(encoder.device).eval()
 
@@ -86,7 +89,8 @@ def load_head(folder: Path) -> dict[str, NDArray[np.float32]]:
     """The weights of a checkpoint's head as arrays, for a probe that loads no model.
 
     A reader has ``span.weight`` of shape (2, dim), rows start and end; ``span.bias`` (2,);
-    ``answer_type.weight`` (5, dim) and ``answer_type.bias`` (5,), rows as in `ANSWER_TYPES`.
+    ``answer_type.weight`` (5, dim) and ``answer_type.bias`` (5,), rows as in `ANSWER_TYPES`. A
+    classifier has ``output.weight`` of shape (n_labels, dim * n_spans) and ``output.bias``.
     """
     read_meta(folder)
     return load_arrays(folder / HEAD)

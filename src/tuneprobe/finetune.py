@@ -6,18 +6,18 @@ drawn from streams of their own, so a resume point holds weights, moments and lo
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from tuneprobe.checkpoints import (
+    FINETUNED,
+    FROZEN,
     read_resume_point,
     remove_resume_point,
     write_checkpoint,
@@ -27,31 +27,25 @@ from tuneprobe.corpora.question import Question
 from tuneprobe.curves import training_curve
 from tuneprobe.encoder import Encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.frozen import read_once
 from tuneprobe.heads import Head, make_head
-from tuneprobe.training import Training, epoch_batches, random_stream, schedule
+from tuneprobe.training import (
+    Training,
+    TrainingSet,
+    epoch_batches,
+    random_stream,
+    schedule,
+    used_pieces,
+)
 from tuneprobe.windows import training_windows
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-TUNED_STATES = ("frozen", "finetuned")
+TUNED_STATES = (FROZEN, FINETUNED)
 LAST = 10  # steps whose mean loss is the last loss
 
 
 class TrainingError(TuneprobeError):
     """A training that cannot go on."""
-
-
-class TrainingSet(Protocol):
-    """Inputs with targets: what `finetune` can train on."""
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Word pieces of each input."""
-
-    def batch(self, rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Padded inputs and targets of some rows."""
-
-    def sha256(self) -> str:
-        """Fingerprint of everything that `batch` can return."""
 
 
 def finetune_reader(
@@ -90,14 +84,13 @@ def finetune_reader(
         null_keep=null_keep,
         seed=seed,
     )
-    freeze = state == "frozen"
     return finetune(
         encoder,
         make_head("qa", encoder.dim, seed),
         data,
         kind="qa",
-        freeze=freeze,
-        learning_rate=head_learning_rate if freeze else learning_rate,
+        state=state,
+        learning_rate=head_learning_rate if state == FROZEN else learning_rate,
         seed=seed,
         **training,
     )
@@ -109,6 +102,7 @@ def finetune(
     data: TrainingSet,
     *,
     kind: str,
+    state: str = FINETUNED,
     epochs: int,
     batch: int,
     learning_rate: float,
@@ -117,12 +111,14 @@ def finetune(
     clip: float,
     precision: str,
     seed: int,
-    freeze: bool = False,
     attention_dropout: bool = False,
     resume_every: int,
-    out: Path,
+    out: Path | None,
     work: Path,
     curves: Path | None = None,
+    facts: Mapping[str, Any] | None = None,
+    visit: Callable[[int, Head], None] | None = None,
+    visit_every: int = 1,
 ) -> list[float]:
     """Tune encoder and head in place, write the checkpoint, return the loss of each step.
 
@@ -130,6 +126,9 @@ def finetune(
     ----------
     kind : str
         Kind of head, for whoever reads the checkpoint.
+    state : str
+        ``frozen`` trains the head alone, on an encoder without dropout, whose last layer is
+        computed once; any other state trains both.
     batch : int
         Inputs per step.
     warmup : float
@@ -138,19 +137,23 @@ def finetune(
         Largest norm of all gradients together.
     precision : str
         ``float32``, or ``bfloat16`` (autocast; the weights stay float32).
-    freeze : bool
-        Train the head alone, on an encoder without dropout.
     attention_dropout : bool
         Also drop attention weights, as BERT did. Without it torch's fused attention can be used,
         which is up to twice as fast on a processor; all other dropout stays.
     resume_every : int
         Steps between two resume points.
-    out : Path
-        The checkpoint.
+    out : Path or None
+        The checkpoint, if one is wanted.
     work : Path
         The resume point, removed at the end. One of another training is ignored and replaced.
     curves : Path, optional
         Where DVCLive writes the training curve.
+    facts : mapping, optional
+        What else describes the training; goes into meta.json.
+    visit : callable, optional
+        Called with the number of updates so far and the head, when encoder and head are in
+        evaluation mode: before the first update, after every `visit_every` and after the last. A
+        resumed training does not call again for what came before its resume point.
 
     Raises
     ------
@@ -169,23 +172,46 @@ def finetune(
         "precision": precision,
         "attention_dropout": attention_dropout,
     }
-    head = head.to(encoder.device)
-    data_sha256 = data.sha256()
-    fingerprint = _fingerprint(
-        encoder, head, data=data_sha256, freeze=freeze, seed=seed, **settings
-    )
+    described = {
+        **(facts or {}),
+        "kind": kind,
+        "state": state,
+        "seed": seed,
+        "settings": settings,
+        "data_sha256": data.sha256(),
+    }
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
-    training = Training(encoder, head, freeze, weight_decay)
+    head = head.to(encoder.device)
+    fingerprint = _fingerprint(encoder, head, visit_every=visit_every, **described)
+    training = Training(
+        encoder,
+        head,
+        freeze=state == FROZEN,
+        weight_decay=weight_decay,
+        attention_dropout=attention_dropout,
+        precision=PRECISIONS[precision],
+        pieces=used_pieces(data),
+    )
     losses = training.resume(read_resume_point(work, fingerprint))
+    if state == FROZEN:
+        data = read_once(training, data, work.parent)
+
+    def after(step: int) -> None:
+        if visit and (step % visit_every == 0 or step == len(plan)):
+            with training.resting():
+                visit(step, head)
+
     with (
-        training.dropout_on(attention_dropout),
+        training.running(),
         training_curve(curves, losses) as plot,
         tqdm(total=len(plan), initial=len(losses), desc=kind, unit="step", disable=None) as bar,
     ):
+        if not losses:
+            after(0)
         for step in range(len(losses), len(plan)):
             rate = learning_rate * schedule(step, len(plan), warmup)
             with random_stream(encoder.device, seed, "dropout", step):
-                loss = training.loss(data.batch(plan[step]), PRECISIONS[precision])
+                loss = training.loss(data.batch(plan[step]))
             losses.append(loss.item())
             if not np.isfinite(losses[-1]):
                 remove_resume_point(work)
@@ -194,21 +220,19 @@ def finetune(
             plot(losses)
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
             bar.update()
+            after(len(losses))
             if len(losses) % resume_every == 0:
                 write_resume_point(work, fingerprint, training.resume_point(losses))
-    write_checkpoint(
-        out,
-        encoder,
-        head,
-        kind=kind,
-        frozen=freeze,
-        seed=seed,
-        settings=settings,
-        data_sha256=data_sha256,
-        n_inputs=len(data.lengths),
-        n_steps=len(plan),
-        last_loss=float(np.mean(losses[-LAST:])),
-    )
+    if out is not None:
+        write_checkpoint(
+            out,
+            encoder,
+            head,
+            **described,
+            n_inputs=len(data.lengths),
+            n_steps=len(plan),
+            last_loss=float(np.mean(losses[-LAST:])),
+        )
     remove_resume_point(work)
     return losses
 
@@ -216,8 +240,8 @@ def finetune(
 def _not_finite(losses: list[float], n_steps: int, rate: float) -> str:
     return (
         f"the loss is {losses[-1]} at step {len(losses)} of {n_steps}, at learning rate "
-        f"{rate:.2e}; nothing was written. Lower finetune.learning_rate (in the state frozen: "
-        "finetune.head_learning_rate), or set finetune.precision to float32."
+        f"{rate:.2e}; nothing was written. Lower learning_rate (in the state frozen: "
+        "head_learning_rate), or set precision to float32."
     )
 
 

@@ -1,14 +1,16 @@
 """Heads: what is put on an encoder to tune it, one for each kind of task.
 
-A head turns the last layer into logits and a loss. To add a kind of task: one class, one line in
-`HEADS`.
+A head reads the last layer (`Head.read`) and turns what it read into logits and a loss. The two
+are apart so that over a frozen encoder, whose last layer never changes, the reading is done once.
+To add a kind of task: one class, one line in `HEADS`.
 """
 
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.utils.rnn import pad_sequence
 
 from tuneprobe.encoder import Encoder
 from tuneprobe.errors import UnknownNameError
@@ -16,12 +18,13 @@ from tuneprobe.rng import stream_seed
 from tuneprobe.windows import ANSWER_TYPES, TARGETS
 
 INITIAL_DEVIATION = 0.02  # of BERT's own weights
+DROPOUT = 0.1  # before the linear layer, as in BERT's classifiers
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 Batch = dict[str, Tensor]
 
 
 def last_layer(encoder: Encoder, batch: Batch) -> Tensor:
-    """What a head reads: the encoder's last layer, shape (batch, seq, dim)."""
+    """The encoder's last layer, shape (batch, seq, dim)."""
     inputs = {name: batch[name] for name in INPUTS if name in batch}
     hidden: Tensor = encoder.model(**inputs).last_hidden_state
     return hidden
@@ -30,13 +33,30 @@ def last_layer(encoder: Encoder, batch: Batch) -> Tensor:
 class Head(nn.Module, ABC):
     """Logits and loss over the last layer of an encoder."""
 
-    @abstractmethod
-    def forward(self, hidden: Tensor, batch: Batch) -> Batch:
-        """Logits by name, from the last layer of shape (batch, seq, dim)."""
+    @property
+    def shape(self) -> dict[str, int]:
+        """What `make_head` must know beside kind and dim to make a head of this shape."""
+        return {}
 
     @abstractmethod
-    def loss(self, hidden: Tensor, batch: Batch) -> Tensor:
+    def read(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """What the head reads of the last layer of shape (batch, seq, dim)."""
+
+    @abstractmethod
+    def forward(self, read: Tensor, batch: Batch) -> Batch:
+        """Logits by name, from what was read."""
+
+    @abstractmethod
+    def loss(self, read: Tensor, batch: Batch) -> Tensor:
         """Mean loss over the batch, a scalar; `batch` holds inputs and targets."""
+
+    @abstractmethod
+    def split(self, read: Tensor, batch: Batch) -> list[Tensor]:
+        """What was read of each input alone, each of shape (rows, width)."""
+
+    @abstractmethod
+    def join(self, parts: list[Tensor]) -> Tensor:
+        """The inverse of `split`, for any inputs."""
 
 
 class QAHead(Head):
@@ -51,32 +71,106 @@ class QAHead(Head):
         self.span = nn.Linear(dim, 2)
         self.answer_type = nn.Linear(dim, len(ANSWER_TYPES))
 
-    def forward(self, hidden: Tensor, batch: Batch) -> Batch:
+    def read(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """All of the last layer."""
+        return hidden
+
+    def forward(self, read: Tensor, batch: Batch) -> Batch:
         """``start`` and ``end`` (batch, seq), -inf at padding; ``answer_type`` (batch, 5)."""
-        span = self.span(hidden)  # (batch, seq, 2)
+        span = self.span(read)  # (batch, seq, 2)
         span = span.masked_fill(batch["attention_mask"].unsqueeze(-1) == 0, -torch.inf)
         return {
             "start": span[..., 0],
             "end": span[..., 1],
-            "answer_type": self.answer_type(hidden[:, 0]),
+            "answer_type": self.answer_type(read[:, 0]),
         }
 
-    def loss(self, hidden: Tensor, batch: Batch) -> Tensor:
+    def loss(self, read: Tensor, batch: Batch) -> Tensor:
         """Mean of the cross-entropies of start, end and type (Alberti et al. 2019, eq. 2)."""
-        logits = self(hidden, batch)
+        logits = self(read, batch)
         return torch.stack([cross_entropy(logits[name], batch[name]) for name in TARGETS]).mean()
 
+    def split(self, read: Tensor, batch: Batch) -> list[Tensor]:
+        """The real pieces of each input."""
+        lengths = batch["attention_mask"].sum(dim=1).tolist()
+        return [hidden[:length] for hidden, length in zip(read, lengths)]
 
-HEADS: dict[str, type[QAHead]] = {"qa": QAHead}
+    def join(self, parts: list[Tensor]) -> Tensor:
+        """Padded to the longest input."""
+        return pad_sequence(parts, batch_first=True)
 
 
-def make_head(kind: str, dim: int, seed: int) -> Head:
-    """An untrained head for a kind of task: weights from N(0, 0.02²) under `seed`, biases zero."""
+class LabelHead(Head):
+    """A linear classifier of examples, each one span or two spans of a text.
+
+    It reads the vectors of the spans, of two spans side by side: ``pool @ hidden``, where the row
+    ``n_spans * e + s`` of the sparse matrix ``batch["pool"]`` of shape (n_examples * n_spans,
+    batch * seq) weighs the pieces of span s of example e.
+    """
+
+    def __init__(self, dim: int, n_outputs: int, n_spans: int) -> None:
+        super().__init__()
+        self.n_spans = n_spans
+        self.dropout = nn.Dropout(DROPOUT)
+        self.output = nn.Linear(dim * n_spans, n_outputs)
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """Number of labels, and of spans per example."""
+        return {"n_outputs": self.output.out_features, "n_spans": self.n_spans}
+
+    def read(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Vectors of the examples, shape (n_examples, dim * n_spans)."""
+        flat = hidden.reshape(-1, hidden.shape[-1])  # (batch * seq, dim)
+        vectors: Tensor = torch.sparse.mm(batch["pool"], flat)
+        return vectors.reshape(-1, self.output.in_features)
+
+    def logits(self, vectors: Tensor) -> Tensor:
+        """From (n, dim * n_spans) to (n, n_outputs)."""
+        logits: Tensor = self.output(self.dropout(vectors))
+        return logits
+
+    def forward(self, read: Tensor, batch: Batch) -> Batch:
+        """``label`` of shape (n_examples, n_outputs)."""
+        return {"label": self.logits(read)}
+
+    def loss(self, read: Tensor, batch: Batch) -> Tensor:
+        """Mean cross-entropy of the labels ``batch["target"]``."""
+        return cross_entropy(self.logits(read), batch["target"])
+
+    def split(self, read: Tensor, batch: Batch) -> list[Tensor]:
+        """The vectors of each text's examples; ``batch["n_examples"]`` counts them."""
+        return list(read.split(batch["n_examples"].tolist()))
+
+    def join(self, parts: list[Tensor]) -> Tensor:
+        """One below the other."""
+        return torch.cat(parts)
+
+
+class ScoreHead(LabelHead):
+    """A linear regression with one output."""
+
+    def loss(self, read: Tensor, batch: Batch) -> Tensor:
+        """Mean squared error of the scores ``batch["target"]``."""
+        return mse_loss(self.logits(read).squeeze(1), batch["target"])
+
+
+HEADS: dict[str, type[Head]] = {"qa": QAHead, "label": LabelHead, "score": ScoreHead}
+
+
+def make_head(kind: str, dim: int, seed: int, **shape: int) -> Head:
+    """An untrained head for a kind of task: weights from N(0, 0.02²) under `seed`, biases zero.
+
+    Parameters
+    ----------
+    shape : int
+        ``n_outputs`` and ``n_spans`` of the kinds ``label`` and ``score``; nothing for ``qa``.
+    """
     if kind not in HEADS:
         raise UnknownNameError("kind of head", kind, HEADS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "head", kind))
-        head = HEADS[kind](dim)
+        head = HEADS[kind](dim, **shape)
         for name, weight in head.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(weight)

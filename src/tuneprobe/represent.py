@@ -114,14 +114,14 @@ def span_vectors(
         if len(rows):
             pieces = [texts[text] for text in batch]
             inputs = pad_batch(encoder, pieces)
-            pool = _pooling_matrix(pieces, batch, spans.iloc[rows], inputs["input_ids"].shape[1])
+            pool = pooling_matrix(pieces, batch, spans.iloc[rows], inputs["input_ids"].shape[1])
             states = encoder.model(**inputs, output_hidden_states=True).hidden_states
             yield rows, [_pooled(pool, state) for state in states]
         progress.update(int(lengths[batch].sum()))
     progress.close()
 
 
-def _pooling_matrix(
+def pooling_matrix(
     pieces: list[Pieces], batch: np.ndarray, spans: pd.DataFrame, seq: int
 ) -> torch.Tensor:
     """Sparse (n_spans, batch * seq) matrix of weights: 1 / (words in span x pieces in word).

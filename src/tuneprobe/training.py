@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,62 +12,138 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
 
 from tuneprobe.checkpoints import ResumePoint
-from tuneprobe.encoder import Encoder
-from tuneprobe.heads import Head, last_layer
+from tuneprobe.dropout import quick_dropout
+from tuneprobe.encoder import Encoder, budget_batches
+from tuneprobe.heads import Batch, Head, last_layer
 from tuneprobe.rng import rng, stream_seed
+from tuneprobe.vocabulary import UsedRows
 
 CHUNK = 32  # batches within which inputs are sorted by length, so that little is padded
 MOMENTS = ("exp_avg", "exp_avg_sq")
 SELF_ATTENTION = "attention.self"  # the module that drops attention weights
+TOKENS_PER_BATCH = 8192  # where the composition of a batch is of no account
+READ = "read"  # in a batch: what the head reads, where it is known beforehand
+
+
+class TrainingSet(Protocol):
+    """Inputs with targets: what can be trained on."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Word pieces of each input."""
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Padded inputs and targets of some rows."""
+
+    def sha256(self) -> str:
+        """Fingerprint of everything that `batch` can return."""
 
 
 class Training:
-    """Encoder, head and optimizer: what a step changes and a resume point holds."""
+    """Encoder, head and optimizer: what a step changes and a resume point holds.
 
-    def __init__(self, encoder: Encoder, head: Head, freeze: bool, weight_decay: float) -> None:
+    Parameters
+    ----------
+    freeze : bool
+        Train the head alone, on an encoder without dropout.
+    attention_dropout : bool
+        Also drop attention weights.
+    precision : torch.dtype
+        Below float32 the encoder runs under autocast.
+    pieces : int64 tensor, optional
+        All word pieces of the training set. The others' embeddings, without gradient, decay.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: Head,
+        *,
+        freeze: bool,
+        weight_decay: float,
+        attention_dropout: bool = False,
+        precision: torch.dtype = torch.float32,
+        pieces: Tensor | None = None,
+    ) -> None:
         self.encoder, self.head, self.freeze = encoder, head, freeze
+        self.weight_decay, self.attention_dropout = weight_decay, attention_dropout
+        self.precision = precision
+        self.embedding: nn.Embedding = encoder.model.get_input_embeddings()
+        self.rows = None if freeze or pieces is None else UsedRows(self.embedding, pieces)
+        self.decay = 1.0  # of the rows that are not trained, so far
         self.weights = {f"head.{name}": weight for name, weight in head.named_parameters()}
         if not freeze:
             named = encoder.model.named_parameters()
-            self.weights |= {f"encoder.{name}": weight for name, weight in named}
+            self.weights |= {f"encoder.{name}": self._trained(weight) for name, weight in named}
         self.optimizer = adamw(self.weights.values(), weight_decay)
 
-    def loss(self, batch: dict[str, Tensor], precision: torch.dtype) -> Tensor:
-        """Mean loss of one batch; below float32 the encoder runs under autocast."""
-        lower = precision != torch.float32
+    def _trained(self, weight: nn.Parameter) -> nn.Parameter:
+        """The weight itself, or the used rows of it."""
+        return self.rows.weight if self.rows and weight is self.embedding.weight else weight
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean loss of one batch."""
+        return self.head.loss(batch[READ] if READ in batch else self.read(batch), batch)
+
+    def read(self, batch: Batch) -> Tensor:
+        """What the head reads of the encoder's last layer, float32."""
+        lower = self.precision != torch.float32
         with (
             torch.set_grad_enabled(not self.freeze),
-            torch.autocast(self.encoder.device.type, dtype=precision, enabled=lower),
+            torch.autocast(self.encoder.device.type, dtype=self.precision, enabled=lower),
         ):
             hidden = last_layer(self.encoder, batch)
-        return self.head.loss(hidden.float(), batch)
+        return self.head.read(hidden.float(), batch)
 
     def update(self, loss: Tensor, rate: float, clip: float) -> None:
         """One step of the optimizer."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss.backward()
-        clip_grad_norm_(self.weights.values(), clip)
+        clip_grad_norm_(self.weights.values(), clip, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        self.decay *= 1 - rate * self.weight_decay
 
     @contextmanager
-    def dropout_on(self, attention_dropout: bool) -> Iterator[None]:
-        """Dropout in what is trained, until the end of the block."""
-        self.head.train()
-        self.encoder.model.train(not self.freeze)
-        for name, module in self.encoder.model.named_modules():
-            if name.endswith(SELF_ATTENTION) and not attention_dropout:
-                module.eval()
+    def running(self) -> Iterator[None]:
+        """Until the end of the block: dropout in what is trained, no word piece but `pieces`."""
+        with quick_dropout(self.encoder.model), quick_dropout(self.head):
+            self._start()
+            try:
+                yield
+            finally:
+                self._rest()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """In a running training: the encoder as it is now, without dropout, for any word piece."""
+        self._rest()
         try:
             yield
         finally:
-            self.head.eval()
-            self.encoder.model.eval()
+            self._start()
+
+    def _start(self) -> None:
+        self.head.train()
+        self.encoder.model.train(not self.freeze)
+        for name, module in self.encoder.model.named_modules():
+            if name.endswith(SELF_ATTENTION) and not self.attention_dropout:
+                module.eval()
+        if self.rows:
+            self.encoder.model.set_input_embeddings(self.rows)
+
+    def _rest(self) -> None:
+        self.head.eval()
+        if self.rows:
+            self.rows.write_to(self.embedding, self.decay)
+            self.encoder.model.set_input_embeddings(self.embedding)
+        self.encoder.model.eval()
 
     def resume_point(self, losses: list[float]) -> ResumePoint:
         """All that the next step depends on; a weight that no step used has no moments."""
         tensors: dict[str, Tensor] = dict(self.weights)
+        tensors["decay"] = torch.tensor(self.decay, dtype=torch.float64)
         for name, weight in self.weights.items():
             for moment in MOMENTS:
                 if weight in self.optimizer.state:
@@ -77,6 +154,7 @@ class Training:
         """Put weights and moments back; the losses of the steps that are done."""
         if point is None:
             return []
+        self.decay = point.tensors["decay"].item()
         step = torch.tensor(float(len(point.losses)), device=self.encoder.device)
         for name, weight in self.weights.items():
             weight.data.copy_(point.tensors[name])
@@ -102,6 +180,12 @@ def epoch_batches(
         chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
         batches += [chunk[at : at + batch] for at in range(0, len(chunk), batch)]
     return [batches[number] for number in stream.permutation(len(batches))]
+
+
+def used_pieces(data: TrainingSet) -> Tensor:
+    """All word pieces that the inputs hold, padding among them, in ascending order."""
+    batches = budget_batches(data.lengths, TOKENS_PER_BATCH)
+    return torch.cat([data.batch(rows)["input_ids"].unique() for rows in batches]).unique()
 
 
 def schedule(step: int, n_steps: int, warmup: float) -> float:
