@@ -1,6 +1,7 @@
 """Turn a sentence task of GLUE into the tables of its texts and labels."""
 
 from tuneprobe import paths
+from tuneprobe.corpora.glue import split_rule
 from tuneprobe.examples import write_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
@@ -25,6 +26,7 @@ def main(name: str) -> None:
         corpus=task.corpus,
         synthetic=task.synthetic,
         version=task.version,
+        split=split_rule(task.corpus, task.target, paths.DATA),
     )
 
 

@@ -16,7 +16,7 @@ class Task:
         words, pairs of words or texts), ``score`` (a number for a text), ``heads`` (pairs of words
         that a head may link).
     corpus : str
-        Name of the corpus, its folder under data/.
+        Folder of the corpus under data/.
     target : str
         What of the corpus is predicted: a column of its annotation, or the format of its files;
         empty where the kind says it.
@@ -69,8 +69,8 @@ TASKS = {
     "streusle-4.7-ps-role": Task("label", "streusle-4.7.1", "role"),
     "streusle-4.7-ps-fxn": Task("label", "streusle-4.7.1", "function"),
     **{name: Task(kind, corpus, name) for name, (kind, corpus) in TEXTS.items()},
-    "world-rte": Task("label", "world", "rte", synthetic=True),
-    "world-sst2": Task("label", "world", "sst2", synthetic=True),
+    "world-rte": Task("label", "world/rte", "rte", synthetic=True),
+    "world-sst2": Task("label", "world/sst2", "sst2", synthetic=True),
     "frames": Task("heads", "framenet-1.5"),
 }
 
