@@ -173,3 +173,19 @@ def test_a_slab_has_the_width_along_its_normal_and_none_where_sets_mix():
 def test_bad_points_are_refused_with_what_came(A, B, message):
     with pytest.raises(HullError, match=message):
         separate(A, B)
+
+
+def test_hulls_that_share_a_vertex_are_decided_without_a_linear_programme(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> HullGap:
+        raise AssertionError("HiGHS takes minutes on such points in hundreds of dimensions")
+
+    monkeypatch.setattr(hulls, "_highs", refuse)
+    for case in range(5):
+        draw = rng(case, "shared vertex")
+        A, B = draw.normal(size=(2, 64, 128))
+        B[0] = A[0]
+        gap = separate(A, B)
+        assert gap.meets
+        assert_proved(gap, A, B)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog
+from scipy.optimize import linprog, nnls
 
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.squared_hinge import Array, Plane, minimise
@@ -172,7 +172,10 @@ def _walk(A: ArrayLike, B: ArrayLike, rtol: float) -> HullGap:
         gap = _with_hull_points(problem, gap, slack)
         if _decided(gap, rtol):
             return gap
-    return _polish(problem, gap, slack) if gap.separable else _highs(problem, gap)
+    if gap.separable:
+        return _polish(problem, gap, slack)
+    gap = _common_point(problem, gap)
+    return gap if gap.meets else _highs(problem, gap)
 
 
 def _decided(gap: HullGap, rtol: float) -> bool:
@@ -245,6 +248,22 @@ def _polish(problem: _Problem, gap: HullGap, slack: Array) -> HullGap:
     alpha[support] = np.linalg.lstsq(balance, np.r_[w, 0.0], rcond=None)[0]
     gap = _with_hyperplane(problem, gap, w)
     return _with_hull_points(problem, gap, np.maximum(alpha, 0))
+
+
+def _common_point(problem: _Problem, gap: HullGap) -> HullGap:
+    """Look for a point of both hulls by non-negative least squares: Σ α y x = 0, Σ α = 1 on each.
+
+    Where hulls touch in few points the path nears the common point without reaching it; this
+    active-set method does, in milliseconds where HiGHS takes minutes.
+    """
+    X, y, n_a, *_ = problem
+    sides = (np.arange(len(y)) < n_a) == np.array([[True], [False]])
+    system = np.vstack([(X * y[:, None]).T, sides])
+    try:
+        weights, _ = nnls(system, np.r_[np.zeros(X.shape[1]), 1.0, 1.0])
+    except RuntimeError:  # too many steps
+        return gap
+    return _with_hull_points(problem, gap, weights)
 
 
 def _highs(problem: _Problem, gap: HullGap) -> HullGap:
