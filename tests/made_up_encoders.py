@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import torch
 from transformers import (
     BertConfig,
@@ -16,6 +17,9 @@ from transformers import (
 )
 
 from tuneprobe.encoder import Encoder, Pieces
+from tuneprobe.examples import WHOLE_TEXT
+from tuneprobe.heads import LabelHead, make_head
+from tuneprobe.labelled_texts import LabelledTexts
 from tuneprobe.rng import rng
 
 N_LAYERS, N_HEADS, DIM, VOCABULARY, PAD = 3, 4, 32, 60, 1
@@ -72,3 +76,31 @@ def made_up_pieces(lengths: list[int], seed: int = 0) -> list[Pieces]:
         )
         for length in lengths
     ]
+
+
+def made_up_texts(
+    encoder: Encoder, lengths: list[int], n_spans: int = 0, targets: np.ndarray | None = None
+) -> LabelledTexts:
+    """Texts of some lengths with one example each, the whole text; or two of `n_spans` spans."""
+    if n_spans:
+        spans = [[(0, 0, 1), (0, 0, n - 1), (0, n - 2, n - 1), (0, 0, 1)] for n in lengths]
+    else:
+        spans = [[(WHOLE_TEXT, 0, 0)] for _ in lengths]
+    table = [(text, *span) for text, some in enumerate(spans) for span in some]
+    span_ids = np.arange(len(table)).reshape(-1, max(1, n_spans))
+    return LabelledTexts(
+        encoder,
+        made_up_pieces(lengths),
+        pd.DataFrame(table, columns=["text", "segment", "start", "end"]),
+        text=np.arange(len(lengths)),
+        span_ids=span_ids,
+        rows=np.split(np.arange(len(span_ids)), len(lengths)),
+        targets=targets,
+    )
+
+
+def made_up_head(n_spans: int = 1, kind: str = "label", n_outputs: int = 3) -> LabelHead:
+    """A head whose logits are of the size of a trained one's."""
+    head = make_head(kind, DIM, seed=7, n_outputs=n_outputs, n_spans=n_spans).eval()
+    torch.nn.init.normal_(head.output.weight, std=0.3, generator=torch.Generator().manual_seed(7))
+    return head

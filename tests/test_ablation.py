@@ -1,81 +1,145 @@
 """Ablation: equal to a forward pass with replaced attention, and refused where it would not be."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
-from made_up_encoders import DIM, FAMILIES, N_HEADS, N_LAYERS, made_up_encoder, made_up_pieces
-from replaced_attention import replaced_attention
-from torch import nn
+from made_up_encoders import (
+    DIM,
+    FAMILIES,
+    N_HEADS,
+    N_LAYERS,
+    made_up_encoder,
+    made_up_head,
+    made_up_texts,
+)
+from replaced_attention import attention_of, replaced_attention
+from transformers import AttentionInterface
 
 from tuneprobe.ablation import (
     TYPES,
-    Reading,
+    AblationError,
     ablation_sweep,
     configurations,
+    equal_length_batches,
+    verify_ablation,
 )
-from tuneprobe.encoder import pad_batch
-from tuneprobe.heads import last_layer
+from tuneprobe.blocks import BlockError, blocks
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.heads import INPUTS, last_layer
 
-LENGTHS = [9, 4, 9, 13, 2, 6]
-
-
-class LinearHead(nn.Module):
-    """The part of a label head that the sweep uses."""
-
-    def __init__(self, n_spans: int, n_outputs: int = 3) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(7)
-            self.output = nn.Linear(DIM * n_spans, n_outputs)
-
-    def logits(self, vectors: torch.Tensor) -> torch.Tensor:
-        return self.output(vectors)
-
-
-def whole_text_readings(texts) -> list[Reading]:
-    return [
-        Reading(np.array([n]), np.eye(1, len(text), dtype=np.float32))
-        for n, text in enumerate(texts)
-    ]
-
-
-def pair_readings(texts) -> list[Reading]:
-    """Two examples of two spans in each text, numbered from the last text to the first."""
-    draws = np.random.default_rng(5)
-    rows = np.arange(2 * len(texts)).reshape(-1, 2)[::-1]
-    return [
-        Reading(row, draws.dirichlet(np.ones(len(text)), size=4).astype(np.float32))
-        for row, text in zip(rows, texts)
-    ]
+LENGTHS = [9, 4, 9, 13, 3, 6]
+HEAD_DIM = DIM // N_HEADS
 
 
 @torch.inference_mode()
-def naive_outputs(encoder, head, texts, readings, ablation) -> np.ndarray:
+def naive_outputs(head, data, ablation) -> np.ndarray:
     """One padded forward pass of the stock model for each configuration."""
-    inputs = pad_batch(encoder, texts)
+    batch = data.batch(np.arange(len(data.pieces)))
+    inputs = {name: batch[name] for name in INPUTS if name in batch}
     outputs = []
     for configuration in configurations(N_LAYERS, N_HEADS):
-        with replaced_attention(encoder.model, *configuration, ablation, inputs):
-            hidden = last_layer(encoder, inputs)
-        found = {}
-        for text, reading, state in zip(texts, readings, hidden):
-            vectors = torch.from_numpy(reading.weights) @ state[: len(text)]
-            logits = head.logits(vectors.reshape(len(reading.rows), -1))
-            found |= dict(zip(reading.rows.tolist(), logits.numpy()))
-        outputs.append([found[row] for row in sorted(found)])
+        with replaced_attention(data.encoder.model, *configuration, ablation, inputs):
+            hidden = last_layer(data.encoder, batch)
+        outputs.append(head.logits(head.read(hidden, batch)).numpy())
     return np.array(outputs)
 
 
+@pytest.mark.parametrize("n_spans", [0, 2], ids=["whole-texts", "word-pairs"])
 @pytest.mark.parametrize("ablation", TYPES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_sweep_equals_a_padded_forward_with_replaced_attention(family, ablation) -> None:
-    encoder, texts = made_up_encoder(family), made_up_pieces(LENGTHS)
-    for n_spans, readings in ((1, whole_text_readings(texts)), (2, pair_readings(texts))):
-        head = LinearHead(n_spans)
-        fast = ablation_sweep(
-            encoder, head, texts, readings, ablation=ablation, tokens_per_chunk=20
-        )
-        slow = naive_outputs(encoder, head, texts, readings, ablation)
-        assert fast.shape == slow.shape == (1 + N_LAYERS * (N_HEADS + 1), 6 * n_spans, 3)
-        np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-5)
-        assert (np.abs(slow[1:] - slow[0]).max(axis=(1, 2)) > 1e-2).all()
+def test_the_sweep_equals_a_padded_forward_with_replaced_attention(
+    family, ablation, n_spans
+) -> None:
+    data, head = (
+        made_up_texts(made_up_encoder(family), LENGTHS, n_spans),
+        made_up_head(n_spans or 1),
+    )
+    fast = ablation_sweep(head, data, ablation=ablation, tokens_per_chunk=20)
+    slow = naive_outputs(head, data, ablation)
+    assert fast.shape == slow.shape == (1 + N_LAYERS * (N_HEADS + 1), 6 * (n_spans or 1), 3)
+    np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-5)
+    assert (np.abs(slow[1:] - slow[0]).max(axis=(1, 2)) > 1e-2).all()
+
+
+def test_the_size_of_the_chunks_and_the_other_texts_change_nothing() -> None:
+    data, head = made_up_texts(made_up_encoder("bert"), LENGTHS), made_up_head()
+    together = ablation_sweep(head, data, tokens_per_chunk=500)
+    np.testing.assert_allclose(
+        ablation_sweep(head, data, tokens_per_chunk=1), together, rtol=0, atol=1e-5
+    )
+    alone = replace(data, pieces=data.pieces[:1], span_ids=data.span_ids[:1])
+    np.testing.assert_allclose(ablation_sweep(head, alone)[:, 0], together[:, 0], rtol=0, atol=1e-5)
+
+
+def test_a_head_that_is_uniform_already_is_not_changed_by_uniform_weights() -> None:
+    encoder = made_up_encoder("bert")
+    query = encoder.model.encoder.layer[1].attention.self.query
+    torch.nn.init.zeros_(query.weight[2 * HEAD_DIM : 3 * HEAD_DIM].data)
+    torch.nn.init.zeros_(query.bias[2 * HEAD_DIM : 3 * HEAD_DIM].data)
+    outputs = ablation_sweep(made_up_head(), made_up_texts(encoder, LENGTHS))
+    change = np.abs(outputs - outputs[0]).max(axis=(1, 2))
+    same = configurations(N_LAYERS, N_HEADS).index((2, 2))
+    assert change[same] < 1e-5
+    assert np.delete(change[1:], same - 1).min() > 1e-2
+
+
+@pytest.mark.parametrize("ablation", TYPES)
+def test_a_head_that_is_not_projected_can_be_ablated_without_effect(ablation) -> None:
+    encoder = made_up_encoder("distilbert")
+    projection = encoder.model.transformer.layer[0].attention.out_lin.weight
+    torch.nn.init.zeros_(projection[:, :HEAD_DIM].data)
+    outputs = ablation_sweep(made_up_head(), made_up_texts(encoder, LENGTHS), ablation=ablation)
+    change = np.abs(outputs - outputs[0]).max(axis=(1, 2))
+    assert change[1] < 1e-5 < 1e-2 < change[2:].min()
+
+
+def test_configurations_are_nothing_then_each_layer_with_its_heads_and_as_a_whole() -> None:
+    found = configurations(2, 2)
+    assert found == [(-1, -1), (1, 0), (1, 1), (1, -1), (2, 0), (2, 1), (2, -1)]
+
+
+def test_texts_run_together_are_of_equal_length_within_the_budget() -> None:
+    lengths = np.array([5, 3, 5, 5, 40, 3])
+    batches = [batch.tolist() for batch in equal_length_batches(lengths, 10)]
+    assert batches == [[1, 5], [0, 2], [3], [4]]
+
+
+def test_a_causal_model_is_refused_since_its_layers_are_not_as_described() -> None:
+    encoder = made_up_encoder("bert")
+    for layer in encoder.model.encoder.layer:
+        layer.attention.self.is_causal = True
+    with pytest.raises(AblationError, match="ablating nothing changes the last layer of 'made-up"):
+        verify_ablation(encoder, made_up_texts(encoder, LENGTHS).pieces)
+
+
+def test_attention_without_a_mask_function_is_refused_since_padding_changes_it() -> None:
+    encoder = made_up_encoder("bert")
+    AttentionInterface.register("maskless", attention_of(None))
+    encoder.model.set_attn_implementation("maskless")
+    with pytest.raises(AblationError, match="padding changes"):
+        verify_ablation(encoder, made_up_texts(encoder, LENGTHS).pieces)
+
+
+def test_a_model_whose_attention_reads_nothing_is_refused() -> None:
+    encoder = made_up_encoder("bert")
+    for layer in encoder.model.encoder.layer:
+        torch.nn.init.zeros_(layer.attention.self.value.weight)
+    with pytest.raises(AblationError, match="no ablation changes"):
+        verify_ablation(encoder, made_up_texts(encoder, LENGTHS).pieces)
+
+
+def test_a_family_without_a_description_is_refused_by_name() -> None:
+    model = SimpleNamespace(config=SimpleNamespace(model_type="deberta"))
+    with pytest.raises(
+        BlockError, match="type 'deberta' are not known; known are bert, distilbert"
+    ):
+        blocks(model)
+
+
+def test_an_unknown_ablation_is_answered_with_the_nearest() -> None:
+    data = made_up_texts(made_up_encoder("bert"), LENGTHS)
+    with pytest.raises(UnknownNameError, match="Did you mean 'uniform'"):
+        ablation_sweep(made_up_head(), data, ablation="unifrom")

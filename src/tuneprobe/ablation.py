@@ -13,11 +13,10 @@ configurations have in common:
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -27,7 +26,8 @@ from tuneprobe.blocks import Block, blocks, embedded
 from tuneprobe.encoder import Encoder, Pieces, pad_batch
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.examples import WHOLE_TEXT
-from tuneprobe.heads import last_layer
+from tuneprobe.heads import INPUTS, Batch, LabelHead, last_layer
+from tuneprobe.labelled_texts import LabelledTexts
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
 TYPES = ("uniform", "zero", "mean")
@@ -48,27 +48,6 @@ class Configuration(NamedTuple):
 INTACT = Configuration(NO_LAYER, NO_HEAD)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a task reads of the last layer of one text.
-
-    Attributes
-    ----------
-    rows : int ndarray of shape (n_examples,)
-        The examples of this text: their places in the output of the sweep.
-    weights : float32 ndarray of shape (n_examples * n_spans, n_pieces)
-        Vector ``n_spans * e + s`` of the text is this mean of its pieces: span s of example e.
-    """
-
-    rows: NDArray[np.int64]
-    weights: NDArray[np.float32]
-
-    @property
-    def first_only(self) -> bool:
-        """Whether nothing but the first piece, [CLS], is read."""
-        return not self.weights[:, 1:].any()
-
-
 def configurations(n_layers: int, n_heads: int) -> list[Configuration]:
     """All configurations in the order of the sweep: nothing; per layer its heads, then all of it.
 
@@ -79,29 +58,10 @@ def configurations(n_layers: int, n_heads: int) -> list[Configuration]:
     return [INTACT, *(Configuration(1 + layer, h) for layer in range(n_layers) for h in heads)]
 
 
-def span_weights(pieces: Pieces, spans: pd.DataFrame) -> NDArray[np.float32]:
-    """Weights of a text's pieces in its spans, shape (n_spans, n_pieces).
-
-    A word is the mean of its pieces, a span the mean of its words, a whole text its [CLS].
-    """
-    weights = np.zeros((len(spans), len(pieces)), dtype=np.float32)
-    for row, segment, start, end in zip(weights, spans.segment, spans.start, spans.end):
-        if segment == WHOLE_TEXT:
-            row[0] = 1.0
-            continue
-        bounds = pieces.bounds[segment]
-        for word in range(start, end):
-            n_pieces = bounds[word + 1] - bounds[word]
-            row[bounds[word] : bounds[word + 1]] = 1.0 / (n_pieces * (end - start))
-    return weights
-
-
 @torch.inference_mode()
 def ablation_sweep(
-    encoder: Encoder,
-    head: Any,
-    texts: Sequence[Pieces],
-    readings: Sequence[Reading],
+    head: LabelHead,
+    data: LabelledTexts,
     *,
     ablation: str = "uniform",
     tokens_per_chunk: int = 384,
@@ -117,9 +77,8 @@ def ablation_sweep(
 
     Parameters
     ----------
-    head : LabelHead
-        ``head.logits`` takes vectors of shape (..., n_spans * dim) to (..., n_outputs).
-    texts, readings : sequences of equal length
+    data : LabelledTexts
+        Texts with their examples, and the encoder that reads them.
     tokens_per_chunk : int
         Tokens that run through a layer together. Some hundred are fastest on a processor.
 
@@ -136,24 +95,22 @@ def ablation_sweep(
     """
     if ablation not in TYPES:
         raise UnknownNameError("ablation", ablation, TYPES)
-    verify_ablation(encoder, texts, ablation)
-    stack = Stack(
-        blocks(encoder.model),
-        ablation,
-        first_only=all(reading.first_only for reading in readings),
-        tokens_per_chunk=tokens_per_chunk,
-    )
-    lengths = np.array([len(text) for text in texts])
-    batches = list(equal_length_batches(lengths, tokens_per_chunk))
+    verify_ablation(data.encoder, data.pieces, ablation)
+    layers = blocks(data.encoder.model)
+    batches = list(equal_length_batches(data.lengths, tokens_per_chunk))
+    means = None
     if ablation == "mean":
-        inputs = (layer_zero(encoder, [texts[text] for text in batch]) for batch in batches)
-        stack = replace(stack, means=mean_contexts(stack.layers, inputs))
-    outputs = _empty_outputs(stack, head, readings)
-    for batch in tqdm(batches, unit="batch", disable=None):
-        hidden = layer_zero(encoder, [texts[text] for text in batch])
-        for first, states in stack.variants(hidden):
-            for text, state in zip(batch, states.unbind(dim=1)):
-                _write_outputs(outputs[first : first + len(state)], head, readings[text], state)
+        inputs = (layer_zero(data.encoder, data.batch(texts)) for texts in batches)
+        means = mean_contexts(layers, inputs)
+    stack = Stack(layers, ablation, reads_first_only(data), tokens_per_chunk, means)
+    n_configurations = 1 + len(layers) * (layers[0].n_heads + 1)
+    shape = (n_configurations, len(data.span_ids), head.output.out_features)
+    outputs = np.full(shape, np.nan, dtype=np.float32)
+    for texts in tqdm(batches, unit="batch", disable=None):
+        batch, examples = data.batch(texts), data.examples_of(texts)
+        for first, states in stack.variants(layer_zero(data.encoder, batch)):
+            found = read_outputs(head, states, batch).cpu().numpy()
+            outputs[first : first + len(found), examples] = found
     return outputs
 
 
@@ -231,9 +188,29 @@ def equal_length_batches(lengths: NDArray[np.int64], tokens: int) -> Iterator[ND
         yield from (same[first : first + rows] for first in range(0, len(same), rows))
 
 
-def layer_zero(encoder: Encoder, texts: list[Pieces]) -> Tensor:
+def reads_first_only(data: LabelledTexts) -> bool:
+    """Whether the task reads nothing but [CLS] of the last layer."""
+    segments = data.spans.segment.to_numpy()[data.span_ids]
+    return bool((segments == WHOLE_TEXT).all())
+
+
+def layer_zero(encoder: Encoder, batch: Batch) -> Tensor:
     """What the first layer reads of texts of equal length, shape (batch, seq, dim)."""
-    return embedded(encoder.model, pad_batch(encoder, texts))
+    return embedded(encoder.model, {name: batch[name] for name in INPUTS if name in batch})
+
+
+def read_outputs(head: LabelHead, states: Tensor, batch: Batch) -> Tensor:
+    """Outputs for a batch's examples, shape (n_some, n_examples, n_outputs).
+
+    Parameters
+    ----------
+    states : Tensor of shape (n_some, batch, seq, dim)
+        The last layer in some configurations; seq may be 1, the first token alone.
+    """
+    n_texts, seq = batch["input_ids"].shape
+    pool = batch["pool"].to_dense().unflatten(1, (n_texts, seq))[:, :, : states.shape[2]]
+    vectors = pool.flatten(1) @ states.flatten(1, 2)  # (n_some, n_examples * n_spans, dim)
+    return head.logits(vectors.reshape(len(states), -1, head.output.in_features))
 
 
 def mean_contexts(layers: list[Block], inputs: Iterable[Tensor]) -> list[Tensor]:
@@ -271,41 +248,27 @@ def verify_ablation(encoder: Encoder, texts: Sequence[Pieces], ablation: str = "
     layers, changes = blocks(encoder.model), []
     for row, text in enumerate(chosen):
         alone = last_layer(encoder, pad_batch(encoder, [text]))
-        hidden = layer_zero(encoder, [text])
+        hidden = layer_zero(encoder, pad_batch(encoder, [text]))
         means = mean_contexts(layers, [hidden]) if ablation == "mean" else None
         stack = Stack(layers, ablation, True, tokens_per_chunk=len(text), means=means)
         variants = dict(stack.variants(hidden))
         intact = variants.pop(0)[0]
         changes += [_largest(states - intact) for states in variants.values()]
-        _refuse(encoder, "ablating nothing changes", _largest(intact - alone[:, :1]) > TOLERANCE)
-        _refuse(encoder, "padding changes", _largest(padded[row, : len(text)] - alone) > TOLERANCE)
-    _refuse(encoder, "no ablation changes", max(changes) <= TOLERANCE)
+        if _largest(intact - alone[:, :1]) > TOLERANCE:
+            why = "its layers are not what `blocks` takes them for"
+            raise _refusal(encoder, "ablating nothing changes", why)
+        if _largest(padded[row, : len(text)] - alone) > TOLERANCE:
+            raise _refusal(encoder, "padding changes", "its attention is given no mask for padding")
+    if not max(changes) > TOLERANCE:
+        raise _refusal(encoder, "no ablation changes", "its attention has no part in its output")
 
 
-def _refuse(encoder: Encoder, what: str, wrong: bool) -> None:
-    if wrong:
-        raise AblationError(
-            f"{what} the last layer of '{encoder.name}' ({encoder.model.config.model_type}) by "
-            f"more than {TOLERANCE}: its layers are not those that `blocks` describes; "
-            "leave it out of `ablate`, or describe it there."
-        )
+def _refusal(encoder: Encoder, what: str, why: str) -> AblationError:
+    return AblationError(
+        f"{what} the last layer of '{encoder.name}' ({encoder.model.config.model_type}) by more "
+        f"than {TOLERANCE}: {why}. Leave it out of `ablate`, or mend how it is loaded."
+    )
 
 
 def _largest(difference: Tensor) -> float:
     return float(difference.abs().max())
-
-
-def _empty_outputs(stack: Stack, head: Any, readings: Sequence[Reading]) -> NDArray[np.float32]:
-    n_configurations = 1 + len(stack.layers) * (stack.layers[0].n_heads + 1)
-    n_examples = sum(len(reading.rows) for reading in readings)
-    shape = (n_configurations, n_examples, head.output.out_features)
-    return np.full(shape, np.nan, dtype=np.float32)
-
-
-def _write_outputs(
-    outputs: NDArray[np.float32], head: Any, reading: Reading, states: Tensor
-) -> None:
-    """Outputs of one text's examples from its states, (n_some, seq, dim), at their places."""
-    weights = torch.from_numpy(reading.weights[:, : states.shape[1]]).to(states.device)
-    vectors = (weights @ states).reshape(len(states), len(reading.rows), -1)
-    outputs[:, reading.rows] = head.logits(vectors).cpu().numpy()
