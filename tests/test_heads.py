@@ -77,3 +77,53 @@ def test_an_untrained_head_depends_on_its_seed_alone() -> None:
 def test_an_unknown_kind_of_head_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'qa'"):
         make_head("qaa", DIM, seed=1)
+
+
+def test_a_classifier_reads_the_vectors_of_two_spans_side_by_side() -> None:
+    head = make_head("label", DIM, seed=1, n_outputs=3, n_spans=2)
+    hidden = torch.arange(2.0 * 3 * DIM).view(2, 3, DIM)
+    weights = torch.zeros(4, 6)  # two examples of two spans, two texts of three pieces
+    weights[0, 1] = 1.0
+    weights[1, [1, 2]] = 0.5
+    weights[2, 3] = weights[3, 5] = 1.0
+    vectors = head.read(hidden, {"pool": weights.to_sparse()})
+    assert vectors.shape == (2, 2 * DIM)
+    assert torch.equal(vectors[0], torch.cat([hidden[0, 1], hidden[0, 1:].mean(dim=0)]))
+    assert torch.equal(vectors[1], torch.cat([hidden[1, 0], hidden[1, 2]]))
+
+
+def test_the_losses_of_classes_and_scores_are_worked_out_by_hand() -> None:
+    vectors = torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 0]])
+    label = make_head("label", DIM, seed=1, n_outputs=2, n_spans=1).eval()
+    score = make_head("score", DIM, seed=1, n_outputs=1, n_spans=1).eval()
+    with torch.no_grad():
+        label.output.weight.copy_(torch.tensor([[math.log(3), 0, 0, 0], [0, 0, 0, 0]]))
+        score.output.weight.copy_(torch.tensor([[2.0, 3, 0, 0]]))
+        score.output.bias.fill_(0.5)
+    classes = label.loss(vectors, {"target": torch.tensor([0, 1])})
+    assert classes.item() == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
+    scores = score.loss(vectors, {"target": torch.tensor([1.5, 3.0])})
+    assert scores.item() == pytest.approx((1.0**2 + 0.5**2) / 2)
+
+
+def test_a_classifier_drops_a_tenth_of_what_it_reads_in_training() -> None:
+    head = make_head("label", DIM, seed=1, n_outputs=2, n_spans=1)
+    vectors = torch.randn(100, DIM)
+    torch.manual_seed(1)
+    assert not torch.equal(head.train().logits(vectors), head.eval().logits(vectors))
+    assert torch.equal(head.logits(vectors), head.output(vectors))
+    assert head.dropout.p == 0.1
+
+
+def test_joined_parts_are_what_was_split() -> None:
+    hidden = torch.randn(2, 4, DIM)
+    reader, mask = make_head("qa", DIM, seed=1), batch([[1, 1, 1, 1], [1, 1, 0, 0]])
+    parts = reader.split(hidden, mask)
+    assert [len(part) for part in parts] == [4, 2]
+    joined = reader.join(parts)
+    assert torch.equal(reader.loss(joined, mask), reader.loss(hidden, mask))
+    label = make_head("label", DIM, seed=1, n_outputs=2, n_spans=1)
+    vectors = torch.randn(5, DIM)
+    parts = label.split(vectors, {"n_examples": torch.tensor([2, 3])})
+    assert [len(part) for part in parts] == [2, 3]
+    assert torch.equal(label.join(parts), vectors)

@@ -6,13 +6,15 @@ drawn from streams of their own, so a resume point holds weights, moments and lo
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tuneprobe.checkpoints import (
@@ -162,87 +164,97 @@ def finetune(
     """
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
-    settings = {
-        "epochs": epochs,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "warmup": warmup,
-        "clip": clip,
-        "precision": precision,
-        "attention_dropout": attention_dropout,
-    }
-    described = {
+    described: dict[str, Any] = {
         **(facts or {}),
         "kind": kind,
         "state": state,
         "seed": seed,
-        "settings": settings,
+        "settings": {
+            "epochs": epochs,
+            "batch": batch,
+            "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
+            "warmup": warmup,
+            "clip": clip,
+            "precision": precision,
+            "attention_dropout": attention_dropout,
+        },
         "data_sha256": data.sha256(),
     }
+    frozen = state == FROZEN
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
     head = head.to(encoder.device)
     fingerprint = _fingerprint(encoder, head, visit_every=visit_every, **described)
     training = Training(
         encoder,
         head,
-        freeze=state == FROZEN,
+        freeze=frozen,
         weight_decay=weight_decay,
         attention_dropout=attention_dropout,
         precision=PRECISIONS[precision],
-        pieces=used_pieces(data),
+        pieces=None if frozen else used_pieces(data),
     )
     losses = training.resume(read_resume_point(work, fingerprint))
-    if state == FROZEN:
-        data = read_once(training, data, work.parent)
+    source = read_once(training, data, work.parent) if frozen else data
+    pace = {"learning_rate": learning_rate, "warmup": warmup, "clip": clip}
 
-    def after(step: int) -> None:
+    def look(step: int) -> None:
         if visit and (step % visit_every == 0 or step == len(plan)):
             with training.resting():
                 visit(step, head)
 
-    with (
-        training.running(),
-        training_curve(curves, losses) as plot,
-        tqdm(total=len(plan), initial=len(losses), desc=kind, unit="step", disable=None) as bar,
-    ):
+    with training.running(), training_curve(curves, losses) as plot, _removed_on_failure(work):
         if not losses:
-            after(0)
-        for step in range(len(losses), len(plan)):
-            rate = learning_rate * schedule(step, len(plan), warmup)
-            with random_stream(encoder.device, seed, "dropout", step):
-                loss = training.loss(data.batch(plan[step]))
-            losses.append(loss.item())
-            if not np.isfinite(losses[-1]):
-                remove_resume_point(work)
-                raise TrainingError(_not_finite(losses, len(plan), rate))
-            training.update(loss, rate, clip)
+            look(0)
+        for loss in _steps(training, source, plan, len(losses), seed=seed, **pace):
+            losses.append(loss)
             plot(losses)
-            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-            bar.update()
-            after(len(losses))
+            look(len(losses))
             if len(losses) % resume_every == 0:
                 write_resume_point(work, fingerprint, training.resume_point(losses))
     if out is not None:
-        write_checkpoint(
-            out,
-            encoder,
-            head,
-            **described,
-            n_inputs=len(data.lengths),
-            n_steps=len(plan),
-            last_loss=float(np.mean(losses[-LAST:])),
-        )
+        described["n_inputs"], described["n_steps"] = len(data.lengths), len(plan)
+        described["last_loss"] = float(np.mean(losses[-LAST:]))
+        write_checkpoint(out, encoder, head, **described)
     remove_resume_point(work)
     return losses
 
 
-def _not_finite(losses: list[float], n_steps: int, rate: float) -> str:
-    return (
-        f"the loss is {losses[-1]} at step {len(losses)} of {n_steps}, at learning rate "
-        f"{rate:.2e}; nothing was written. Lower learning_rate (in the state frozen: "
-        "head_learning_rate), or set precision to float32."
-    )
+def _steps(
+    training: Training,
+    data: TrainingSet,
+    plan: Sequence[NDArray[np.int64]],
+    first: int,
+    *,
+    learning_rate: float,
+    warmup: float,
+    clip: float,
+    seed: int,
+) -> Iterator[float]:
+    """Take the steps from `first` on, each on its rows of `plan`; yield the loss after each."""
+    steps = range(first, len(plan))
+    for step in tqdm(steps, "tune", len(plan), initial=first, unit="step", disable=None):
+        rate = learning_rate * schedule(step, len(plan), warmup)
+        with random_stream(training.encoder.device, seed, "dropout", step):
+            loss = training.loss(data.batch(plan[step]))
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss.item()} at step {step + 1} of {len(plan)}, at learning rate "
+                f"{rate:.2e}; nothing was written. Lower learning_rate (in the state frozen: "
+                "head_learning_rate), or set precision to float32."
+            )
+        training.update(loss, rate, clip)
+        yield loss.item()
+
+
+@contextmanager
+def _removed_on_failure(work: Path) -> Iterator[None]:
+    """Remove the resume point of a training that cannot go on."""
+    try:
+        yield
+    except TrainingError:
+        remove_resume_point(work)
+        raise
 
 
 def _fingerprint(encoder: Encoder, head: Head, **settings: Any) -> str:
