@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from tuneprobe.artifacts import atomic_file
+from tuneprobe.collect.attention import attention_headline, attention_tables
 from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
 from tuneprobe.collect.tables import STATES
 from tuneprobe.errors import UnknownNameError
@@ -27,7 +28,7 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
         If `focus` is not a state.
     """
     check_state(focus)
-    numbers = pairwise_headline(results, focus)
+    numbers = pairwise_headline(results, focus) | attention_headline(results, focus)
     return {name: significant(number) for name, number in sorted(numbers.items())}
 
 
@@ -36,7 +37,8 @@ def plot_tables(
 ) -> dict[str, pd.DataFrame]:
     """The tables of metrics/plots, file stem to frame; one without data keeps its columns."""
     check_state(focus)
-    return pairwise_tables(results, focus, confidence=confidence)
+    pairwise = pairwise_tables(results, focus, confidence=confidence)
+    return pairwise | attention_tables(results, focus)
 
 
 def check_state(focus: str) -> None:
