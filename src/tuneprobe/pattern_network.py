@@ -32,7 +32,7 @@ from tuneprobe.rng import rng, stream_seed
 WEIGHTS = "network.safetensors"
 CHANNELS = (16, 24, 32, 64)
 BATCH = 64
-CHUNK = 512  # maps that are classified, or padded, at once
+CHUNK = 256  # maps that are classified, or padded, at once
 
 
 class PatternNetwork(nn.Module):
@@ -58,6 +58,7 @@ class PatternNetwork(nn.Module):
             nn.Flatten(),
             nn.Linear(four * (SIZE // 8) ** 2, len(PATTERNS)),
         )
+        self.to(memory_format=torch.channels_last)  # half the time on a processor
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, (n, 5), of pictures, (n, 32, 32)."""
@@ -126,7 +127,8 @@ def rule_maps(maps: Sequence[NDArray[np.floating]]) -> NDArray[np.int64]:
 def write_network(folder: Path, network: PatternNetwork, **facts: Any) -> None:
     """Write weights and meta.json in one step; the same network, the same bytes."""
     with atomic_folder(folder) as part:
-        save_file(network.state_dict(), part / WEIGHTS)
+        weights = {name: one.contiguous() for name, one in network.state_dict().items()}
+        save_file(weights, part / WEIGHTS)
         digest = file_sha256(part / WEIGHTS)
         write_meta(part, **facts, patterns=list(PATTERNS), weights_sha256=digest)
 

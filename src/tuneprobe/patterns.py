@@ -6,6 +6,8 @@ vertical+diagonal  both
 block              pieces look at their own segment, evenly
 heterogeneous      no such structure
 
+An even map is one block: so are nearly all maps of an encoder with random weights.
+
 A map is looked at as a picture of 32 x 32 points whose mean is 1, whatever its length. Two
 classifiers: a network trained on drawn maps (`pattern_network`) and, as a baseline, the rule here.
 """
