@@ -75,6 +75,8 @@ def draw_panel(
     label: str,
     mark: float | None = None,
     margin: float | None = None,
+    x: str = "layer",
+    scale: str = "linear",
 ) -> str:
     """SVG of one panel, without a heading: the page sets that as text.
 
@@ -92,11 +94,20 @@ def draw_panel(
         Layer at which a vertical line is drawn.
     margin : float, optional
         Half the height of a band around zero, the equivalence margin.
+    x : str
+        Column of the x axis, and its title.
+    scale : str
+        Of the y axis: ``linear`` or ``log``.
     """
-    spec = fill(template, rows, series, domain=domain)
+    spec = fill(template, rows, series, domain=domain, x=x, scale=scale)
+    return draw(spec, label, ground=list(_ground(mark, margin, domain)))
+
+
+def draw(spec: Mapping[str, Any], label: str, ground: Sequence[dict[str, Any]] = ()) -> str:
+    """SVG of a filled template that holds one panel, over the layers of `ground`."""
     panel = {key: value for key, value in spec.items() if key not in ("facet", "columns", "spec")}
     panel |= spec["spec"] | {"config": CONFIG}
-    panel["layer"] = [*_ground(mark, margin, domain), *panel["layer"]]
+    panel["layer"] = [*ground, *panel["layer"]]
     return tidy(vl_convert.vegalite_to_svg(panel, vl_version=VEGA_LITE), label)
 
 
@@ -106,30 +117,35 @@ def fill(
     series: Sequence[Series],
     *,
     domain: tuple[float, float],
+    x: str = "layer",
+    scale: str = "linear",
 ) -> dict[str, Any]:
     """The template with DVC's anchors filled as `dvc plots` fills them, and a fixed y axis."""
     names, colours = [one.name for one in series], [one.colour for one in series]
-    filled = Template(dict(template), "page")
-    for anchor, value in {
-        "data": rows.to_dict("records"),
-        "title": "",
-        "x": "layer",
-        "y": "value",
-        "x_label": "layer",
-        "y_label": "",
-        "plot_width": WIDTH,
-        "plot_height": HEIGHT,
-        "color": {"field": "rev", "scale": {"domain": names, "range": colours}},
-        "tooltip": [],
-    }.items():
-        filled.fill_anchor(anchor, value)
+    colour = {"field": "rev", "scale": {"domain": names, "range": colours}}
+    filled = fill_anchors(template, rows, x=x, x_label=x, y="value", color=colour)
     dashes = [list(one.dash) for one in series]
-    for encoding in _encodings(filled.content):
-        encoding["y"]["scale"] = {"domain": list(domain), "nice": False, "zero": False}
+    limits = {"type": scale, "domain": list(domain), "nice": False}
+    for encoding in _encodings(filled):
+        encoding["y"]["scale"] = limits if scale == "log" else limits | {"zero": False}
         if "strokeDash" in encoding:
             encoding["strokeDash"]["scale"] = {"domain": names, "range": dashes}
             encoding["y"]["axis"] = {"tickCount": 4}
-    return filled.content
+    return filled
+
+
+def fill_anchors(template: Mapping[str, Any], rows: pd.DataFrame, **anchors: Any) -> dict[str, Any]:
+    """Any template with DVC's anchors filled, those not named with what a page wants.
+
+    Numbers that are missing become null.
+    """
+    filled = Template(dict(template), "page")
+    data = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    size = {"plot_width": WIDTH, "plot_height": HEIGHT}
+    empty = {"title": "", "x_label": "", "y_label": "", "tooltip": [], "color": {}}
+    for anchor, value in (empty | size | {"data": data} | anchors).items():
+        filled.fill_anchor(anchor, value)
+    return dict(filled.content)
 
 
 def tidy(svg: str, label: str) -> str:
