@@ -1,5 +1,6 @@
 """The papers' claims, each tested by a stated rule: `CLAIMS`, judged by `judge_all`."""
 
+from tuneprobe.claims.attention import ATTENTION_CLAIMS
 from tuneprobe.claims.evidence import Estimate, Evidence
 from tuneprobe.claims.pairwise import PAIRWISE_CLAIMS
 from tuneprobe.claims.verdicts import (
@@ -14,7 +15,7 @@ from tuneprobe.claims.verdicts import (
     judge,
 )
 
-CLAIMS = PAIRWISE_CLAIMS
+CLAIMS = (*PAIRWISE_CLAIMS, *ATTENTION_CLAIMS)
 
 __all__ = [
     "CLAIMS",

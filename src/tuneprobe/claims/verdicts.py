@@ -25,7 +25,8 @@ class Check:
     """One estimate that a claim depends on.
 
     ``subject`` and ``what`` name it ("coreference", "layer 6"); low and high bound the value.
-    ``unit`` says how the value is written: ``correlation``, ``difference`` or ``number``.
+    ``unit`` says how the value is written: ``correlation``, ``difference``, ``fraction`` (a
+    difference of numbers up to 1) or ``number``.
     """
 
     subject: str

@@ -40,6 +40,15 @@ def task_label(task: str) -> str:
     return LABELS.get(task, task.replace("-", " "))
 
 
+def type_panel(task: str, kind: str) -> str:
+    """What a figure calls attention to one type of token in one task.
+
+    >>> type_panel("rte", "sep")
+    'RTE · [SEP]'
+    """
+    return f"{task_label(task)} · {TYPE_LABELS.get(kind, kind)}"
+
+
 def map_similarity(results: pd.DataFrame, state: str = CHANGED) -> pd.DataFrame:
     """Cosine of the maps of two states by task, layer and head (-1: mean over a layer's heads)."""
     return select(results, study=STUDY, metric="map_similarity", state=state)
@@ -103,8 +112,9 @@ def attention_headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
 def attention_tables(results: pd.DataFrame, focus: str) -> dict[str, pd.DataFrame]:
     """Tables of one row a head or a point.
 
-    ``map_similarity``: cosine of each head's maps before and in `focus`. ``token_types``: attention to
-    [CLS], [SEP] and punctuation by layer. ``head_ablation``: what the score gains without each head.
+    ``map_similarity``: cosine of each head's maps before and in `focus`. ``token_types``:
+    attention to [CLS], [SEP] and punctuation by layer. ``head_ablation``: what the score gains
+    without each head.
     """
     return {
         "map_similarity": _head_table(map_similarity(results, f"{focus}-{BEFORE}")),
@@ -152,7 +162,7 @@ def _type_curves(results: pd.DataFrame, state: str) -> pd.DataFrame:
     rows = select(by_type(results), state=state, head=NO_HEAD, kind=SHOWN_TYPES)
     parts = []
     for (task, kind), curve in rows.groupby(["task", "kind"]):
-        panel = f"{task_label(task)} · {TYPE_LABELS.get(kind, kind)}"
+        panel = type_panel(str(task), str(kind))
         parts.append(curve.sort_values("layer").assign(panel=panel))
     return tidy_table(parts, CURVE_COLUMNS)
 

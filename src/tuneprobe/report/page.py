@@ -65,7 +65,15 @@ def render_page(inputs: PageInputs) -> str:
 
 
 def verdict_sentence(findings: list[Finding]) -> str:
-    """How many claims have which verdict, in one sentence."""
+    """How many claims of each paper have which verdict, a sentence a paper."""
+    papers = dict.fromkeys(finding.claim.source.rpartition(" ")[0] for finding in findings)
+    return " ".join(
+        _paper_sentence(paper, [one for one in findings if one.claim.source.startswith(paper)])
+        for paper in papers
+    )
+
+
+def _paper_sentence(paper: str, findings: list[Finding]) -> str:
     counts = {v: sum(finding.verdict == v for finding in findings) for v in VERDICT_SIGNS}
     words = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold", UNTESTED: UNTESTED}
     singular = {HOLDS: "holds", PARTLY: "holds partly", FAILS: "does not hold"}
@@ -75,8 +83,7 @@ def verdict_sentence(findings: list[Finding]) -> str:
             verb = singular.get(verdict) if count == 1 else words[verdict]
             be = ("is " if count == 1 else "are ") if verdict == UNTESTED else ""
             parts.append(f"{count} {be}{verb or UNTESTED}")
-    sources = dict.fromkeys(finding.claim.source.rpartition(" ")[0] for finding in findings)
-    return f"Of the {len(findings)} claims of {listed(list(sources))}, {listed(parts)}."
+    return f"Of the {len(findings)} claims of {paper}, {listed(parts)}."
 
 
 def describe(finding: Finding) -> list[tuple[str, str]]:
@@ -110,11 +117,10 @@ def _check_text(check: Check) -> str:
 
 
 def _estimate(check: Check) -> str:
-    """A correlation with two digits, a difference with its sign."""
-    cell = (check.value, check.low, check.high)
-    if check.unit == "correlation":
-        return bounded(*cell, digits=2)
-    return bounded(*cell, sign=check.unit == "difference")
+    """A correlation or fraction with two digits, a difference or fraction with its sign."""
+    digits = 2 if check.unit in ("correlation", "fraction") else 1
+    sign = check.unit in ("difference", "fraction")
+    return bounded(check.value, check.low, check.high, sign=sign, digits=digits)
 
 
 def _check_table(finding: Finding) -> Table:
