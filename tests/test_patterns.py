@@ -23,7 +23,7 @@ from tuneprobe.patterns import PATTERNS, PatternError, map_features, map_images,
 from tuneprobe.rng import rng
 
 LENGTHS = (12, 13, 20, 32, 47, 64, 128)
-TRAINING = {"maps": 1500, "epochs": 5, "learning_rate": 3e-3}
+TRAINING = {"maps": 2000, "epochs": 6, "learning_rate": 3e-3}
 
 
 @pytest.fixture(scope="module")

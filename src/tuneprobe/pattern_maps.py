@@ -25,6 +25,7 @@ SHORTEST, LONGEST = 8, 128
 CONTRAST = (6.0, 3.0)  # stripes, band
 MOST = 0.6  # of the weight
 FAINT = 0.3  # of the share from which a part is seen: the largest share of a part that is not
+PURE = 0.15  # share of the maps that hold nothing but what is seen
 PAIR = 0.6  # share of the texts with two segments
 PEAKED = 0.35  # share of the heterogeneous maps with a line or patches away from the diagonal
 
@@ -89,6 +90,8 @@ def _row_shares(parts: list[Map], seen: tuple[bool, ...], rng: np.random.Generat
     shares = np.where(shown, least, faint)
     shares[shown] += more * max(0.0, 1 - shares.sum())
     shares = np.append(shares, max(0.0, 1 - shares.sum()))
+    if any(seen) and rng.random() < PURE:
+        shares = np.append(np.where(shown, shares[:3], 0), 0.0)
     jitter = rng.normal(scale=rng.uniform(0, 0.5), size=(length, len(parts)))
     return softmax(np.log(shares + 1e-6) + jitter)
 
@@ -114,9 +117,9 @@ def _band(length: int, rng: np.random.Generator) -> Map:
     """A bell around the piece itself, the one before, or the one after, and noise."""
     distance = np.arange(length) - np.arange(length)[:, None]
     offset = rng.choice([-1.0, 0.0, 1.0]) + (rng.uniform(-0.5, 0.5) if rng.random() < 0.3 else 0)
-    width = np.exp(rng.uniform(np.log(0.25), np.log(max(1.0, min(4.0, length / 10)))))
+    width = np.exp(rng.uniform(np.log(0.2), np.log(max(1.0, min(4.0, length / 10)))))
     bell = -((distance - offset) ** 2) / (2 * width**2)
-    noise = rng.normal(scale=rng.uniform(0, 1), size=(length, length))
+    noise = rng.normal(scale=max(0.0, rng.uniform(-0.5, 1)), size=(length, length))
     return softmax(np.maximum(bell, -30.0) + noise)
 
 
