@@ -2,6 +2,7 @@
 
 from tuneprobe.claims.attention import ATTENTION_CLAIMS
 from tuneprobe.claims.evidence import Estimate, Evidence
+from tuneprobe.claims.geometry import GEOMETRY_CLAIMS
 from tuneprobe.claims.pairwise import PAIRWISE_CLAIMS
 from tuneprobe.claims.verdicts import (
     FAILS,
@@ -15,7 +16,7 @@ from tuneprobe.claims.verdicts import (
     judge,
 )
 
-CLAIMS = (*PAIRWISE_CLAIMS, *ATTENTION_CLAIMS)
+CLAIMS = (*PAIRWISE_CLAIMS, *GEOMETRY_CLAIMS, *ATTENTION_CLAIMS)
 
 __all__ = [
     "CLAIMS",

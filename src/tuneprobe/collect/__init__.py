@@ -11,6 +11,7 @@ import pandas as pd
 
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.collect.attention import attention_headline, attention_tables
+from tuneprobe.collect.geometry import geometry_headline, geometry_tables
 from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
 from tuneprobe.collect.tables import STATES
 from tuneprobe.errors import UnknownNameError
@@ -28,7 +29,8 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
         If `focus` is not a state.
     """
     check_state(focus)
-    numbers = pairwise_headline(results, focus) | attention_headline(results, focus)
+    numbers = pairwise_headline(results, focus)
+    numbers |= geometry_headline(results, focus) | attention_headline(results, focus)
     return {name: significant(number) for name, number in sorted(numbers.items())}
 
 
@@ -38,7 +40,7 @@ def plot_tables(
     """The tables of metrics/plots, file stem to frame; one without data keeps its columns."""
     check_state(focus)
     pairwise = pairwise_tables(results, focus, confidence=confidence)
-    return pairwise | attention_tables(results, focus)
+    return pairwise | geometry_tables(results, focus) | attention_tables(results, focus)
 
 
 def check_state(focus: str) -> None:

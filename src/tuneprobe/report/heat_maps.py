@@ -20,6 +20,7 @@ def draw_heat_map(
     y: str,
     domain: tuple[float, float],
     diverging: bool = False,
+    y_label: str = "",
     y_up: bool = False,
     height: int = WIDTH,
 ) -> str:
@@ -38,12 +39,14 @@ def draw_heat_map(
         reaches as far below zero as above.
     diverging : bool
         Orange below zero, blue above, stronger the farther; else the perceptual scale.
+    y_label : str
+        Title of the y axis where it is not the name of the column.
     y_up : bool
         Whether the y axis rises, as in a plot of layers against layers.
     """
     reach = max(map(abs, domain))
     cells_drawn = rows.assign(share=rows.value.abs() / reach)
-    spec = fill_anchors(template, cells_drawn, x=x, y=y, x_label=x, y_label=y, plot_height=height)
+    spec = fill_anchors(template, cells_drawn, x=x, y=y, x_label=x, y_label=y_label or y, plot_height=height)
     [cells] = spec["spec"]["layer"]
     cells["encoding"]["y"]["sort"] = "descending" if y_up else "ascending"
     cells["encoding"] |= _diverging() if diverging else _sequential(domain)
