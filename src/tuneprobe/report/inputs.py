@@ -1,7 +1,7 @@
 """What a page is written from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -28,6 +28,8 @@ class PageInputs:
     encoder, corpus : str
     layer_mark, margin, confidence : float
         Settings of the tests, see `tuneprobe.claims.Evidence`.
+    tables : mapping
+        What is drawn but is no result row, by ``<task>/<study>/<name>``.
     """
 
     results: pd.DataFrame
@@ -40,6 +42,7 @@ class PageInputs:
     layer_mark: float
     margin: float
     confidence: float
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def evidence(self) -> Evidence:
