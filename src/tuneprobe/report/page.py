@@ -19,6 +19,7 @@ from tuneprobe.claims import (
     judge_all,
 )
 from tuneprobe.collect.tables import last_layer
+from tuneprobe.report.attention import attention_study
 from tuneprobe.report.blocks import Study, Table
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.pairwise import pairwise_study
@@ -27,7 +28,7 @@ from tuneprobe.report.wording import bounded, listed, number, plain
 
 HASH_LENGTH = 16
 NOT_SHOWN = ("encoders",)
-STUDIES: tuple[Callable[[PageInputs], Study], ...] = (pairwise_study,)
+STUDIES: tuple[Callable[[PageInputs], Study], ...] = (pairwise_study, attention_study)
 WHEN = {"pretrained": "before", "finetuned": "after"}
 VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
 
@@ -118,7 +119,7 @@ def _check_text(check: Check) -> str:
 
 def _estimate(check: Check) -> str:
     """A correlation or fraction with two digits, a difference or fraction with its sign."""
-    digits = 2 if check.unit in ("correlation", "fraction") else 1
+    digits = {"correlation": 2, "fraction": 2, "similarity": 2, "count": 0}.get(check.unit, 1)
     sign = check.unit in ("difference", "fraction")
     return bounded(check.value, check.low, check.high, sign=sign, digits=digits)
 

@@ -1,0 +1,207 @@
+"""Captions of the attention study, written from the numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.claims.attention import MIN_HEADS, tukey_fence
+from tuneprobe.collect.attention import AFTER, BEFORE, TYPE_LABELS, of_heads, task_label
+from tuneprobe.collect.tables import select
+from tuneprobe.report.wording import bounded, listed, number, plain, signed
+from tuneprobe.results import NO_HEAD, NO_LAYER
+
+NOTHING = "Not measured in this run."
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as mappings from column to value."""
+    return [dict(zip(rows.columns, row)) for row in rows.itertuples(index=False)]
+
+
+def place(row: Mapping[str, Any]) -> str:
+    """Where a head, or a whole layer, is.
+
+    >>> place({"layer": 2, "head": 3}), place({"layer": 2, "head": -1})
+    ('layer 2 head 3', 'layer 2')
+    """
+    layer = f"layer {row['layer']}"
+    return layer if row["head"] == NO_HEAD else f"{layer} head {row['head']}"
+
+
+def _extreme(rows: pd.DataFrame, *, largest: bool) -> dict[str, Any]:
+    ordered = rows.nlargest(1, "value") if largest else rows.nsmallest(1, "value")
+    return records(ordered)[0]
+
+
+def _sentences(rows: pd.DataFrame, write: Any) -> str:
+    """One sentence a task, in the order of their names."""
+    if not len(rows):
+        return NOTHING
+    return " ".join(write(task_label(str(task)), of_task) for task, of_task in rows.groupby("task"))
+
+
+def patterns_caption(shares: pd.DataFrame, agreement: pd.DataFrame) -> str:
+    """How many maps are heterogeneous before and after, and how far to trust that."""
+
+    def write(task: str, rows: pd.DataFrame) -> str:
+        share = {
+            state: select(rows, state=state).set_index("pattern").value.mul(100).to_dict()
+            for state in (BEFORE, AFTER)
+        }
+        texts = [
+            f"{number(found['heterogeneous'], 0)} % {when}"
+            for state, when in ((BEFORE, "before tuning"), (AFTER, "after"))
+            if "heterogeneous" in (found := share[state])
+        ]
+        return f"On {task} {listed(texts)} of the maps are heterogeneous." if texts else ""
+
+    text = _sentences(select(shares, layer=NO_LAYER), write)
+    kappa = select(agreement, condition="kappa/network-rule").value
+    if len(kappa):
+        text += (
+            f" Network and threshold rule agree with κ {number(kappa.min(), 2)} to "
+            f"{number(kappa.max(), 2)}."
+        )
+    labelled = select(agreement, condition="accuracy/network")
+    if not len(labelled):
+        text += " No labelled maps were given, so how often the network is right is unknown."
+    for row in records(labelled):
+        accuracy = bounded(*(100 * row[name] for name in ("value", "low", "high")), digits=0)
+        text += f" Of {row['n']} labelled maps ({row['state']}) it calls {accuracy} % right."
+    return text
+
+
+def similarity_caption(rows: pd.DataFrame) -> str:
+    """Which layer and which head change most."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        layers = select(of_task, head=NO_HEAD)
+        low, high = (_extreme(layers, largest=largest) for largest in (False, True))
+        head = _extreme(of_heads(of_task), largest=False)
+        return (
+            f"On {task} layer {low['layer']} changes most (mean cosine {number(low['value'], 2)}) "
+            f"and layer {high['layer']} least ({number(high['value'], 2)}); of all heads "
+            f"{place(head)} changes most ({number(head['value'], 2)})."
+        )
+
+    return _sentences(rows, write)
+
+
+def types_caption(rows: pd.DataFrame) -> str:
+    """In which layer [CLS] and [SEP] receive most."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        parts = []
+        for kind in ("cls", "sep"):
+            found = select(of_task, kind=kind)
+            if len(found):
+                top = _extreme(found, largest=True)
+                parts.append(
+                    f"{TYPE_LABELS[kind]} most in layer {top['layer']} "
+                    f"({number(100 * top['value'], 0)} %)"
+                )
+        return f"After tuning on {task} heads attend to {listed(parts)}." if parts else ""
+
+    return _sentences(select(rows, state=AFTER, head=NO_HEAD), write)
+
+
+def type_changes_caption(changes: pd.DataFrame) -> str:
+    """The largest change of special tokens, and of words."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        parts = []
+        special = of_task.kind.isin(list(TYPE_LABELS))
+        for rows in (of_task[special], of_task[~special]):
+            if len(rows):
+                top = records(rows.sort_values("value", key=abs))[-1]
+                kind = TYPE_LABELS.get(top["kind"], plain(top["kind"]))
+                parts.append(f"{kind} in layer {top['layer']} ({signed(top['value'])} points)")
+        return f"Tuning on {task} changes most the attention to {listed(parts)}."
+
+    return _sentences(changes, write)
+
+
+def cls_row_caption(rows: pd.DataFrame) -> str:
+    """What [CLS] attends to in the last layer, after tuning."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        top = _extreme(of_task, largest=True)
+        kind = TYPE_LABELS.get(top["kind"], plain(top["kind"]))
+        share = number(100 * top["value"], 0)
+        return f"After tuning on {task} [CLS] attends most to {kind} ({share} %)."
+
+    return _sentences(select(rows, state=AFTER, head=NO_HEAD), write)
+
+
+def entropy_caption(rows: pd.DataFrame) -> str:
+    """Which layer is most focused, and whether tuning focuses or spreads."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        after, before = (select(of_task, state=state) for state in (AFTER, BEFORE))
+        if not len(after):
+            return f"On {task} there is nothing after tuning."
+        low = _extreme(after, largest=False)
+        text = (
+            f"After tuning on {task} layer {low['layer']} is the most focused "
+            f"({number(100 * low['value'], 0)} % of the largest entropy)"
+        )
+        if len(before):
+            moved = 100 * (after.value.mean() - before.value.mean())
+            text += f"; the mean over layers moves by {signed(moved)} points"
+        return text + "."
+
+    return _sentences(select(rows, head=NO_HEAD), write)
+
+
+def pairs_caption(rows: pd.DataFrame, even: pd.DataFrame) -> str:
+    """The strongest heads of each relation and direction, and how many stand out."""
+    texts = []
+    for (task, relation, direction), found in rows.groupby(["task", "relation", "direction"]):
+        heads = of_heads(found)
+        if len(heads) < MIN_HEADS:
+            continue
+        first, second, third = records(heads.nlargest(3, "value"))
+        above = int((heads.value > tukey_fence(heads.value)).sum())
+        text = (
+            f"{task_label(str(task))}, {relation} {plain(str(direction))}: {place(first)} "
+            f"({number(first['value'], 3)}) and {place(second)} ({number(second['value'], 3)}) are "
+            f"the strongest of {len(heads)}, the third has {number(third['value'], 3)}; {above} "
+            "stand out by Tukey’s fence"
+        )
+        keys = {"task": str(task), "relation": str(relation), "direction": str(direction)}
+        level = select(even, **keys).value
+        if len(level):
+            text += f"; even attention gives {number(level.iloc[0], 3)}"
+        texts.append(text + ".")
+    return " ".join(texts) or NOTHING
+
+
+def ablation_caption(rows: pd.DataFrame) -> str:
+    """How many heads, or layers, help and harm when removed; the extremes."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        what = "layers" if (of_task["head"] == NO_HEAD).all() else "heads"
+        helps, harms = int((of_task.value > 0).sum()), int((of_task.value < 0).sum())
+        best, worst = (_extreme(of_task, largest=largest) for largest in (True, False))
+        gain, loss = (
+            f"{place(one)}: {bounded(one['value'], one['low'], one['high'], sign=True)}"
+            for one in (best, worst)
+        )
+        return (
+            f"On {task} the score rises without {helps} of {len(of_task)} {what} and falls without "
+            f"{harms} (best {gain}; worst {loss} points)."
+        )
+
+    return _sentences(rows, write)
+
+
+def importance_caption(rows: pd.DataFrame) -> str:
+    """How well the gradient ranks the heads as the sweep does."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        row = records(of_task)[0]
+        rho = bounded(row["value"], row["low"], row["high"], digits=2)
+        return f"On {task} the two rank the heads with Spearman’s ρ {rho}."
+
+    return _sentences(rows, write)

@@ -1,0 +1,55 @@
+"""Which stored maps a page shows: for each pattern, the head that shows it most often."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tuneprobe.collect.attention import BEFORE, of_heads, pattern_shares
+from tuneprobe.collect.tables import select
+from tuneprobe.example_maps import INDEX
+from tuneprobe.patterns import PATTERNS
+
+COLUMNS = ("pattern", "share", "state", "layer", "head", "text", "row", "column", "weight")
+
+
+def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFORE) -> pd.DataFrame:
+    """Cells of one map per pattern: that of the first stored text, under the pattern's best head.
+
+    Parameters
+    ----------
+    folder : Path
+        As `tuneprobe.example_maps.write_example_maps` wrote it.
+    results : DataFrame
+        Result rows with the ``pattern_share`` of each head.
+
+    Returns
+    -------
+    DataFrame with ``pattern``, ``share`` (of the texts in which the head shows it), ``state``,
+    ``layer``, ``head``, ``text`` (the pieces), ``row``, ``column``, ``weight``; empty without a
+    stored text or without shares.
+    """
+    index = pd.read_csv(folder / INDEX, keep_default_na=False)
+    stored = index[index.state == state]
+    shares = of_heads(select(pattern_shares(results), task=task, state=state))
+    if not len(stored) or not len(shares):
+        return pd.DataFrame(columns=list(COLUMNS))
+    maps = np.load(folder / stored.file.iloc[0], allow_pickle=False)
+    parts = []
+    for pattern in PATTERNS:
+        best = select(shares, pattern=pattern).nlargest(1, "value")
+        for head in best.to_dict("records"):
+            weights = maps[head["layer"] - 1, head["head"]].astype(float)
+            row, column = np.indices(weights.shape).reshape(2, -1)
+            cells = pd.DataFrame({"row": row, "column": column, "weight": weights.ravel()})
+            parts.append(
+                cells.assign(
+                    pattern=pattern,
+                    share=head["value"],
+                    state=state,
+                    layer=head["layer"],
+                    head=head["head"],
+                    text=stored.pieces.iloc[0],
+                )
+            )
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
