@@ -1,5 +1,7 @@
 """Measure what every head attends to, before and after tuning; only a few maps are stored."""
 
+from pathlib import Path
+
 from tuneprobe import paths
 from tuneprobe.annotate import load_spacy
 from tuneprobe.artifacts import atomic_folder, write_meta
@@ -15,14 +17,23 @@ from tuneprobe.encoder import load_encoder, thread_limit
 from tuneprobe.example_maps import write_example_maps
 from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
+from tuneprobe.pattern_network import read_network
+from tuneprobe.pattern_sheet import SheetMaps, read_labels, write_sheet
+from tuneprobe.pattern_study import (
+    PatternReader,
+    Setting,
+    agreement_results,
+    pattern_results,
+)
 from tuneprobe.results import write_results
+from tuneprobe.rng import rng
 from tuneprobe.stage import run
 
 
 def main(task: str) -> None:
     """Read the maps of TASK's test texts in every state; `finetuned` is the encoder tuned on it."""
     params = load_params()
-    settings, encoder = params.attention, params.encoder
+    settings, encoder = params.attention.maps, params.encoder
     thread_limit(params.threads)
     encoders = {
         state: load_encoder(
@@ -38,6 +49,13 @@ def main(task: str) -> None:
     examples = read_examples(paths.examples(task))
     drawn = sample_texts(examples, max_texts=settings.max_texts, seed=params.seed)
     texts, pieces = short_texts(reader, examples.texts.iloc[drawn], settings.max_pieces)
+    size = {
+        "n_texts": len(pieces),
+        "n_layers": reader.n_layers,
+        "n_heads": reader.model.config.num_attention_heads,
+    }
+    patterns = PatternReader(read_network(paths.PATTERNS), list(encoders), **size)
+    sheet = SheetMaps(settings.sheet, list(encoders), **size, rng=rng(params.seed, "sheet", task))
     measures = measure_heads(
         encoders,
         pieces,
@@ -45,6 +63,7 @@ def main(task: str) -> None:
         before=settings.before,
         aggregation=Aggregation(settings.rows, settings.tokens, settings.padded_to),
         tokens_per_batch=settings.tokens_per_batch,
+        also=lambda found: (patterns(found), sheet(found)),
     )
     rows = attention_results(
         measures,
@@ -54,9 +73,16 @@ def main(task: str) -> None:
         confidence=settings.confidence,
         bootstrap=settings.bootstrap,
     )
+    setting = Setting(encoder, task, params.seed, settings.confidence, settings.bootstrap)
+    rows += pattern_results(patterns.labels, setting)
+    sources = list(texts.source)
+    if settings.labelled:
+        labelled = read_labels(Path(settings.labelled))
+        rows += agreement_results(patterns.labels, labelled, sources, setting)
     with atomic_folder(paths.results(encoder, task, "attention")) as folder:
         write_results(rows, folder / "heads.csv")
         write_example_maps(folder / "maps", encoders, pieces, **settings.example_maps.model_dump())
+        write_sheet(folder / "sheet", sheet.maps, sources, encoder=encoder, task=task)
         write_meta(folder, texts=len(texts), too_long=len(drawn) - len(texts))
 
 

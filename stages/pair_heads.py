@@ -13,7 +13,7 @@ from tuneprobe.word_pairs import pair_results, pair_weights
 def main(task: str, tuned_on: str) -> None:
     """Score the heads on TASK's pairs of words; `finetuned` is the encoder tuned on TUNED_ON."""
     params = load_params()
-    settings, encoder = params.pair_heads, params.encoder
+    settings, encoder = params.attention.pair_heads, params.encoder
     thread_limit(params.threads)
     encoders = {
         state: load_encoder(

@@ -12,7 +12,7 @@ from tuneprobe.stage import run
 def main() -> None:
     """Train, and record how it and the rule do on drawn maps that it did not see."""
     params = load_params()
-    settings = params.patterns
+    settings = params.attention.patterns
     thread_limit(params.threads)
     network = train_network(
         params.seed,

@@ -175,6 +175,141 @@ class Pairwise(_Block):
     boundary: BoundaryHead
 
 
+Layers = Literal["all", "last", "none"]
+Confidence = Annotated[float, Field(gt=0, lt=1)]
+States = tuple[Literal["random", "pretrained", "finetuned"], ...]
+
+
+class RegimenBlock(_Block):
+    """Training of the classifier probes."""
+
+    learning_rate: Positive
+    batch: PositiveInt
+    max_epochs: PositiveInt
+    patience: PositiveInt
+    race: tuple[PositiveInt, ...]
+
+
+class Classify(_Block):
+    """The classifier probe: its grid, its starts, its controls."""
+
+    hidden: tuple[tuple[PositiveInt, ...], ...]
+    decays: tuple[Positive, ...]
+    initialisations: PositiveInt
+    standardise: bool
+    linear: bool
+    controls: Layers
+    codelength: Layers
+    regimen: RegimenBlock
+    confidence: Confidence
+
+
+class DirectProbe(_Block):
+    """Label clusters and the distances of their hulls."""
+
+    loop: Literal["exhaustive", "paper"]
+    min_cluster_size: PositiveInt
+    max_clusters: PositiveInt
+    nearest: Layers
+    max_nearest: PositiveInt
+    rtol: Positive
+    directprobe_files: bool
+
+
+class Similarity(_Block):
+    """How alike two spaces are."""
+
+    zero_fill: bool
+    max_examples: PositiveInt
+    layer_states: States
+
+
+class Dynamics(_Block):
+    """What is followed over the steps of a fine-tuning."""
+
+    most: PositiveInt
+    path_labels: tuple[str, ...]
+
+
+class Geometry(_Block):
+    """The geometry study."""
+
+    corpus: str
+    finetune: Tuning
+    snapshot_every: PositiveInt
+    classify: Classify
+    directprobe: DirectProbe
+    similarity: Similarity
+    dynamics: Dynamics
+
+
+class ExampleMaps(_Block):
+    """Maps stored for figures."""
+
+    count: PositiveInt
+    max_pieces: PositiveInt
+
+
+class Maps(_Block):
+    """What is read off attention maps, and how it becomes numbers."""
+
+    states: States
+    before: Literal["random", "pretrained"]
+    max_texts: PositiveInt
+    max_pieces: PositiveInt
+    rows: Literal["mean", "max"]
+    tokens: Literal["max", "mean", "sum"]
+    padded_to: Annotated[int, Field(ge=0)]
+    tokens_per_batch: PositiveInt
+    confidence: Confidence
+    bootstrap: PositiveInt
+    example_maps: ExampleMaps
+    sheet: PositiveInt
+    labelled: str | None
+
+
+class PatternNetwork(_Block):
+    """Training of the pattern network on drawn maps."""
+
+    maps: PositiveInt
+    epochs: PositiveInt
+    learning_rate: Positive
+    held_out: PositiveInt
+
+
+class Ablate(_Block):
+    """What an ablated head is replaced by, and on how many texts it is scored."""
+
+    ablations: tuple[Literal["uniform", "zero", "mean"], ...]
+    max_texts: PositiveInt
+    tokens_per_chunk: PositiveInt
+    confidence: Confidence
+    bootstrap: PositiveInt
+
+
+class PairHeads(_Block):
+    """Heads that link annotated words."""
+
+    task: str
+    tuned_on: str
+    states: States
+    pairing: Literal["all", "zip"]
+    tokens_per_batch: PositiveInt
+    confidence: Confidence
+    bootstrap: PositiveInt
+
+
+class Attention(_Block):
+    """The attention study."""
+
+    tasks: tuple[str, str]
+    finetune: Tuning
+    maps: Maps
+    patterns: PatternNetwork
+    ablate: Ablate
+    pair_heads: PairHeads
+
+
 class Params(_Block):
     """Everything that params.yaml says."""
 
@@ -188,6 +323,15 @@ class Params(_Block):
     evaluate: Evaluate
     represent: Represent
     pairwise: Pairwise
+    geometry: Geometry
+    attention: Attention
+
+    def tuning(self, study: str) -> Tuning:
+        """How a study tunes on labelled texts."""
+        blocks = {"geometry": self.geometry.finetune, "attention": self.attention.finetune}
+        if study not in blocks:
+            raise UnknownNameError("study that tunes on labels", study, blocks)
+        return blocks[study]
 
     def encoder_source(self) -> dict[str, Any]:
         """Where the files of `encoder` are, as keyword arguments of `load_encoder`."""

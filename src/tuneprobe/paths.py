@@ -8,6 +8,7 @@ SUMMARY = METRICS / "summary.json"
 PLOTS = METRICS / "plots"
 PAGE = Path("report") / "index.html"
 WORDNET = DATA / "wordnet"
+PATTERNS = Path("patterns")
 PLOT_TEMPLATES = Path(".dvc") / "plots"
 
 
