@@ -123,10 +123,10 @@ def test_attention_without_a_mask_function_is_refused_since_padding_changes_it()
         verify_ablation(encoder, made_up_texts(encoder, LENGTHS).pieces)
 
 
-def test_a_model_whose_attention_reads_nothing_is_refused() -> None:
+def test_a_model_whose_attention_has_no_part_in_its_output_is_refused() -> None:
     encoder = made_up_encoder("bert")
     for layer in encoder.model.encoder.layer:
-        torch.nn.init.zeros_(layer.attention.self.value.weight)
+        torch.nn.init.zeros_(layer.attention.output.dense.weight)
     with pytest.raises(AblationError, match="no ablation changes"):
         verify_ablation(encoder, made_up_texts(encoder, LENGTHS).pieces)
 

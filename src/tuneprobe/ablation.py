@@ -64,7 +64,7 @@ def ablation_sweep(
     data: LabelledTexts,
     *,
     ablation: str = "uniform",
-    tokens_per_chunk: int = 384,
+    tokens_per_chunk: int = 768,
 ) -> NDArray[np.float32]:
     """The outputs of the task under every configuration.
 
@@ -95,7 +95,7 @@ def ablation_sweep(
     """
     if ablation not in TYPES:
         raise UnknownNameError("ablation", ablation, TYPES)
-    verify_ablation(data.encoder, data.pieces, ablation)
+    verify_ablation(data.encoder, data.pieces)
     layers = blocks(data.encoder.model)
     batches = list(equal_length_batches(data.lengths, tokens_per_chunk))
     means = None
@@ -132,8 +132,8 @@ class Stack:
     tokens_per_chunk: int
     means: list[Tensor] | None = None
 
-    def variants(self, hidden: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """The last layer under every configuration.
+    def variants(self, hidden: Tensor, lowest: int = 1) -> Iterator[tuple[int, Tensor]]:
+        """The last layer under every configuration that ablates `lowest` or a layer above, or none.
 
         Parameters
         ----------
@@ -148,10 +148,12 @@ class Stack:
         for number, layer in enumerate(self.layers):
             contexts = self._contexts(number, hidden)
             intact = hidden[:, : contexts.shape[1]] + layer.attended(contexts)
-            changes = layer.head_outputs(self._replacement(number, hidden, contexts) - contexts)
-            changes = torch.cat([changes, changes.sum(dim=0, keepdim=True)])
-            top = self._climb((intact + changes).flatten(0, 1), number)
-            yield 1 + number * len(changes), top.unflatten(0, changes.shape[:2])
+            if number + 1 >= lowest:
+                replacement = self._replacement(number, hidden, contexts)
+                changes = layer.head_outputs(replacement - contexts)
+                changes = torch.cat([changes, changes.sum(dim=0, keepdim=True)])
+                top = self._climb((intact + changes).flatten(0, 1), number)
+                yield 1 + number * len(changes), top.unflatten(0, changes.shape[:2])
             hidden = layer.finish(intact)
         yield 0, hidden.unsqueeze(0)
 
@@ -233,8 +235,10 @@ def mean_contexts(layers: list[Block], inputs: Iterable[Tensor]) -> list[Tensor]
 
 
 @torch.inference_mode()
-def verify_ablation(encoder: Encoder, texts: Sequence[Pieces], ablation: str = "uniform") -> None:
+def verify_ablation(encoder: Encoder, texts: Sequence[Pieces]) -> None:
     """Refuse an encoder for which the sweep would be wrong, after a look at three texts.
+
+    What is ablated for it is the last layer alone, which costs next to nothing.
 
     Raises
     ------
@@ -249,9 +253,8 @@ def verify_ablation(encoder: Encoder, texts: Sequence[Pieces], ablation: str = "
     for row, text in enumerate(chosen):
         alone = last_layer(encoder, pad_batch(encoder, [text]))
         hidden = layer_zero(encoder, pad_batch(encoder, [text]))
-        means = mean_contexts(layers, [hidden]) if ablation == "mean" else None
-        stack = Stack(layers, ablation, True, tokens_per_chunk=len(text), means=means)
-        variants = dict(stack.variants(hidden))
+        stack = Stack(layers, "zero", first_only=True, tokens_per_chunk=len(text))
+        variants = dict(stack.variants(hidden, lowest=len(layers)))
         intact = variants.pop(0)[0]
         changes += [_largest(states - intact) for states in variants.values()]
         if _largest(intact - alone[:, :1]) > TOLERANCE:

@@ -19,7 +19,7 @@ from tuneprobe.labelled_texts import LabelledTexts
 Floats = NDArray[np.float64]
 
 
-def head_importance(head: LabelHead, data: LabelledTexts, *, tokens_per_chunk: int = 384) -> Floats:
+def head_importance(head: LabelHead, data: LabelledTexts, *, tokens_per_chunk: int = 768) -> Floats:
     """``E |d loss / d m_h|`` at ``m_h = 1``, where m_h scales the context of head h.
 
     Michel et al. 2019, eq. 2, without their normalisation by layer. The expectation is over the
