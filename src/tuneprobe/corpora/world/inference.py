@@ -4,9 +4,10 @@
     entailment      Ida Halman visited Otto Kern in 1920.
     not_entailment  Otto Kern visited Ida Halman in 1920.
 
-The premise is the introduction of a paragraph and one or two of its facts. Each fact gives two
-hypotheses with one template: the true one, and one in which two people change places or a person,
-town or date is another of the document. The hypothesis alone does not tell them apart.
+The premise is the introduction of a paragraph and a fact, sometimes two. Each fact gives two
+hypotheses with one template: the true one, and one in which two people change places or the people,
+towns and dates are others of the document, as far as there are any. The hypothesis alone does not tell
+them apart.
 """  # noqa: E501 - a premise is one line
 
 from collections.abc import Iterator, Mapping
@@ -70,7 +71,7 @@ def _pairs_of(doc: Document, paragraph: Paragraph, draws: Draws) -> list[Pair]:
         if fact is None or fact.relation.name in LOOSE or {t.form for t in said} & _WEAKER:
             continue
         beside = draws.shuffled([i for i in range(1, len(sentences)) if i != at])
-        chosen = [0, *sorted([at, *beside[: int(draws.chance(60))]])]
+        chosen = [0, *sorted([at, *beside[: int(draws.chance(25))]])]
         premise = tuple(token for i in chosen for token in sentences[i].tokens)
         for template in draws.shuffled(statements(fact.relation)):
             slots = sorted(slots_of(template))
@@ -107,20 +108,23 @@ def plain(tokens: Tokens) -> str:
 def _false_roles(
     doc: Document, fact: Fact, slots: list[str], premise: Tokens, draws: Draws
 ) -> Roles | None:
-    """The roles with two people changed round or one entity replaced, so that nobody told it."""
+    """The roles with two people changed round or the entities replaced, so that nobody told it."""
     classes, roles = entity_classes(doc), fact.roles
     if {"a", "b"} <= set(slots) and fact.relation.name not in SYMMETRIC and draws.chance(25):
         turned = {**roles, "a": roles["b"], "b": roles["a"]}
         alike = classes[roles["a"].id] == classes[roles["b"].id]
         if alike and not _is_told(doc, fact, slots, turned):
             return turned
+    false: Roles | None = None
     for slot in draws.shuffled([s for s in slots if classes[roles[s].id] in REPLACED]):
-        taken = {_short(roles[s]) for s in slots}
+        before = false or roles
+        taken = {_short(before[s]) for s in slots} | {_short(roles[slot])}
         for entity in _others(doc, classes, classes[roles[slot].id], premise, draws):
-            replaced = {**roles, slot: entity}
+            replaced = {**before, slot: entity}
             if _short(entity) not in taken and not _is_told(doc, fact, slots, replaced):
-                return replaced
-    return None
+                false = replaced
+                break
+    return false
 
 
 def _others(
