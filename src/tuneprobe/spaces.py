@@ -1,0 +1,93 @@
+"""Labelled spaces: the train and test vectors of a task at one layer, with their labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tuneprobe.errors import TuneprobeError
+from tuneprobe.examples import WHOLE_TEXT, Examples
+from tuneprobe.representations import Representations
+
+Vectors = NDArray[np.float32]
+Names = NDArray[np.str_]
+Numbers = NDArray[np.int64]
+
+SPLITS = ("train", "test")
+
+
+class SpaceError(TuneprobeError):
+    """Examples and vectors that make no labelled space."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """One layer of one task.
+
+    Attributes
+    ----------
+    X_train, X_test : float32 arrays of shape (n_train, dim) and (n_test, dim)
+    y_train, y_test : arrays of str, of shape (n_train,) and (n_test,)
+    types_train, types_test : arrays of str
+        Word type of each example, as spelled; empty where the example is a whole text.
+    """
+
+    X_train: Vectors
+    y_train: Names
+    X_test: Vectors
+    y_test: Names
+    types_train: Names
+    types_test: Names
+
+    def numbered(self) -> tuple[tuple[str, ...], Numbers, Numbers]:
+        """All labels in sorted order, and the place of each train and each test example's label."""
+        labels = np.unique(np.concatenate([self.y_train, self.y_test]))
+        train, test = (np.searchsorted(labels, y) for y in (self.y_train, self.y_test))
+        return tuple(labels.tolist()), train.astype(np.int64), test.astype(np.int64)
+
+
+def example_table(examples: Examples) -> pd.DataFrame:
+    """What a space needs to know of each example: span1, span2, label, split, type.
+
+    The type is the words of span1, joined by blanks; of a whole text it is empty.
+    """
+    table = examples.examples[["span1", "span2", "label", "split"]].copy()
+    words = [examples.texts[name].tolist() for name in ("words1", "words2")]
+    spans = examples.spans.iloc[table.span1.to_numpy()]
+    table["type"] = [
+        "" if segment == WHOLE_TEXT else " ".join(words[segment][text][start:end])
+        for text, segment, start, end in zip(spans.text, spans.segment, spans.start, spans.end)
+    ]
+    return table
+
+
+def read_space(representations: Representations, layer: int, table: pd.DataFrame) -> Space:
+    """The space of one layer.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `example_table` makes it.
+
+    Raises
+    ------
+    SpaceError
+        If the layer has another number of rows than its meta.json says, or a split is empty.
+    """
+    n_rows, n_spans = len(representations.layer(layer)), representations.meta["n_spans"]
+    if n_rows != n_spans:
+        raise SpaceError(
+            f"layer {layer} of {representations.folder} has {n_rows} rows for {n_spans} spans: "
+            "run 'dvc repro represent'."
+        )
+    parts: dict[str, tuple[Vectors, Names, Names]] = {}
+    for split in SPLITS:
+        of_split = table[table.split == split]
+        if not len(of_split):
+            counts = table.split.value_counts().sort_index().to_dict()
+            raise SpaceError(f"no example of the split '{split}'; the splits are {counts}.")
+        y, types = (of_split[name].to_numpy(dtype=str) for name in ("label", "type"))
+        parts[split] = (representations.examples(layer, of_split), y, types)
+    (X_train, y_train, types_train), (X_test, y_test, types_test) = parts["train"], parts["test"]
+    return Space(X_train, y_train, X_test, y_test, types_train, types_test)

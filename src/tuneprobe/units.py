@@ -1,0 +1,165 @@
+"""Units of a long study: layers of states, measured side by side, kept until the study is whole.
+
+The tables of a unit lie in a cache under the digest of all that they depend on: the layer, the
+examples, the settings, the code. A study that was killed goes on with the units that are left, and
+ends in the same bytes, however many processes share the work. Each unit has one thread.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache as once
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
+
+from tuneprobe.artifacts import atomic_folder, file_sha256
+from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.representations import Representations, layer_file
+from tuneprobe.results import NO_HEAD, Result
+from tuneprobe.spaces import Space, read_space
+
+Tables = dict[str, pd.DataFrame]
+
+NUMBERS = "numbers"  # the table of a unit that becomes result rows
+WHICH_LAYERS = ("all", "last", "none")
+
+
+class UnitError(TuneprobeError):
+    """A mistake in one unit; the message says in which."""
+
+
+class Number(NamedTuple):
+    """One measured number of a unit: a `Result` without the keys that all of a study share."""
+
+    metric: str
+    condition: str
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One layer of one state, and the keyword arguments it is measured with."""
+
+    state: str
+    layer: int
+    representations: Representations
+    settings: Mapping[str, Any]
+
+    def digest(self, measure: Callable[..., Tables], table: pd.DataFrame) -> str:
+        """SHA-256 of everything that the unit's tables depend on."""
+        facts = {
+            "measure": f"{measure.__module__}.{measure.__qualname__}",
+            "layer": file_sha256(self.representations.folder / layer_file(self.layer)),
+            "examples": table.to_json(orient="values"),
+            "settings": dict(self.settings),
+            "code": _code_sha256(),
+        }
+        return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def layer_units(
+    states: Mapping[str, Representations], settings: Callable[[int, int], Mapping[str, Any]]
+) -> list[Unit]:
+    """A unit for every layer of every state; ``settings(layer, n_layers)`` are its arguments."""
+    return [
+        Unit(state, layer, representations, settings(layer, representations.n_layers))
+        for state, representations in states.items()
+        for layer in range(representations.n_layers)
+    ]
+
+
+def chosen(which: str, layer: int, n_layers: int) -> bool:
+    """Whether `layer` is among ``all`` layers, the ``last`` one, or ``none``."""
+    if which not in WHICH_LAYERS:
+        raise UnknownNameError("choice of layers", which, WHICH_LAYERS)
+    return which == "all" or (which == "last" and layer == n_layers - 1)
+
+
+@contextmanager
+def measured(
+    measure: Callable[..., Tables],
+    units: Sequence[Unit],
+    table: pd.DataFrame,
+    *,
+    cache: Path,
+    workers: int,
+) -> Iterator[Tables]:
+    """Tables of all units, each with the columns ``state`` and ``layer`` in front.
+
+    The cache is removed when the block ends well: by then the results should be in place.
+
+    Parameters
+    ----------
+    measure : callable
+        ``measure(space, **settings)`` gives the tables of one unit; a module-level function.
+    table : DataFrame
+        Examples, as `spaces.example_table` makes them.
+    cache : Path
+    workers : int
+        Processes; no number depends on it.
+
+    Raises
+    ------
+    UnitError
+        Where `measure` raises a `TuneprobeError`; the message names state and layer.
+    """
+    folders = [cache / unit.digest(measure, table) for unit in units]
+    left = [(unit, folder) for unit, folder in zip(units, folders) if not folder.exists()]
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        Parallel(n_jobs=workers)(
+            delayed(_measure)(measure, unit, table, folder) for unit, folder in left
+        )
+    yield _gather(units, folders)
+    shutil.rmtree(cache, ignore_errors=True)
+
+
+def result_rows(
+    numbers: pd.DataFrame, *, study: str, encoder: str, task: str, seed: int
+) -> list[Result]:
+    """Result rows of the table of numbers that `measured` gives."""
+    return [
+        Result(study, encoder, task, state, seed, layer, NO_HEAD, *number)
+        for state, layer, *number in numbers.itertuples(index=False)
+    ]
+
+
+def _measure(measure: Callable[..., Tables], unit: Unit, table: pd.DataFrame, folder: Path) -> None:
+    """Measure one unit and keep its tables, in one step."""
+    try:
+        with threadpool_limits(1), atomic_folder(folder) as part:
+            space: Space = read_space(unit.representations, unit.layer, table)
+            for name, found in measure(space, **unit.settings).items():
+                found.to_parquet(part / f"{name}.parquet", index=False)
+    except TuneprobeError as error:
+        raise UnitError(f"state {unit.state}, layer {unit.layer}: {error}") from None
+
+
+def _gather(units: Sequence[Unit], folders: Sequence[Path]) -> Tables:
+    """The tables of all units, one below the other; always as read from the cache."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for unit, folder in zip(units, folders):
+        for path in sorted(folder.glob("*.parquet")):
+            found = pd.read_parquet(path)
+            found.insert(0, "layer", unit.layer)
+            found.insert(0, "state", unit.state)
+            parts.setdefault(path.stem, []).append(found)
+    return {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
+
+
+@once
+def _code_sha256() -> str:
+    """SHA-256 of the package's sources."""
+    digest = sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

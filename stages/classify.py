@@ -1,0 +1,50 @@
+"""Train small classifiers on every layer of every state."""
+
+from typing import Any
+
+from tuneprobe import paths
+from tuneprobe.artifacts import atomic_folder
+from tuneprobe.classify_study import NETWORKS, STUDY, layer_accuracy
+from tuneprobe.examples import read_examples
+from tuneprobe.params import load_params
+from tuneprobe.representations import open_representations
+from tuneprobe.results import write_results
+from tuneprobe.spaces import example_table
+from tuneprobe.stage import run
+from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
+
+STATES = ("random", "pretrained", "finetuned")
+
+
+def main(task: str) -> None:
+    """Probe TASK in every state."""
+    params = load_params()
+    encoder, settings = params.encoder, params.geometry.classify.model_dump()
+    where = {extra: settings.pop(extra) for extra in ("controls", "codelength")}
+    examples = read_examples(paths.examples(task))
+    states = {
+        state: open_representations(paths.representation(encoder, task, state), examples)
+        for state in STATES
+    }
+
+    def arguments(layer: int, n_layers: int) -> dict[str, Any]:
+        extras = {extra: chosen(which, layer, n_layers) for extra, which in where.items()}
+        return {**settings, **extras, "seed": params.seed}
+
+    units = layer_units(states, arguments)
+    cache = paths.resume_point(encoder, task, STUDY)
+    with (
+        measured(
+            layer_accuracy, units, example_table(examples), cache=cache, workers=params.threads
+        ) as found,
+        atomic_folder(paths.results(encoder, task, STUDY)) as folder,
+    ):
+        rows = result_rows(
+            found[NUMBERS], study=STUDY, encoder=encoder, task=task, seed=params.seed
+        )
+        write_results(rows, folder / "layers.csv")
+        found[NETWORKS].to_csv(folder / f"{NETWORKS}.csv", index=False)
+
+
+if __name__ == "__main__":
+    run(main)
