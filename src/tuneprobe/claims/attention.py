@@ -272,8 +272,8 @@ ATTENTION_CLAIMS = (
         f"{KOVALEVA} (g)",
         "Before any tuning, two heads stand out in linking the words that an annotation links.",
         "Frame elements to their targets: .209 and .201 are the two strongest of 144 heads.",
-        "Two checks per relation: the two largest weights, less Tukey’s fence (third quartile plus "
-        "1.5 interquartile ranges of all heads, taken as fixed). Each passes if its interval lies "
+        "Two checks per relation (of each task the four with the most texts): the two largest "
+        "weights, less Tukey’s fence (third quartile plus 1.5 interquartile ranges of all heads, taken as fixed). Each passes if its interval lies "
         "above zero, fails if below.",
         "word-pairs",
         _two_heads_stand_out,

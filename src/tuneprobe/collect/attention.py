@@ -26,9 +26,24 @@ LABELS = {
     "world-rte": "world RTE",
     "world-sst2": "world SST-2",
 }
+UNIFORM = "uniform"  # the state in which every piece receives the same attention
+ABLATIONS = ("uniform", "zero", "mean")
+PATTERNS = ("vertical", "diagonal", "vertical+diagonal", "block", "heterogeneous")
+TYPES = (
+    "cls",
+    "sep",
+    "punctuation",
+    "noun",
+    "verb",
+    "pronoun",
+    "subject",
+    "object",
+    "negation",
+)
 TYPE_LABELS = {"cls": "[CLS]", "sep": "[SEP]"}
 HEAD_COLUMNS = ("panel", "layer", "head", "value")
-SHOWN_TYPES = ("cls", "sep", "punctuation")
+SHOWN_TYPES = TYPES[:3]
+MAX_RELATIONS = 4  # shown of a task: those with the most texts
 
 
 def task_label(task: str) -> str:
@@ -40,13 +55,18 @@ def task_label(task: str) -> str:
     return LABELS.get(task, task.replace("-", " "))
 
 
+def type_label(kind: str) -> str:
+    """What a figure calls a type of tokens."""
+    return TYPE_LABELS.get(kind, kind)
+
+
 def type_panel(task: str, kind: str) -> str:
     """What a figure calls attention to one type of token in one task.
 
     >>> type_panel("rte", "sep")
     'RTE · [SEP]'
     """
-    return f"{task_label(task)} · {TYPE_LABELS.get(kind, kind)}"
+    return f"{task_label(task)} · {type_label(kind)}"
 
 
 def map_similarity(results: pd.DataFrame, state: str = CHANGED) -> pd.DataFrame:
@@ -73,9 +93,16 @@ def pattern_shares(results: pd.DataFrame, classifier: str = "network") -> pd.Dat
 
 
 def pair_weights(results: pd.DataFrame) -> pd.DataFrame:
-    """Weight between annotated words, with the columns ``relation`` and ``direction``."""
+    """Weight between annotated words, with the columns ``relation`` and ``direction``.
+
+    Of each task, the `MAX_RELATIONS` relations with the most texts.
+    """
     rows = select(results, study=STUDY, metric="pair_weight")
-    return rows.assign(relation=_part(rows, 0), direction=_part(rows, 1))
+    rows = rows.assign(relation=_part(rows, 0), direction=_part(rows, 1))
+    largest = rows.groupby(["task", "relation"]).n.max().reset_index()
+    largest = largest.sort_values(["task", "n", "relation"], ascending=[True, False, True])
+    kept = largest.groupby("task").head(MAX_RELATIONS)
+    return rows.merge(kept[["task", "relation"]], on=["task", "relation"])
 
 
 def task_scores(results: pd.DataFrame) -> pd.DataFrame:
@@ -92,9 +119,15 @@ def task_scores(results: pd.DataFrame) -> pd.DataFrame:
     return measured.join(baseline, on=keys)
 
 
-def ablation_changes(results: pd.DataFrame, ablation: str = "uniform") -> pd.DataFrame:
+def shown_ablation(results: pd.DataFrame) -> str:
+    """The first of `ABLATIONS` that the run has."""
+    ran = set(select(results, study=ABLATION).condition)
+    return next((one for one in ABLATIONS if one in ran), ABLATIONS[0])
+
+
+def ablation_changes(results: pd.DataFrame) -> pd.DataFrame:
     """What the task's first metric gains, in points, without each head and layer (head -1)."""
-    rows = select(results, study=ABLATION, condition=ablation)
+    rows = select(results, study=ABLATION, condition=shown_ablation(results))
     return _first_metric(rows, [f"{metric}_change" for metric in METRICS])
 
 

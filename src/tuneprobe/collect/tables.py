@@ -1,6 +1,7 @@
 """Choosing result rows and making tables of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -17,6 +18,11 @@ def select(results: pd.DataFrame, **keys: str | int | Sequence[str]) -> pd.DataF
         values = [wanted] if isinstance(wanted, str | int) else list(wanted)
         kept = kept[kept[column].isin(values)]
     return kept
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as mappings from column to value."""
+    return [dict(zip(rows.columns, row)) for row in rows.itertuples(index=False)]
 
 
 def last_layer(results: pd.DataFrame, study: str = "pairwise") -> int:

@@ -7,22 +7,26 @@ from tuneprobe.collect.attention import (
     AFTER,
     ablation_changes,
     of_heads,
+    shown_ablation,
     task_label,
 )
-from tuneprobe.collect.tables import select
+from tuneprobe.collect.tables import records, select
 from tuneprobe.report import attention_captions as captions
 from tuneprobe.report.attention_charts import draw_bars, draw_points, limits
-from tuneprobe.report.attention_figures import _head_figure, absent
+from tuneprobe.report.attention_kinds import absent, head_figure
 from tuneprobe.report.blocks import Figure, Panel, Table
-from tuneprobe.report.charts import FINETUNED
+from tuneprobe.report.charts import FINETUNED, PRETRAINED, Series
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.wording import bounded, number, signed
 from tuneprobe.results import NO_HEAD
 
-UNIFORM_READING = (
-    "An ablated head attends evenly to all real tokens. Intervals are paired bootstraps over the "
-    "test examples."
-)
+ABLATED = {
+    "uniform": "attends evenly to all real tokens",
+    "zero": "says nothing",
+    "mean": "says what it says on average",
+}
+BETTER = Series("better", "better without", FINETUNED.colour, (1, 0), FINETUNED.variable)
+WORSE = Series("worse", "worse without", PRETRAINED.colour, (1, 0), PRETRAINED.variable)
 
 
 def head_ablation_figure(inputs: PageInputs) -> Figure:
@@ -30,7 +34,7 @@ def head_ablation_figure(inputs: PageInputs) -> Figure:
     rows = _changes(inputs)
     heads = of_heads(rows)
     reach = max(heads.value.abs().max() if len(heads) else 0.0, 0.1)
-    return _head_figure(
+    return head_figure(
         inputs,
         {task_label(task): rows[rows.task == task] for task in sorted(set(rows.task))},
         (-reach, reach),
@@ -38,7 +42,7 @@ def head_ablation_figure(inputs: PageInputs) -> Figure:
         title="The task without one head",
         caption=captions.ablation_caption(heads),
         reading="A cell is a head: the score of the fine-tuned encoder without it, less the intact "
-        f"score. Blue: better without; orange: worse; pale: no change. {UNIFORM_READING}",
+        f"score. Blue: better without; orange: worse; pale: no change. {_reading(inputs)}",
         measure="change of the score, points",
         digits=1,
         diverging=True,
@@ -51,12 +55,15 @@ def layer_ablation_figure(inputs: PageInputs) -> Figure:
     domain = limits([*rows.value, *rows.low, *rows.high], 5)
     panels = []
     for task, of_task in rows.groupby("task"):
-        bars = of_task.assign(name=of_task.layer.map("layer {}".format), rev=FINETUNED.name)
+        bars = of_task.assign(
+            name=of_task.layer.map("layer {}".format),
+            rev=of_task.value.gt(0).map({True: BETTER.name, False: WORSE.name}),
+        )
         ends = f"from {signed(bars.value.min())} to {signed(bars.value.max())} points"
         drawing = draw_bars(
             inputs.templates["interval_bars"],
             bars,
-            [FINETUNED],
+            [BETTER, WORSE],
             f"{task_label(str(task))}: change of the score without each layer, {ends}",
             domain=domain,
         )
@@ -66,11 +73,12 @@ def layer_ablation_figure(inputs: PageInputs) -> Figure:
         "The task without one layer’s attention",
         captions.ablation_caption(rows),
         "A bar is the score of the fine-tuned encoder with all heads of a layer ablated, less the "
-        f"intact score; right of zero the task is better without. {UNIFORM_READING}",
+        f"intact score; right of zero the task is better without. {_reading(inputs)}",
         panels,
         "layer; bars in points",
         [],
         _layer_table(rows),
+        wide=True,
         missing=absent(inputs, rows),
     )
 
@@ -80,10 +88,11 @@ def importance_figure(inputs: PageInputs) -> Figure:
     rows = select(inputs.results, study=ABLATION, state=AFTER)
     keys = ["task", "layer", "head"]
     gradient = select(rows, metric="importance").set_index(keys).value.rename("by gradient")
-    change = select(rows, metric="loss_change", condition="uniform").set_index(keys).value
+    shown = shown_ablation(inputs.results)
+    change = select(rows, metric="loss_change", condition=shown).set_index(keys).value
     both = pd.concat([gradient, change.rename("change of the loss")], axis=1, join="inner")
     both = both.reset_index()
-    spearman = select(rows, metric="importance_spearman", condition="uniform")
+    spearman = select(rows, metric="importance_spearman", condition=shown)
     rho = spearman.set_index("task").value.to_dict()
     panels = []
     for task, points in both.groupby("task"):
@@ -112,7 +121,7 @@ def importance_figure(inputs: PageInputs) -> Figure:
                     f"{row['by gradient']:.3g}",
                     f"{row['change of the loss']:.3g}",
                 ]
-                for row in captions.records(both)
+                for row in records(both)
             ],
             n_names=2,
         ),
@@ -124,6 +133,11 @@ def _changes(inputs: PageInputs) -> pd.DataFrame:
     return select(ablation_changes(inputs.results), state=AFTER)
 
 
+def _reading(inputs: PageInputs) -> str:
+    ablated = ABLATED[shown_ablation(inputs.results)]
+    return f"An ablated head {ablated}. Intervals are paired bootstraps over the test examples."
+
+
 def _layer_table(rows: pd.DataFrame) -> Table:
     body = [
         [
@@ -131,6 +145,6 @@ def _layer_table(rows: pd.DataFrame) -> Table:
             f"layer {row['layer']}",
             bounded(row["value"], row["low"], row["high"], sign=True),
         ]
-        for row in captions.records(rows)
+        for row in records(rows)
     ]
     return Table(["task", "without", "change, points"], body, n_names=2)

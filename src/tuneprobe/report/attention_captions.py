@@ -6,17 +6,12 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.claims.attention import MIN_HEADS, tukey_fence
-from tuneprobe.collect.attention import AFTER, BEFORE, TYPE_LABELS, of_heads, task_label
-from tuneprobe.collect.tables import select
+from tuneprobe.collect.attention import AFTER, BEFORE, TYPE_LABELS, of_heads, task_label, type_label
+from tuneprobe.collect.tables import records, select
 from tuneprobe.report.wording import bounded, listed, number, plain, signed
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
 NOTHING = "Not measured in this run."
-
-
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as mappings from column to value."""
-    return [dict(zip(rows.columns, row)) for row in rows.itertuples(index=False)]
 
 
 def place(row: Mapping[str, Any]) -> str:
@@ -41,28 +36,36 @@ def _sentences(rows: pd.DataFrame, write: Any) -> str:
     return " ".join(write(task_label(str(task)), of_task) for task, of_task in rows.groupby("task"))
 
 
+def maps_caption(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Which texts the maps are of."""
+    texts = [
+        f"of {task_label(task)} “{' '.join(cells.text.iloc[0].split()).replace(' ##', '')}”"
+        for task, cells in tables.items()
+    ]
+    if not texts:
+        return NOTHING
+    return (
+        "Before tuning, the head that shows each pattern most often, on the shortest text stored: "
+        f"{'; '.join(texts)}."
+    )
+
+
 def patterns_caption(shares: pd.DataFrame, agreement: pd.DataFrame) -> str:
     """How many maps are heterogeneous before and after, and how far to trust that."""
 
     def write(task: str, rows: pd.DataFrame) -> str:
-        share = {
-            state: select(rows, state=state).set_index("pattern").value.mul(100).to_dict()
-            for state in (BEFORE, AFTER)
-        }
         texts = [
-            f"{number(found['heterogeneous'], 0)} % {when}"
+            f"{number(100 * found.value.iloc[0], 0)} % {when}"
             for state, when in ((BEFORE, "before tuning"), (AFTER, "after"))
-            if "heterogeneous" in (found := share[state])
+            if len(found := select(rows, state=state, pattern="heterogeneous"))
         ]
-        return f"On {task} {listed(texts)} of the maps are heterogeneous." if texts else ""
+        return f"On {task} heterogeneous maps are {listed(texts)}." if texts else ""
 
     text = _sentences(select(shares, layer=NO_LAYER), write)
     kappa = select(agreement, condition="kappa/network-rule").value
     if len(kappa):
-        text += (
-            f" Network and threshold rule agree with κ {number(kappa.min(), 2)} to "
-            f"{number(kappa.max(), 2)}."
-        )
+        ends = dict.fromkeys([number(kappa.min(), 2), number(kappa.max(), 2)])
+        text += f" Network and threshold rule agree with κ {' to '.join(ends)}."
     labelled = select(agreement, condition="accuracy/network")
     if not len(labelled):
         text += " No labelled maps were given, so how often the network is right is unknown."
@@ -98,7 +101,7 @@ def types_caption(rows: pd.DataFrame) -> str:
             if len(found):
                 top = _extreme(found, largest=True)
                 parts.append(
-                    f"{TYPE_LABELS[kind]} most in layer {top['layer']} "
+                    f"{type_label(kind)} most in layer {top['layer']} "
                     f"({number(100 * top['value'], 0)} %)"
                 )
         return f"After tuning on {task} heads attend to {listed(parts)}." if parts else ""
@@ -115,7 +118,7 @@ def type_changes_caption(changes: pd.DataFrame) -> str:
         for rows in (of_task[special], of_task[~special]):
             if len(rows):
                 top = records(rows.sort_values("value", key=abs))[-1]
-                kind = TYPE_LABELS.get(top["kind"], plain(top["kind"]))
+                kind = type_label(top["kind"])
                 parts.append(f"{kind} in layer {top['layer']} ({signed(top['value'])} points)")
         return f"Tuning on {task} changes most the attention to {listed(parts)}."
 
@@ -127,7 +130,7 @@ def cls_row_caption(rows: pd.DataFrame) -> str:
 
     def write(task: str, of_task: pd.DataFrame) -> str:
         top = _extreme(of_task, largest=True)
-        kind = TYPE_LABELS.get(top["kind"], plain(top["kind"]))
+        kind = type_label(top["kind"])
         share = number(100 * top["value"], 0)
         return f"After tuning on {task} [CLS] attends most to {kind} ({share} %)."
 

@@ -17,7 +17,8 @@ Limits = tuple[float, float]
 
 MAP_SIDE = 150
 ROW_HEIGHT = 15  # of a heat map, in pixels
-PALE = 0.02  # share of a map's largest weight below which a cell is left white
+BAR_WIDTH = 190
+PALE = 0.03  # share of a map's largest weight below which a cell is left white
 
 
 def draw_heads(
@@ -45,10 +46,11 @@ def draw_bars(
     """Horizontal bars from zero: ``name``, ``rev``, ``value``, ``low``, ``high``; zero ruled."""
     scale = {"domain": [one.name for one in series], "range": [one.colour for one in series]}
     columns = rows[["name", "rev", "value", "low", "high"]]
-    spec = fill_anchors(
-        template, columns, x="value", y="name", color={"field": "rev", "scale": scale}
-    )
+    colour = {"field": "rev", "scale": scale}
+    spec = fill_anchors(template, columns, x="value", y="name", color=colour, plot_width=BAR_WIDTH)
     for layer in spec["spec"]["layer"]:
+        if not rows.name.duplicated().any():
+            del layer["encoding"]["yOffset"]
         layer["encoding"]["x"] |= {
             "scale": {"domain": list(domain), "nice": False},
             "axis": {"tickCount": 4},

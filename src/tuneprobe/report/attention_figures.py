@@ -1,14 +1,16 @@
 """Figures of what heads attend to: patterns, similarity, types of tokens, entropy, word pairs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 
 from tuneprobe.collect.attention import (
     AFTER,
     BEFORE,
+    PATTERNS,
     SHOWN_TYPES,
-    TYPE_LABELS,
+    TYPES,
+    UNIFORM,
     by_type,
     entropy,
     map_similarity,
@@ -16,30 +18,25 @@ from tuneprobe.collect.attention import (
     pair_weights,
     pattern_shares,
     task_label,
+    type_label,
 )
 from tuneprobe.collect.tables import select
-from tuneprobe.head_results import UNIFORM
-from tuneprobe.patterns import PATTERNS
 from tuneprobe.report import attention_captions as captions
-from tuneprobe.report.attention_captions import records
-from tuneprobe.report.attention_charts import (
-    draw_attention_map,
-    draw_bars,
-    draw_heads,
-    heads_table,
-    limits,
+from tuneprobe.report.attention_charts import draw_attention_map, limits
+from tuneprobe.report.attention_kinds import (
+    absent,
+    bar_figure,
+    curve_figure,
+    head_figure,
+    percent,
 )
 from tuneprobe.report.blocks import Figure, Panel, Table
-from tuneprobe.report.charts import STATES, Series, draw_panel, swatch
 from tuneprobe.report.heat_maps import draw_heat_map, ramp
 from tuneprobe.report.inputs import PageInputs
-from tuneprobe.report.wording import MISSING, bounded, number, plain
+from tuneprobe.report.wording import number, plain
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
-TUNED = tuple(state for state in STATES if state.name in (AFTER, BEFORE))
 MAX_MAPS = 10
-MAX_RELATIONS = 4  # those of a task with the most texts
-PERCENT = ["value", "low", "high"]
 
 
 def maps_figure(inputs: PageInputs) -> Figure:
@@ -50,15 +47,10 @@ def maps_figure(inputs: PageInputs) -> Figure:
         if name.endswith("/attention/maps") and len(cells)
     }
     panels = [panel for task, cells in tables.items() for panel in _maps(inputs, task, cells)]
-    task, cells = next(iter(tables.items()), ("", pd.DataFrame(columns=["text"])))
-    text = " ".join(cells.text.iloc[0].split()).replace(" ##", "") if len(cells) else ""
     return Figure(
         "attention-maps",
         "Five patterns of attention",
-        f"Maps of one text ({task_label(task)}, before tuning), each under the head that shows the "
-        f"pattern most often: “{text}”"
-        if panels
-        else captions.NOTHING,
+        captions.maps_caption(tables),
         "A row is a word piece that attends, a column one that is attended to, both from [CLS] at "
         "the top left to the last [SEP]; the darker, the more. The percentage says in how many of "
         "all texts the network sees the pattern in this head; it need not be seen in this text.",
@@ -66,16 +58,16 @@ def maps_figure(inputs: PageInputs) -> Figure:
         "word pieces that attend",
         [],
         Table([], []),
-        missing=[] if panels else ["stored maps (results/…/attention/maps) and their patterns"],
+        missing=[] if panels else ["stored attention maps, or the patterns of the heads"],
     )
 
 
 def patterns_figure(inputs: PageInputs) -> Figure:
     """Shares of the five patterns by task: Figure 2."""
     shares = pattern_shares(inputs.results)
-    rows = _percent(select(shares, layer=NO_LAYER, head=NO_HEAD))
+    rows = percent(select(shares, layer=NO_LAYER, head=NO_HEAD))
     agreement = select(inputs.results, metric="pattern_agreement")
-    return _bar_figure(
+    return bar_figure(
         inputs,
         rows.assign(name=rows.pattern),
         list(PATTERNS),
@@ -93,7 +85,7 @@ def similarity_figure(inputs: PageInputs) -> Figure:
     rows = map_similarity(inputs.results)
     heads = of_heads(rows)
     domain = (limits(heads.value.tolist(), 0.1, zero=False)[0] if len(heads) else 0.0, 1.0)
-    return _head_figure(
+    return head_figure(
         inputs,
         {task_label(task): rows[rows.task == task] for task in sorted(set(rows.task))},
         domain,
@@ -112,14 +104,14 @@ def types_figure(inputs: PageInputs) -> Figure:
     rows = select(by_type(inputs.results), kind=SHOWN_TYPES)
     even = select(rows, state=UNIFORM).set_index(["task", "kind"]).value.mul(100).to_dict()
     curves = {
-        (task_label(task), TYPE_LABELS.get(kind, kind)): part.assign(
+        (task_label(task), type_label(kind)): part.assign(
             baseline=even.get((task, kind), float("nan"))
         )
         for task in sorted(set(rows.task))
         for kind in SHOWN_TYPES
-        if len(part := _percent(select(rows, task=task, kind=kind, head=NO_HEAD)))
+        if len(part := percent(select(rows, task=task, kind=kind, head=NO_HEAD)))
     }
-    return _curve_figure(
+    return curve_figure(
         inputs,
         curves,
         name="token-types",
@@ -139,7 +131,7 @@ def type_changes_figure(inputs: PageInputs) -> Figure:
     panels = []
     for task, rows in changes.groupby("task"):
         label = f"{task_label(str(task))}: change of attention by type of token and layer"
-        cells = rows.assign(type=rows.kind.map(lambda kind: TYPE_LABELS.get(kind, kind)))
+        cells = rows.assign(type=rows.kind.map(type_label))
         drawing = draw_heat_map(
             inputs.templates["heat_map"],
             cells[["layer", "type", "value"]],
@@ -167,12 +159,12 @@ def type_changes_figure(inputs: PageInputs) -> Figure:
 
 def cls_row_figure(inputs: PageInputs) -> Figure:
     """What [CLS] attends to in the last layer: Figure 7."""
-    rows = _percent(select(by_type(inputs.results, "cls_row_share"), head=NO_HEAD))
-    rows = rows.assign(name=rows.kind.map(lambda kind: TYPE_LABELS.get(kind, kind)))
-    return _bar_figure(
+    rows = percent(select(by_type(inputs.results, "cls_row_share"), head=NO_HEAD))
+    rows = rows.assign(name=rows.kind.map(type_label))
+    return bar_figure(
         inputs,
         rows,
-        list(dict.fromkeys(rows.name)),
+        [type_label(kind) for kind in TYPES],
         name="cls-row",
         title="What [CLS] reads in the last layer",
         caption=captions.cls_row_caption(by_type(inputs.results, "cls_row_share")),
@@ -186,10 +178,10 @@ def entropy_figure(inputs: PageInputs) -> Figure:
     """Entropy of the rows by layer."""
     rows = entropy(inputs.results)
     curves = {
-        (task_label(task), "entropy of rows"): _percent(select(rows, task=task, head=NO_HEAD))
+        (task_label(task), "entropy of rows"): percent(select(rows, task=task, head=NO_HEAD))
         for task in sorted(set(rows.task))
     }
-    return _curve_figure(
+    return curve_figure(
         inputs,
         {key: part.assign(baseline=float("nan")) for key, part in curves.items()},
         name="entropy",
@@ -204,13 +196,13 @@ def entropy_figure(inputs: PageInputs) -> Figure:
 def pairs_figure(inputs: PageInputs) -> Figure:
     """Heads that link annotated words, before tuning: Figures 3 and 4."""
     rows = pair_weights(inputs.results)
-    before = shown_relations(select(rows, state=BEFORE))
+    before = select(rows, state=BEFORE)
     parts = {
         f"{task_label(str(task))}, {relation} {plain(str(direction))}": found
         for (task, relation, direction), found in before.groupby(["task", "relation", "direction"])
     }
     domain = limits(of_heads(before).value.tolist(), 0.05)
-    return _head_figure(
+    return head_figure(
         inputs,
         parts,
         domain,
@@ -226,34 +218,12 @@ def pairs_figure(inputs: PageInputs) -> Figure:
     )
 
 
-def shown_relations(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the relations of each task with the most texts, at most `MAX_RELATIONS`."""
-    largest = rows.groupby(["task", "relation"]).n.max().reset_index()
-    largest = largest.sort_values(["task", "n", "relation"], ascending=[True, False, True])
-    kept = largest.groupby("task").head(MAX_RELATIONS)
-    return rows.merge(kept[["task", "relation"]], on=["task", "relation"])
-
-
 def type_changes(results: pd.DataFrame) -> pd.DataFrame:
     """``task``, ``kind``, ``layer``, ``value``: attention after minus before, in points."""
     rows = select(by_type(results), head=NO_HEAD)
     keys = ["task", "kind", "layer"]
     after, before = (select(rows, state=state).set_index(keys).value for state in (AFTER, BEFORE))
     return (100 * (after - before)).dropna().reset_index()
-
-
-def tasks_of(results: pd.DataFrame) -> list[str]:
-    """The tasks whose heads were measured or removed."""
-    rows = select(results, study=("attention", "ablation"))
-    return sorted(set(rows.task[rows.metric != "pair_weight"]))
-
-
-def absent(inputs: PageInputs, rows: pd.DataFrame) -> list[str]:
-    """Tasks of the run that a figure has no rows of; all of them where no study ran."""
-    tasks = tasks_of(inputs.results)
-    if not tasks and not len(rows):
-        return ["the studies ‘attention’ and ‘ablation’ have not run"]
-    return [task_label(task) for task in tasks if task not in set(rows.task)]
 
 
 def _maps(inputs: PageInputs, task: str, cells: pd.DataFrame) -> Iterator[Panel]:
@@ -265,182 +235,12 @@ def _maps(inputs: PageInputs, task: str, cells: pd.DataFrame) -> Iterator[Panel]
         yield Panel(str(pattern), share, drawing)
 
 
-def _head_figure(
-    inputs: PageInputs,
-    parts: dict[str, pd.DataFrame],
-    domain: tuple[float, float],
-    *,
-    name: str,
-    title: str,
-    caption: str,
-    reading: str,
-    measure: str,
-    digits: int,
-    diverging: bool = False,
-    expected: bool = True,
-) -> Figure:
-    """Maps of layers by heads, one a part; `expected` of every task of the run."""
-    panels = []
-    for part, rows in parts.items():
-        heads = of_heads(rows)
-        ends = (number(heads.value.agg(end), digits) for end in ("min", "max"))
-        label = f"{part}: {measure}, layer by head, from {' to '.join(ends)}"
-        drawing = draw_heads(
-            inputs.templates["heat_map"], heads, label, domain=domain, diverging=diverging
-        )
-        task, _, rest = part.partition(", ")
-        panels.append(Panel(task, rest or measure, drawing))
-    rows = pd.concat(parts.values()) if parts else pd.DataFrame(columns=["task"])
-    missing = absent(inputs, rows) if expected else []
-    if not parts and not missing:
-        missing = [measure]
-    return Figure(
-        name,
-        title,
-        caption,
-        f"{reading} Layers count from 1, heads from 0.",
-        panels,
-        "layer",
-        [ramp(domain, diverging=diverging, digits=digits)] if panels else [],
-        heads_table("of", parts, digits),
-        missing=missing,
-    )
-
-
-def _bar_figure(
-    inputs: PageInputs,
-    rows: pd.DataFrame,
-    names: Sequence[str],
-    *,
-    name: str,
-    title: str,
-    caption: str,
-    reading: str,
-    axis: str,
-) -> Figure:
-    """Bars before and after, one panel a task; ``name`` labels a bar."""
-    states = _drawn_states(rows)
-    rows = select(rows, state=[state.name for state in states])
-    rows = rows.assign(rev=rows.state, order=rows.name.map(list(names).index))
-    rows = rows.sort_values(["task", "order", "state"])
-    domain = limits([*rows.value, *rows.high], 10)
-    panels = [
-        Panel(
-            task_label(str(task)),
-            "share, %",
-            draw_bars(
-                inputs.templates["interval_bars"],
-                of_task,
-                states,
-                f"{task_label(str(task))}: {_ends(of_task, 'name')}",
-                domain=domain,
-            ),
-        )
-        for task, of_task in rows.groupby("task")
-    ]
-    return Figure(
-        name,
-        title,
-        caption,
-        reading,
-        panels,
-        axis,
-        _legend(states) if panels else [],
-        _state_table(rows, "name", states),
-        missing=absent(inputs, rows),
-    )
-
-
-def _curve_figure(
-    inputs: PageInputs,
-    curves: dict[tuple[str, str], pd.DataFrame],
-    *,
-    name: str,
-    title: str,
-    caption: str,
-    reading: str,
-    axis: str,
-) -> Figure:
-    """Curves over the layers before and after, one panel an entry."""
-    drawn = pd.concat(curves.values()) if curves else pd.DataFrame(columns=["task", "state"])
-    states = _drawn_states(drawn)
-    domain = limits([value for part in curves.values() for value in part.high], 10)
-    panels = []
-    for (task, what), rows in curves.items():
-        points = select(rows, state=[state.name for state in states]).sort_values("layer")
-        points = points.assign(rev=points.state, panel=task)
-        if len(points):
-            columns = ["rev", "panel", "layer", "value", "low", "high", "baseline"]
-            drawing = draw_panel(
-                inputs.templates["curves"],
-                points[columns],
-                states,
-                domain=domain,
-                label=f"{task}, {what}: {_ends(points, 'layer')}",
-            )
-            panels.append(Panel(task, what, drawing))
-    parts = [rows.assign(name=f"{task}, {what}") for (task, what), rows in curves.items()]
-    return Figure(
-        name,
-        title,
-        caption,
-        reading,
-        panels,
-        axis,
-        _legend(states) if panels else [],
-        _state_table(pd.concat(parts), "layer", states, "name") if parts else Table([], []),
-        missing=absent(inputs, drawn),
-    )
-
-
-def _percent(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(**{column: 100 * rows[column] for column in PERCENT})
-
-
-def _drawn_states(rows: pd.DataFrame) -> list[Series]:
-    return [state for state in TUNED if (rows.state == state.name).any()]
-
-
-def _legend(states: Sequence[Series]) -> list[tuple[str, str]]:
-    return [(swatch(state), state.label) for state in states]
-
-
-def _ends(rows: pd.DataFrame, by: str) -> str:
-    """Smallest and largest value of each state, in words."""
-    parts = []
-    for state in TUNED:
-        found = rows[rows.state == state.name]
-        if len(found):
-            low, *_, high = records(pd.concat([found, found]).sort_values("value"))
-            parts.append(
-                f"{state.label} from {number(low['value'])} ({by} {low[by]}) to "
-                f"{number(high['value'])} ({by} {high[by]})"
-            )
-    return "; ".join(parts).replace("(name ", "(")
-
-
-def _state_table(
-    rows: pd.DataFrame, by: str, states: Sequence[Series], part: str = "task"
-) -> Table:
-    """A row for each part and value of `by`, a column a state."""
-    label: Callable[[str], str] = task_label if part == "task" else str
-    body = []
-    for (name, at), found in rows.groupby([part, by], sort=False):
-        cells = {
-            row["state"]: bounded(row["value"], row["low"], row["high"]) for row in records(found)
-        }
-        line = [cells.get(state.name, MISSING) for state in states]
-        body.append([label(str(name)), str(at), *line])
-    head = ["of", "layer" if by == "layer" else "share", *(f"{s.label}, %" for s in states)]
-    return Table(head, body, n_names=2)
-
-
 def _change_table(changes: pd.DataFrame) -> Table:
     layers = sorted(set(changes.layer))
     body = []
     for (task, kind), rows in changes.groupby(["task", "kind"], sort=False):
         values = rows.set_index("layer").value.to_dict()
         cells = (number(values.get(layer, float("nan"))) for layer in layers)
-        body.append([task_label(str(task)), TYPE_LABELS.get(str(kind), str(kind)), *cells])
+        body.append([task_label(str(task)), type_label(str(kind)), *cells])
     head = ["task", "type", *(f"layer {layer}" for layer in layers)]
     return Table(head, body, n_names=2)

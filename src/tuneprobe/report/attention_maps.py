@@ -5,16 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tuneprobe.collect.attention import BEFORE, of_heads, pattern_shares
-from tuneprobe.collect.tables import select
-from tuneprobe.example_maps import INDEX
-from tuneprobe.patterns import PATTERNS
+from tuneprobe.collect.attention import BEFORE, PATTERNS, of_heads, pattern_shares
+from tuneprobe.collect.tables import records, select
 
 COLUMNS = ("pattern", "share", "state", "layer", "head", "text", "row", "column", "weight")
 
 
 def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFORE) -> pd.DataFrame:
-    """Cells of one map per pattern: that of the first stored text, under the pattern's best head.
+    """Cells of one map per pattern: of the shortest stored text, under the pattern's best head.
 
     Parameters
     ----------
@@ -29,27 +27,19 @@ def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFOR
     ``layer``, ``head``, ``text`` (the pieces), ``row``, ``column``, ``weight``; empty without a
     stored text or without shares.
     """
-    index = pd.read_csv(folder / INDEX, keep_default_na=False)
+    index = pd.read_csv(folder / "index.csv", keep_default_na=False)
     stored = index[index.state == state]
     shares = of_heads(select(pattern_shares(results), task=task, state=state))
     if not len(stored) or not len(shares):
         return pd.DataFrame(columns=list(COLUMNS))
-    maps = np.load(folder / stored.file.iloc[0], allow_pickle=False)
+    text = min(records(stored), key=lambda one: len(one["pieces"].split()))
+    maps = np.load(folder / text["file"], allow_pickle=False)
     parts = []
     for pattern in PATTERNS:
-        best = select(shares, pattern=pattern).nlargest(1, "value")
-        for head in best.to_dict("records"):
-            weights = maps[head["layer"] - 1, head["head"]].astype(float)
+        for best in records(select(shares, pattern=pattern).nlargest(1, "value")):
+            weights = maps[best["layer"] - 1, best["head"]].astype(float)
             row, column = np.indices(weights.shape).reshape(2, -1)
             cells = pd.DataFrame({"row": row, "column": column, "weight": weights.ravel()})
-            parts.append(
-                cells.assign(
-                    pattern=pattern,
-                    share=head["value"],
-                    state=state,
-                    layer=head["layer"],
-                    head=head["head"],
-                    text=stored.pieces.iloc[0],
-                )
-            )
+            where = {name: best[name] for name in ("pattern", "state", "layer", "head")}
+            parts.append(cells.assign(**where, share=best["value"], text=text["pieces"]))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]

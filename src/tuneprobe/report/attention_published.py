@@ -33,8 +33,8 @@ THREE_WAYS = (
 THREE_WAYS_NOTES = (
     "Several of the paper’s numbers equal the share of the majority or minority class (MRPC 68.4 "
     "and 31.6, RTE 52.7), so that they show no learning: the majority stands beside every task.",
-    "The paper’s ‘frozen’ reads as an untrained head in places; here ‘frozen’ is a head trained on "
-    "the frozen encoder, and the two untrained columns are heads as drawn.",
+    "Here ‘frozen’ is a head trained on the frozen encoder; the first two columns have heads as "
+    "drawn.",
     "The paper scores BERT-base on the development sets of GLUE: a reference, not a target for "
     "another encoder on other texts.",
 )

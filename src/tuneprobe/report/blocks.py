@@ -37,6 +37,8 @@ class Figure:
         What the vertical axis shows.
     pairs : bool
         Whether two panels after each other belong together.
+    wide : bool
+        Whether a panel needs more room than a curve.
     missing : list of str
         What could not be drawn.
     """
@@ -50,6 +52,7 @@ class Figure:
     legend: list[tuple[str, str]]
     table: Table
     pairs: bool = False
+    wide: bool = False
     missing: list[str] = field(default_factory=list)
     kind: ClassVar[str] = "figure"
 
