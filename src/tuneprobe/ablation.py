@@ -73,7 +73,7 @@ def ablation_sweep(
     - ``uniform``: the mean of its values over the text's real tokens, [CLS] and [SEP] included:
       attention weights of 1 / L, as in the paper;
     - ``zero``: zero: the head is cut out (the `head_mask` of earlier versions of transformers);
-    - ``mean``: its mean over all real tokens of all `texts`: the head says what it says on average.
+    - ``mean``: its mean over all real tokens of all texts: the head says what it says on average.
 
     Parameters
     ----------
