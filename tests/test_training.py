@@ -9,7 +9,7 @@ from tiny_reader import DIM, simple_questions, write_tiny_bert
 
 from tuneprobe.encoder import Encoder, load_encoder
 from tuneprobe.heads import make_head
-from tuneprobe.training import Training, random_stream, used_pieces
+from tuneprobe.training import Float32Attention, Training, random_stream, used_pieces
 from tuneprobe.windows import Windows, training_windows
 
 
@@ -81,6 +81,21 @@ def test_the_encoder_has_its_own_embedding_back_after_a_failure(encoder: Encoder
         _interrupted(training)
     assert encoder.model.get_input_embeddings() is own
     assert not any(module.training for module in encoder.model.modules())
+
+
+def test_attention_is_computed_in_float32_and_goes_on_in_the_lower_precision() -> None:
+    torch.manual_seed(1)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    lower = torch.randn(3, 2, 4, 9, 8).bfloat16()
+    exact = attend(*lower.float())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = attend(*lower)
+        with Float32Attention():
+            found = attend(*lower)
+            product = torch.nn.functional.linear(lower, lower[0, 0, 0])
+    assert torch.equal(found, exact.bfloat16())
+    assert not torch.equal(found, rough)
+    assert product.dtype == torch.bfloat16
 
 
 def _interrupted(training: Training) -> None:
