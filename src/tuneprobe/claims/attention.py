@@ -105,7 +105,7 @@ def _heterogeneous(evidence: Evidence) -> Iterator[Check]:
             outcome = "pass"
         elif high < HETEROGENEOUS[0] or low > HETEROGENEOUS[1]:
             outcome = "fail"
-        yield Check(task, "share, %", outcome, value, low, high, "number")
+        yield Check(task, "heterogeneous maps, %", outcome, value, low, high, "number")
 
 
 def _some_head_helps(evidence: Evidence) -> Iterator[Check]:
@@ -273,8 +273,8 @@ ATTENTION_CLAIMS = (
         "Before any tuning, two heads stand out in linking the words that an annotation links.",
         "Frame elements to their targets: .209 and .201 are the two strongest of 144 heads.",
         "Two checks per relation (of each task the four with the most texts): the two largest "
-        "weights, less Tukey’s fence (third quartile plus 1.5 interquartile ranges of all heads, taken as fixed). Each passes if its interval lies "
-        "above zero, fails if below.",
+        "weights, less Tukey’s fence (third quartile plus 1.5 interquartile ranges of all heads, "
+        "taken as fixed). Each passes if its interval lies above zero, fails if below.",
         "word-pairs",
         _two_heads_stand_out,
         study="attention",

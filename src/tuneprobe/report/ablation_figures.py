@@ -12,7 +12,7 @@ from tuneprobe.collect.attention import (
 )
 from tuneprobe.collect.tables import records, select
 from tuneprobe.report import attention_captions as captions
-from tuneprobe.report.attention_charts import draw_bars, draw_points, limits
+from tuneprobe.report.attention_charts import block, draw_bars, draw_points, limits
 from tuneprobe.report.attention_kinds import absent, head_figure
 from tuneprobe.report.blocks import Figure, Panel, Table
 from tuneprobe.report.charts import FINETUNED, PRETRAINED, Series
@@ -76,7 +76,7 @@ def layer_ablation_figure(inputs: PageInputs) -> Figure:
         f"intact score; right of zero the task is better without. {_reading(inputs)}",
         panels,
         "layer; bars in points",
-        [],
+        [(block(one), one.label) for one in (BETTER, WORSE)] if panels else [],
         _layer_table(rows),
         wide=True,
         missing=absent(inputs, rows),

@@ -48,19 +48,29 @@ def draw_bars(
     columns = rows[["name", "rev", "value", "low", "high"]]
     colour = {"field": "rev", "scale": scale}
     spec = fill_anchors(template, columns, x="value", y="name", color=colour, plot_width=BAR_WIDTH)
-    for layer in spec["spec"]["layer"]:
-        if not rows.name.duplicated().any():
-            del layer["encoding"]["yOffset"]
-        layer["encoding"]["x"] |= {
-            "scale": {"domain": list(domain), "nice": False},
-            "axis": {"tickCount": 4},
-        }
+    alone = not rows.name.duplicated().any()
+    if alone:
+        spec["spec"]["height"] = {"step": ROW_HEIGHT}
+    for encoding in (layer["encoding"] for layer in spec["spec"]["layer"]):
+        encoding["x"]["scale"] = {"domain": list(domain), "nice": False}
+        encoding["x"]["axis"] = {"tickCount": 4, "grid": True, "domain": False}
+        encoding["y"]["axis"] = {"grid": False, "ticks": False}
+        if alone:
+            del encoding["yOffset"]
     zero = {
         "data": {"values": [{"zero": 0}]},
         "mark": {"type": "rule", "color": CHANCE, "strokeWidth": 1},
         "encoding": {"x": {"field": "zero", "type": "quantitative"}},
     }
     return draw(spec, label, ground=[zero])
+
+
+def block(series: Series) -> str:
+    """A small rectangle in the colour of a series, for legends of bars."""
+    return (
+        '<svg class="swatch" viewBox="0 0 28 10" width="28" height="10" aria-hidden="true">'
+        f'<rect x="8" width="12" height="10" fill="var({series.variable}, {series.colour})"/></svg>'
+    )
 
 
 def draw_points(template: Template, rows: pd.DataFrame, label: str, *, x: str, y: str) -> str:

@@ -118,8 +118,9 @@ def types_figure(inputs: PageInputs) -> Figure:
         title="Attention to [CLS], [SEP] and punctuation",
         caption=captions.types_caption(rows),
         reading="A curve is the attention that a token of the type receives, a mean over the heads "
-        "of a layer and the texts; of several tokens, as attention.tokens says. The dotted line is "
-        "what it would receive if all attention were spread evenly. Bands are bootstrap intervals.",
+        f"of a layer and the texts; of several tokens in a text {_several(rows)}. The dotted line "
+        "is what it would receive if all attention were spread evenly. Bands are bootstrap "
+        "intervals.",
         axis="attention received, %",
     )
 
@@ -140,6 +141,7 @@ def type_changes_figure(inputs: PageInputs) -> Figure:
             y="type",
             domain=(-reach, reach),
             diverging=True,
+            order=[type_label(kind) for kind in TYPES if kind in set(rows.kind)],
             height=14 * rows.kind.nunique(),
         )
         panels.append(Panel(task_label(str(task)), "after minus before, points", drawing))
@@ -153,6 +155,7 @@ def type_changes_figure(inputs: PageInputs) -> Figure:
         "type of token",
         [ramp((-reach, reach), diverging=True, digits=1)] if panels else [],
         _change_table(changes),
+        wide=True,
         missing=absent(inputs, changes),
     )
 
@@ -224,6 +227,13 @@ def type_changes(results: pd.DataFrame) -> pd.DataFrame:
     keys = ["task", "kind", "layer"]
     after, before = (select(rows, state=state).set_index(keys).value for state in (AFTER, BEFORE))
     return (100 * (after - before)).dropna().reset_index()
+
+
+def _several(rows: pd.DataFrame) -> str:
+    """What stands for the tokens of a type, as the conditions say."""
+    words = {"max": "the one that receives most", "mean": "their mean", "sum": "their sum"}
+    found = sorted(set(rows.condition.str.rpartition("tokens-")[2]) & words.keys())
+    return " or ".join(words[one] for one in found) or words["max"]
 
 
 def _maps(inputs: PageInputs, task: str, cells: pd.DataFrame) -> Iterator[Panel]:

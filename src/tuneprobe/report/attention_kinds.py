@@ -6,7 +6,7 @@ import pandas as pd
 
 from tuneprobe.collect.attention import AFTER, BEFORE, of_heads, task_label
 from tuneprobe.collect.tables import records, select
-from tuneprobe.report.attention_charts import draw_bars, draw_heads, heads_table, limits
+from tuneprobe.report.attention_charts import block, draw_bars, draw_heads, heads_table, limits
 from tuneprobe.report.blocks import Figure, Panel, Table
 from tuneprobe.report.charts import STATES, Series, draw_panel, swatch
 from tuneprobe.report.heat_maps import ramp
@@ -111,7 +111,7 @@ def bar_figure(
         reading,
         panels,
         axis,
-        _legend(states) if panels else [],
+        [(block(state), state.label) for state in states] if panels else [],
         _state_table(rows, "name", states),
         wide=True,
         missing=absent(inputs, rows),
@@ -154,7 +154,7 @@ def curve_figure(
         reading,
         panels,
         axis,
-        _legend(states) if panels else [],
+        [(swatch(state), state.label) for state in states] if panels else [],
         _state_table(pd.concat(parts), "layer", states, "name") if parts else Table([], []),
         missing=absent(inputs, drawn),
     )
@@ -166,10 +166,6 @@ def percent(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _drawn_states(rows: pd.DataFrame) -> list[Series]:
     return [state for state in TUNED if (rows.state == state.name).any()]
-
-
-def _legend(states: Sequence[Series]) -> list[tuple[str, str]]:
-    return [(swatch(state), state.label) for state in states]
 
 
 def _ends(rows: pd.DataFrame, by: str) -> str:

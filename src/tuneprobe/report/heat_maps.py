@@ -1,6 +1,6 @@
 """Heat maps: magnitudes on a perceptual scale, differences on one that is centred on zero."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,7 @@ def draw_heat_map(
     diverging: bool = False,
     y_label: str = "",
     y_up: bool = False,
+    order: Sequence[str] = (),
     height: int = WIDTH,
 ) -> str:
     """SVG of one map, without a heading.
@@ -43,12 +44,16 @@ def draw_heat_map(
         Title of the y axis where it is not the name of the column.
     y_up : bool
         Whether the y axis rises, as in a plot of layers against layers.
+    order : sequence of str
+        Names on the y axis from the top; in alphabetical order if empty.
     """
     reach = max(map(abs, domain))
     cells_drawn = rows.assign(share=rows.value.abs() / reach)
-    spec = fill_anchors(template, cells_drawn, x=x, y=y, x_label=x, y_label=y_label or y, plot_height=height)
+    spec = fill_anchors(
+        template, cells_drawn, x=x, y=y, x_label=x, y_label=y_label or y, plot_height=height
+    )
     [cells] = spec["spec"]["layer"]
-    cells["encoding"]["y"]["sort"] = "descending" if y_up else "ascending"
+    cells["encoding"]["y"]["sort"] = list(order) or ("descending" if y_up else "ascending")
     cells["encoding"] |= _diverging() if diverging else _sequential(domain)
     return draw(spec, label)
 

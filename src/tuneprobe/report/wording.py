@@ -1,5 +1,6 @@
 """How the page writes numbers, lists and layers."""
 
+import re
 from collections.abc import Sequence
 from math import isfinite
 
@@ -76,5 +77,9 @@ def layer_ranges(layers: Sequence[int]) -> str:
 
 
 def plain(name: str) -> str:
-    """A probe's name in running text."""
-    return name.replace("-", " ").replace("_", " ")
+    """A name in running text; proper names keep their hyphens.
+
+    >>> plain("answer-type"), plain("top_k"), plain("world SST-2")
+    ('answer type', 'top k', 'world SST-2')
+    """
+    return re.sub("(?<=[a-z])[-_]|[-_](?=[a-z])", " ", name)
