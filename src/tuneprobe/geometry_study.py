@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.clusters import Clustering, cluster, conflicting_labels
+from tuneprobe.clusters import Clustering, check_points, cluster, conflicting_labels
 from tuneprobe.directprobe_files import write_directprobe
 from tuneprobe.geometry import Distances, measure, nearest_cluster
 from tuneprobe.hulls import hull_distance
@@ -82,7 +82,7 @@ def layer_geometry(
     if clustering.is_linear or n_clusters <= max_clusters:
         found = measure(space.X_train, clustering, min_cluster_size=min_cluster_size, rtol=rtol)
         numbers += _label_numbers(found, names, np.bincount(y, minlength=len(names)))
-        train = _pairs(found.label_distances, found.labels, names)
+        train = label_pairs(found.label_distances, found.labels, names)
         between = [("train", clustering.is_linear, *pair) for pair in train] + between
         if max_nearest:
             numbers.append(_nearest_accuracy(space, clustering, y_test, max_nearest, seed))
@@ -102,6 +102,7 @@ def hull_distances(X: Vectors, y: Numbers, *, rtol: float = 1e-6) -> tuple[Numbe
     labels : int array of shape (n_labels,), the sorted labels of `y`
     distances : array of shape (n_labels, n_labels), NaN on the diagonal
     """
+    X, y = check_points(X, y)
     labels = np.unique(y)
     conflict = conflicting_labels(X, y)
     distances = np.where(conflict, 0.0, np.nan)
@@ -141,13 +142,29 @@ def read_distances(path: Path) -> dict[tuple[str, int, str], LabelDistances]:
     found = {}
     for key, pairs in table.groupby(["state", "layer", "split"]):
         state, layer, split = map(str, key)
-        labels = tuple(sorted(set(pairs.label1) | set(pairs.label2)))
-        place = {label: row for row, label in enumerate(labels)}
-        rows, columns = pairs.label1.map(place), pairs.label2.map(place)
-        matrix = np.full((len(labels), len(labels)), np.nan)
-        matrix[rows, columns] = matrix[columns, rows] = pairs.distance
-        found[state, int(layer), split] = LabelDistances(labels, matrix, bool(pairs.linear.all()))
+        found[state, int(layer), split] = LabelDistances(
+            *pair_matrix(pairs), bool(pairs.linear.all())
+        )
     return found
+
+
+def label_pairs(
+    distances: Array, labels: Numbers, names: tuple[str, ...]
+) -> Iterator[tuple[str, str, float]]:
+    """The label pairs that have a distance, in sorted order: two names and the distance."""
+    for i, j in combinations(range(len(labels)), 2):
+        if np.isfinite(distances[i, j]):
+            yield names[labels[i]], names[labels[j]], float(distances[i, j])
+
+
+def pair_matrix(pairs: pd.DataFrame) -> tuple[tuple[str, ...], Array]:
+    """Sorted labels and their distances, from rows of label1, label2, distance."""
+    labels = tuple(sorted(set(pairs.label1) | set(pairs.label2)))
+    place = {label: row for row, label in enumerate(labels)}
+    rows, columns = pairs.label1.map(place), pairs.label2.map(place)
+    matrix = np.full((len(labels), len(labels)), np.nan)
+    matrix[rows, columns] = matrix[columns, rows] = pairs.distance
+    return labels, matrix
 
 
 def write_directprobe_texts(texts: pd.DataFrame, folder: Path) -> None:
@@ -165,7 +182,7 @@ def _test_distances(
     if len(np.unique(y)) < 2 or conflicting_labels(X, y).any():
         return
     labels, distances = hull_distances(X, y, rtol=rtol)
-    for pair in _pairs(distances, labels, names):
+    for pair in label_pairs(distances, labels, names):
         yield "test", True, *pair
 
 
@@ -180,15 +197,6 @@ def _label_numbers(
             yield Number(metric, names[label], float(value), n=int(counts[label]))
         if known.any():
             yield Number(metric, "", float(values[known].mean()), n=int(known.sum()))
-
-
-def _pairs(
-    distances: Array, labels: Numbers, names: tuple[str, ...]
-) -> Iterator[tuple[str, str, float]]:
-    """The label pairs that have a distance, in sorted order."""
-    for i, j in combinations(range(len(labels)), 2):
-        if np.isfinite(distances[i, j]):
-            yield names[labels[i]], names[labels[j]], float(distances[i, j])
 
 
 def _nearest_accuracy(
