@@ -152,6 +152,14 @@ def majority(results: pd.DataFrame, task: str) -> float:
     return float(rows.value.iloc[0]) if len(rows) else nan
 
 
+def layer_pairs(results: pd.DataFrame, task: str, state: str) -> pd.DataFrame:
+    """Linear CKA of all pairs of layers of one state: the columns ``layer, other, value``."""
+    rows = select(results, study="similarity", metric="cka", task=task, state=state)
+    rows = rows[rows.condition.str.startswith("layer ")]
+    other = rows.condition.str.removeprefix("layer ").astype(int)
+    return rows.assign(other=other)[["layer", "other", "value"]].sort_values(["layer", "other"])
+
+
 def _accuracy(results: pd.DataFrame, focus: str) -> Iterator[pd.DataFrame]:
     rows = select(results, study="classify", metric="accuracy", state=focus)
     for task in tasks_of(results, "classify"):

@@ -20,6 +20,8 @@ MEASURED_FONT = "Roboto"
 SHOWN_FONT = "system-ui, sans-serif"
 SVG = "{http://www.w3.org/2000/svg}"
 
+LOG_TICKS = [part * 10**power for power in range(-3, 6) for part in (1, 3)]
+
 SOFT, FAINT, PAPER = "#5b5f66", "#c9ccd1", "#ffffff"
 CHANCE = "#767676"
 THEME = {SOFT: "--soft", FAINT: "--line", PAPER: "--paper", CHANCE: "--chance"}
@@ -130,7 +132,7 @@ def fill(
         encoding["y"]["scale"] = limits if scale == "log" else limits | {"zero": False}
         if "strokeDash" in encoding:
             encoding["strokeDash"]["scale"] = {"domain": names, "range": dashes}
-            encoding["y"]["axis"] = {"tickCount": 4}
+            encoding["y"]["axis"] = {"values": LOG_TICKS} if scale == "log" else {"tickCount": 4}
     return filled
 
 

@@ -21,6 +21,7 @@ from tuneprobe.claims import (
 from tuneprobe.collect.tables import last_layer
 from tuneprobe.report.attention import attention_study
 from tuneprobe.report.blocks import Study, Table
+from tuneprobe.report.geometry import geometry_study
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.pairwise import pairwise_study
 from tuneprobe.report.published import ENCODER_NOTES
@@ -28,7 +29,11 @@ from tuneprobe.report.wording import bounded, listed, number, plain
 
 HASH_LENGTH = 16
 NOT_SHOWN = ("encoders",)
-STUDIES: tuple[Callable[[PageInputs], Study], ...] = (pairwise_study, attention_study)
+STUDIES: tuple[Callable[[PageInputs], Study], ...] = (
+    pairwise_study,
+    geometry_study,
+    attention_study,
+)
 WHEN = {"pretrained": "before", "finetuned": "after"}
 VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
 

@@ -1,0 +1,224 @@
+"""The figures of the geometry study over the steps of fine-tuning, for each task with snapshots."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.collect.geometry import task_label
+from tuneprobe.report.blocks import Figure, Panel, Table
+from tuneprobe.report.charts import GAP, STATES, WIDTH, Series, draw, fill_anchors, swatch
+from tuneprobe.report.curve_figures import Curves, Measure, draw_curves
+from tuneprobe.report.geometry_captions import lowest
+from tuneprobe.report.wording import listed, number, signed
+
+FINETUNED, PRETRAINED, RANDOM = STATES
+DASHES: tuple[tuple[float, ...], ...] = ((1, 0), (6, 3), (1.5, 2.5))
+N_SHOWN = len(DASHES)
+PATH_LABELS = ("ADJ", "VERB", "NOUN")
+N_NAMED = 3
+Template = Mapping[str, Any]
+
+
+def step_figures(
+    tables: Mapping[str, pd.DataFrame], templates: Mapping[str, Template]
+) -> Iterator[Figure]:
+    """The four figures of every task whose snapshots were measured, as far as its tables go.
+
+    Parameters
+    ----------
+    tables : mapping
+        ``<task>/dynamics/<steps | similarity | paths | differences>`` to the table.
+    """
+    draws = (
+        ("steps", label_steps_figure, "curves"),
+        ("similarity", similarity_steps_figure, "curves"),
+        ("paths", paths_figure, "scatter_paths"),
+        ("differences", differences_figure, "scatter_paths"),
+    )
+    for task in sorted({key.partition("/")[0] for key in tables if "/dynamics/" in key}):
+        for name, figure, template in draws:
+            table = tables.get(f"{task}/dynamics/{name}")
+            if table is not None and len(table):
+                yield figure(task, table, templates[template])
+
+
+def label_steps_figure(task: str, steps: pd.DataFrame, template: Template) -> Figure:
+    """Distance to the nearest label over the steps: three labels that gain most, three least."""
+    last = steps[steps.layer == steps.layer.max()]
+    ends = last[last.step.isin([last.step.min(), last.step.max()])]
+    wide = ends.pivot(index="label", columns="step", values="outside_min").dropna()
+    change = (wide.iloc[:, -1] - wide.iloc[:, 0]).sort_values()
+    most = list(change.index[::-1][:N_SHOWN])
+    least = [label for label in change.index[:N_SHOWN] if label not in most]
+    rows = steps[steps.label.isin([*most, *least])]
+    points = rows.assign(task=rows.layer, rev=rows.label, value=rows.outside_min)
+    return draw_curves(
+        Curves(
+            f"steps-{task}",
+            f"Labels while they are tuned: {task_label(task)}",
+            f"At the last layer {int((change > 0).sum())} of {len(change)} labels are farther from "
+            f"the nearest other label after the last update. {most[0]} gains most "
+            f"({signed(change.iloc[-1], 2)}), {change.index[0]} least "
+            f"({signed(change.iloc[0], 2)}).",
+            "A panel a layer; the curves are the distance from a label’s hull to the nearest other "
+            "hull after so many updates. Blue: the labels whose distance rises most at the last "
+            "layer; orange: those whose distance rises least, or falls.",
+            "Euclidean distance",
+            [Measure("to the nearest label", _with_bounds(points), digits=2)],
+            _label_series(most, FINETUNED) + _label_series(least, PRETRAINED),
+            sorted(points.task.unique()),
+            _layer_name,
+            x="step",
+        ),
+        template,
+    )
+
+
+def similarity_steps_figure(task: str, similarity: pd.DataFrame, template: Template) -> Figure:
+    """Spatial similarity to the original space over the steps, a panel a layer."""
+    points = similarity.assign(
+        task=similarity.layer, rev=GAP.name, value=similarity.spatial_similarity
+    )
+    points = points.dropna(subset="value")
+    end = points[points.step == points.step.max()]
+    least = lowest(end)
+    series = replace(GAP, label="to the space before tuning")
+    return draw_curves(
+        Curves(
+            f"kept-{task}",
+            f"The space while it is tuned: {task_label(task)}",
+            f"After the last update layer {least['layer']} is least like it was, "
+            f"{number(least['value'], 2)}.",
+            "A panel a layer; the curve is the spatial similarity of the training examples after "
+            "so many updates to those before the first.",
+            "correlation",
+            [Measure("to the original", _with_bounds(points), around=[1.0], digits=2)],
+            [series],
+            sorted(points.task.unique()),
+            _layer_name,
+            x="step",
+        ),
+        template,
+    )
+
+
+def paths_figure(task: str, paths: pd.DataFrame, template: Template) -> Figure:
+    """Ways of label centroids through the first two principal components."""
+    found = [label for label in PATH_LABELS if label in set(paths.label)]
+    labels = found or sorted(paths.label.unique())[:N_SHOWN]
+    rows = paths[paths.label.isin(labels)]
+    series = [replace(state, name=label, label=label) for label, state in zip(labels, STATES)]
+    lengths = _lengths(rows)
+    layer, farthest = max(lengths, key=lambda key: lengths[key])
+    return Figure(
+        f"paths-{task}",
+        f"Where centroids go: {task_label(task)}",
+        f"In the plane drawn, the centroid of {farthest} at layer {layer} ends farthest from its "
+        f"start, {number(lengths[layer, farthest], 2)}.",
+        "The centroids of some labels from before the first update (ring) to after the last "
+        "(point), projected on the two directions along which the centroids of all steps of a "
+        "layer vary most. Both axes have the same scale.",
+        list(_plane_panels(task, rows.assign(rev=rows.label, text=rows.label), series, template)),
+        "second component",
+        [(swatch(one), one.label) for one in series],
+        _plane_table(rows, ["layer", "label", "step"]),
+    )
+
+
+def differences_figure(task: str, differences: pd.DataFrame, template: Template) -> Figure:
+    """Difference vectors of the label centroids, after minus before."""
+    ends = differences.assign(step=1, text="")
+    lengths = (ends.x**2 + ends.y**2) ** 0.5
+    named = lengths.groupby(ends.layer).nlargest(N_NAMED).index.get_level_values(-1)
+    ends.loc[named, "text"] = ends.label[named]
+    rays = pd.concat([ends.assign(x=0.0, y=0.0, step=0, text=""), ends]).assign(rev=GAP.name)
+    mean = lengths.groupby(ends.layer).mean()
+    series = replace(GAP, label="one label, after minus before")
+    return Figure(
+        f"moves-{task}",
+        f"Which way labels move: {task_label(task)}",
+        f"Centroids move farthest at layer {mean.idxmax()} (on average {number(mean.max(), 2)} in "
+        f"the plane drawn) and least at layer {mean.idxmin()} ({number(mean.min(), 2)}).",
+        "Each line is the difference of one label’s centroid after tuning and before, projected on "
+        "the two directions along which these differences vary most; the longest are named. Both "
+        "axes have the same scale, the same in all panels.",
+        list(_plane_panels(task, rays, [series], template, shared=True)),
+        "second component",
+        [(swatch(series), series.label)],
+        _plane_table(ends, ["layer", "label"]),
+    )
+
+
+def _plane_panels(
+    task: str, rows: pd.DataFrame, series: list[Series], template: Template, *, shared: bool = False
+) -> Iterator[Panel]:
+    for layer in sorted(rows.layer.unique()):
+        here = rows[rows.layer == layer]
+        middle, reach = _square(rows if shared else here)
+        spec = fill_anchors(
+            template,
+            here.assign(panel=f"layer {layer}"),
+            x="x",
+            y="y",
+            x_label="first component",
+            color={
+                "field": "rev",
+                "scale": {
+                    "domain": [one.name for one in series],
+                    "range": [one.colour for one in series],
+                },
+            },
+            plot_height=WIDTH,
+        )
+        lines = spec["spec"]["layer"][0]["encoding"]
+        for axis, centre in zip("xy", middle):
+            lines[axis]["scale"] = {"domain": [centre - reach, centre + reach], "nice": False}
+        lines["strokeDash"]["scale"] = {
+            "domain": [one.name for one in series],
+            "range": [list(one.dash) for one in series],
+        }
+        names = listed(sorted(here.label[here.text != ""].unique()))
+        label = f"{task_label(task)}, layer {layer}: centroids of {here.label.nunique()} labels"
+        spoken = f"{label}, among them {names}"
+        yield Panel(_layer_name(layer), "principal components", draw(spec, spoken))
+
+
+def _square(rows: pd.DataFrame) -> tuple[tuple[float, float], float]:
+    """Centre and half width of the square around all points, with room for names."""
+    spans = [(float(rows[axis].min()), float(rows[axis].max())) for axis in "xy"]
+    reach = 0.75 * max(high - low for low, high in spans) or 1.0
+    (left, right), (bottom, top) = spans
+    return ((left + right) / 2, (bottom + top) / 2), reach
+
+
+def _lengths(rows: pd.DataFrame) -> dict[tuple[int, str], float]:
+    """Distance from start to end by (layer, label)."""
+    ordered = rows.sort_values("step").groupby(["layer", "label"])[["x", "y"]]
+    moved = ordered.last() - ordered.first()
+    return dict(zip(moved.index, (moved.x**2 + moved.y**2) ** 0.5))
+
+
+def _plane_table(rows: pd.DataFrame, keys: list[str]) -> Table:
+    ordered = rows.sort_values(keys)
+    body = [
+        [*(str(cell) for cell in key), number(x, 3), number(y, 3)]
+        for *key, x, y in ordered[[*keys, "x", "y"]].itertuples(index=False)
+    ]
+    return Table([*keys, "first", "second"], body, n_names=len(keys))
+
+
+def _label_series(labels: list[str], like: Series) -> list[Series]:
+    return [
+        Series(label, label, like.colour, dash, like.variable)
+        for label, dash in zip(labels, DASHES)
+    ]
+
+
+def _with_bounds(points: pd.DataFrame) -> pd.DataFrame:
+    return points.assign(low=float("nan"), high=float("nan"), baseline=float("nan"))
+
+
+def _layer_name(layer: object) -> str:
+    return f"layer {layer}"
