@@ -96,7 +96,8 @@ def measured(
 ) -> Iterator[Tables]:
     """Tables of all units, each with the columns ``state`` and ``layer`` in front.
 
-    The cache is removed when the block ends well: by then the results should be in place.
+    Equal units are measured once. The cache is removed when the block ends well: by then the
+    results should be in place.
 
     Parameters
     ----------
@@ -114,10 +115,10 @@ def measured(
         Where `measure` raises a `TuneprobeError`; the message names state and layer.
     """
     folders = [cache / unit.digest(measure, table) for unit in units]
-    left = [(unit, folder) for unit, folder in zip(units, folders) if not folder.exists()]
+    left = {folder: unit for unit, folder in zip(units, folders) if not folder.exists()}
     with parallel_config(backend="loky", inner_max_num_threads=1):
         Parallel(n_jobs=workers)(
-            delayed(_measure)(measure, unit, table, folder) for unit, folder in left
+            delayed(_measure)(measure, unit, table, folder) for folder, unit in left.items()
         )
     yield _gather(units, folders)
     shutil.rmtree(cache, ignore_errors=True)

@@ -1,0 +1,53 @@
+"""Probe one task in the last layer of encoders that were tuned on it, on others, or not at all."""
+
+from typing import Any
+
+from tuneprobe import paths
+from tuneprobe.artifacts import atomic_folder
+from tuneprobe.cross_task import STUDY, change_results, layer_labels
+from tuneprobe.examples import read_examples
+from tuneprobe.params import load_params
+from tuneprobe.representations import open_representations
+from tuneprobe.results import write_results
+from tuneprobe.spaces import example_table
+from tuneprobe.stage import run
+from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
+
+BEFORE = "pretrained"
+
+
+def main(task: str, others: list[str]) -> None:
+    """Probe TASK before tuning, tuned on TASK, and tuned on each of OTHERS."""
+    params = load_params()
+    encoder = params.encoder
+    examples = read_examples(paths.examples(task))
+    folders = {state: paths.representation(encoder, task, state) for state in (BEFORE, "finetuned")}
+    for other in others:
+        folder = paths.cross_representation(encoder, task, other)
+        folders[folder.name] = folder
+    states = {state: open_representations(folder, examples) for state, folder in folders.items()}
+    classifier = params.geometry.classify.model_dump() | {"controls": False, "codelength": False}
+    settings = {
+        "rtol": params.geometry.directprobe.rtol,
+        "classifier": {**classifier, "seed": params.seed},
+    }
+    units = [
+        unit
+        for unit in layer_units(states, lambda *_: settings)
+        if chosen("last", unit.layer, unit.representations.n_layers)
+    ]
+    cache = paths.resume_point(encoder, task, STUDY)
+    with (
+        measured(
+            layer_labels, units, example_table(examples), cache=cache, workers=params.threads
+        ) as found,
+        atomic_folder(paths.results(encoder, task, STUDY)) as folder,
+    ):
+        numbers = found[NUMBERS]
+        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": params.seed}
+        rows = result_rows(numbers, study=STUDY, **keys)
+        write_results(rows + change_results(numbers, before=BEFORE, **keys), folder / "layers.csv")
+
+
+if __name__ == "__main__":
+    run(main)
