@@ -50,9 +50,9 @@ def change_results(
 ) -> list[Result]:
     """What became of the labels in every other state.
 
-    Rows of each state but `before`, per layer: ``n_increased`` and ``n_decreased``, the number of labels whose
-    smallest distance to another became larger or smaller than in `before`; ``mean_change``, the
-    mean over the labels. ``n`` counts the labels.
+    Rows of each state but `before`, per layer: ``n_increased`` and ``n_decreased``, the number of
+    labels whose smallest distance to another became larger or smaller than in `before`;
+    ``mean_change``, the mean over the labels. ``n`` counts the labels.
 
     Parameters
     ----------
