@@ -51,8 +51,8 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def templates(root: Path) -> dict[str, dict]:
-    names = ("layer_curves", "gap_curves", "scores")
-    return {name: json.loads((root / f".dvc/plots/{name}.json").read_text()) for name in names}
+    files = (root / ".dvc/plots").glob("*.json")
+    return {file.stem: json.loads(file.read_text()) for file in files}
 
 
 @pytest.fixture(scope="module")

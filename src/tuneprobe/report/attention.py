@@ -1,6 +1,7 @@
 """The attention study on the page: Figures 1 to 9 and Table 2 of Kovaleva et al. 2019."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from tuneprobe.collect.attention import task_label, task_scores
 from tuneprobe.collect.tables import last_layer, select
@@ -24,6 +25,7 @@ from tuneprobe.report.blocks import Figure, Rows, ScoreTable, Study
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.published import PAPER_LAYERS
 from tuneprobe.report.wording import MISSING, bounded, number
+from tuneprobe.results import KEYS
 
 FIGURES: tuple[Callable[[PageInputs], Figure], ...] = (
     maps_figure,
@@ -50,6 +52,7 @@ WAYS = {
 
 def attention_study(inputs: PageInputs) -> Study:
     """What heads attend to, what a task loses without them, and what pre-training is worth."""
+    inputs = replace(inputs, results=inputs.results.sort_values(KEYS, kind="stable"))
     return Study(
         "attention",
         "Heads and what they are worth",

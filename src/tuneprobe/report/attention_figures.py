@@ -232,7 +232,7 @@ def type_changes(results: pd.DataFrame) -> pd.DataFrame:
 def _several(rows: pd.DataFrame) -> str:
     """What stands for the tokens of a type, as the conditions say."""
     words = {"max": "the one that receives most", "mean": "their mean", "sum": "their sum"}
-    found = sorted(set(rows.condition.str.rpartition("tokens-")[2]) & words.keys())
+    found = sorted(set(rows.condition.str.split("tokens-").str[-1]) & words.keys())
     return " or ".join(words[one] for one in found) or words["max"]
 
 

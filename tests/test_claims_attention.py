@@ -1,0 +1,163 @@
+"""The claims about heads: they hold where built so, and fail, or stay open, where not."""
+
+from math import isclose, nan
+
+import pandas as pd
+import pytest
+from made_up_attention import HELPFUL, N_HEADS, N_LAYERS, STRONG, TASKS, made_up_attention
+
+from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
+from tuneprobe.claims.attention import (
+    ATTENTION_CLAIMS,
+    last_layers,
+    minus,
+    tukey_fence,
+    widened,
+)
+
+
+@pytest.fixture(scope="module")
+def results() -> pd.DataFrame:
+    return made_up_attention()
+
+
+def findings(results: pd.DataFrame) -> dict:
+    evidence = Evidence(results, layer_mark=0.4167, margin=2.0, alpha=0.05)
+    return {claim.name: judge(claim, evidence) for claim in ATTENTION_CLAIMS}
+
+
+def shifted(results: pd.DataFrame, by: float, **keys) -> pd.DataFrame:
+    """A copy whose rows with these keys, and their bounds, are moved."""
+    moved = results.copy()
+    chosen = pd.Series(True, index=moved.index)
+    for column, wanted in keys.items():
+        chosen &= moved[column] == wanted
+    assert chosen.any()
+    moved.loc[chosen, ["value", "low", "high"]] += by
+    return moved
+
+
+def test_a_run_built_as_the_paper_says_makes_all_claims_hold(results):
+    found = findings(results)
+    assert {name: finding.verdict for name, finding in found.items()} == dict.fromkeys(found, HOLDS)
+    n = len(TASKS)
+    assert {name: len(finding.checks) for name, finding in found.items()} == {
+        "last-layers-change": n,
+        "cls-then-sep": 2 * n,
+        "heterogeneous": n,
+        "heads-that-help": n,
+        "layers-that-help": n,
+        "pre-training": n,
+        "frame-heads": 2,
+    }
+
+
+def test_a_first_layer_that_changes_more_than_the_last_fails_the_claim(results):
+    changed = shifted(results, -0.6, metric="map_similarity", layer=1, head=-1)
+    assert findings(changed)["last-layers-change"].verdict == FAILS
+
+
+def test_a_layer_that_changes_as_much_as_the_last_leaves_the_claim_open(results):
+    equal = results.copy()
+    at_last = equal[(equal.metric == "map_similarity") & (equal.layer == N_LAYERS)]
+    values = at_last.set_index(["task", "state", "head"]).value
+    first = (equal.metric == "map_similarity") & (equal.layer == 1)
+    keys = pd.MultiIndex.from_frame(equal.loc[first, ["task", "state", "head"]])
+    equal.loc[first, "value"] = values.loc[keys].to_numpy()
+    assert findings(equal)["last-layers-change"].verdict == UNTESTED
+
+
+def test_attention_to_cls_in_late_layers_fails_one_half_of_the_claim(results):
+    late = results.copy()
+    for layer in range(4, N_LAYERS + 1):
+        late = shifted(late, 0.6, metric="share", condition="cls/rows-mean/tokens-max", layer=layer)
+    found = findings(late)["cls-then-sep"]
+    assert found.verdict == PARTLY
+    assert {check.outcome for check in found.checks if "[CLS]" in check.what} == {"fail"}
+
+
+@pytest.mark.parametrize(
+    ("by", "verdict"), [(0.3, FAILS), (-0.3, FAILS), (0.15, UNTESTED), (0.1, HOLDS)]
+)
+def test_the_heterogeneous_share_is_held_against_the_published_range(results, by, verdict):
+    moved = shifted(results, by, metric="pattern_share", condition="heterogeneous/network")
+    assert findings(moved)["heterogeneous"].verdict == verdict
+
+
+def test_a_gain_that_one_of_72_heads_has_by_chance_does_not_decide(results):
+    layer, head = HELPFUL
+    blurred = results.copy()
+    change = (blurred.metric == "accuracy_change") & (blurred.layer == layer)
+    change &= blurred["head"] == head
+    blurred.loc[change, "low"], blurred.loc[change, "high"] = 0.1, 4.9
+    found = findings(blurred)["heads-that-help"]
+    assert found.verdict == UNTESTED
+    assert {check.what for check in found.checks} == {f"without layer {layer} head {head}"}
+    assert all(check.low < 0 for check in found.checks)
+
+
+def test_where_every_head_is_needed_the_claim_fails(results):
+    needed = shifted(results, -10.0, metric="accuracy_change")
+    assert findings(needed)["heads-that-help"].verdict == FAILS
+    assert findings(needed)["layers-that-help"].verdict == FAILS
+
+
+def test_random_weights_that_end_higher_fail_the_claim_and_equal_ones_leave_it_open(results):
+    evaluate = {"study": "evaluate", "state": "random-finetuned", "metric": "accuracy"}
+    assert findings(shifted(results, 30.0, **evaluate))["pre-training"].verdict == FAILS
+    assert findings(shifted(results, 22.0, **evaluate))["pre-training"].verdict == UNTESTED
+
+
+def test_scores_of_word_tasks_take_no_part_in_what_pre_training_is_worth(results):
+    words = results[results.study == "evaluate"].assign(task="world-pos")
+    both = pd.concat([results, words])
+    assert len(findings(both)["pre-training"].checks) == len(TASKS)
+
+
+def test_two_heads_that_are_like_the_others_do_not_stand_out(results):
+    plain = results
+    for layer, head in STRONG:
+        keys = {"metric": "pair_weight", "layer": layer, "head": head}
+        plain = shifted(plain, -0.15, condition="core-element/from-to/all", **keys)
+    found = findings(plain)["frame-heads"]
+    assert found.verdict in (FAILS, UNTESTED)
+    assert all(check.value <= 0.0005 for check in found.checks)
+
+
+def test_without_rows_each_claim_says_which_study_or_state_is_missing(results):
+    reasons = {name: one.reason for name, one in findings(results.iloc[:0]).items()}
+    assert reasons["heads-that-help"] == "the ablation study is missing"
+    without = results[results.study != "ablation"]
+    assert findings(without)["heads-that-help"].verdict == UNTESTED
+    assert findings(without)["cls-then-sep"].verdict == HOLDS
+    tuned = findings(results[results.state != "random-finetuned"])["pre-training"]
+    assert tuned.reason == "the state random-finetuned is missing"
+
+
+def test_numbers_without_intervals_decide_nothing_that_an_interval_must(results):
+    bare = results.assign(low=nan, high=nan)
+    assert {finding.verdict for finding in findings(bare).values()} == {UNTESTED}
+
+
+def test_the_difference_of_two_estimates_has_the_interval_of_independent_ones():
+    one, other = Estimate(5.0, 2.0, 8.0), Estimate(1.0, -3.0, 5.0)
+    assert minus(one, other) == Estimate(4.0, 4.0 - 5.0, 4.0 + 5.0)
+
+
+def test_widening_for_one_test_changes_nothing_and_for_twenty_by_the_normal_quantiles():
+    one = Estimate(1.0, 0.0, 3.0)
+    assert widened(one, 1, 0.05) == one
+    value, low, high = widened(one, 20, 0.05)
+    assert value == 1.0
+    assert isclose(1 - low, 3.0233 / 1.95996, rel_tol=1e-4)
+    assert isclose(high - 1, 2 * 3.0233 / 1.95996, rel_tol=1e-4)
+
+
+def test_the_fence_lies_above_all_but_the_outlier():
+    assert tukey_fence([1, 2, 3, 4, 5]) == 4 + 1.5 * 2
+    weights = [0.05] * (N_HEADS - 1) + [0.2]
+    assert 0.05 <= tukey_fence(weights) < 0.2
+
+
+def test_the_last_layers_are_two_of_twelve_and_never_none():
+    assert [len(last_layers(depth)) for depth in (2, 6, 12, 24)] == [1, 1, 2, 4]

@@ -1,0 +1,276 @@
+"""The attention study on the page: figures in the paper's shapes, and what is missing named."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up_attention import N_HEADS, N_LAYERS, SHARES, TASKS, made_up_attention
+from made_up_results import made_up_params
+
+from tuneprobe.example_maps import INDEX
+from tuneprobe.report import PageInputs, render_page
+from tuneprobe.report.attention import FIGURES, attention_study
+from tuneprobe.report.attention_captions import place
+from tuneprobe.report.attention_charts import draw_attention_map, draw_bars, limits
+from tuneprobe.report.attention_maps import map_cells
+from tuneprobe.report.charts import FINETUNED, PRETRAINED
+from tuneprobe.report.wording import number
+
+PIECES = "[CLS] the gull ##s slept [SEP]"
+
+
+@pytest.fixture(scope="module")
+def results() -> pd.DataFrame:
+    return made_up_attention()
+
+
+@pytest.fixture
+def stored_maps(tmp_path) -> Path:
+    """Two texts of random maps; the shorter one is the second."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for text, pieces in enumerate((f"{PIECES} again [SEP]", PIECES)):
+        n = len(pieces.split())
+        for state in ("pretrained", "finetuned"):
+            file = f"text_{text:04d}_{state}.npy"
+            maps = generator.dirichlet(np.ones(n), size=(N_LAYERS, N_HEADS, n))
+            np.save(tmp_path / file, maps.astype(np.float16))
+            rows.append((file, text, state, pieces))
+    index = pd.DataFrame(rows, columns=["file", "text", "state", "pieces"])
+    index.to_csv(tmp_path / INDEX, index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def inputs(root: Path, results, stored_maps) -> PageInputs:
+    return PageInputs(
+        results=results,
+        funnel=pd.DataFrame(columns=["probe", "step", "kept", "dropped", "reason"]),
+        params=made_up_params(),
+        artifacts={},
+        templates={
+            path.stem: json.loads(path.read_text()) for path in (root / ".dvc/plots").glob("*.json")
+        },
+        encoder="minilm-l6",
+        corpus="world",
+        layer_mark=0.4167,
+        margin=2.0,
+        confidence=0.95,
+        tables={f"{task}/attention/maps": map_cells(stored_maps, results, task) for task in TASKS},
+    )
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """For tests of the text: every chart is an empty drawing."""
+    for module, names in {
+        "attention_kinds": ("draw_heads", "draw_bars", "draw_panel"),
+        "attention_figures": ("draw_attention_map", "draw_heat_map"),
+        "ablation_figures": ("draw_bars", "draw_points"),
+    }.items():
+        for name in names:
+            monkeypatch.setattr(f"tuneprobe.report.{module}.{name}", lambda *_, **__: "<svg></svg>")
+
+
+def blocks_of(inputs: PageInputs) -> dict:
+    return {block.name: block for block in attention_study(inputs).blocks}
+
+
+def test_every_figure_has_a_panel_for_each_task_and_nothing_is_missing(inputs):
+    panels = {
+        name: len(block.panels)
+        for name, block in blocks_of(inputs).items()
+        if block.kind == "figure"
+    }
+    n = len(TASKS)
+    assert panels == {
+        "attention-maps": 5 * n,
+        "patterns": n,
+        "map-similarity": n,
+        "token-types": 3 * n,
+        "type-changes": n,
+        "cls-row": n,
+        "entropy": n,
+        "word-pairs": 2,
+        "head-ablation": n,
+        "layer-ablation": n,
+        "importance": n,
+    }
+    assert not any(block.missing for block in blocks_of(inputs).values())
+
+
+def test_drawings_are_named_and_refer_to_nothing_outside(inputs):
+    for block in blocks_of(inputs).values():
+        for panel in getattr(block, "panels", ()):
+            root = ElementTree.fromstring(panel.svg)
+            assert root.get("role") == "img"
+            assert len(root.get("aria-label")) > 20
+            assert "url(" not in panel.svg
+            assert " id=" not in panel.svg
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_captions_are_written_from_the_numbers(inputs):
+    caption = {name: block.caption for name, block in blocks_of(inputs).items()}
+    assert "On world RTE layer 6 changes most (mean cosine 0.53)" in caption["map-similarity"]
+    assert "[CLS] most in layer 3 (42 %) and [SEP] most in layer 6 (53 %)" in caption["token-types"]
+    assert "without 1 of 72 heads and falls without 71" in caption["head-ablation"]
+    assert "best layer 2 head 3: +2.5 [+1.9, +3.1]" in caption["head-ablation"]
+    assert "best layer 1: +3.0 [+2.4, +3.6]" in caption["layer-ablation"]
+    assert "2 stand out by Tukey’s fence; even attention gives 0.040" in caption["word-pairs"]
+    assert "45 % before tuning and 45 % after" in caption["patterns"]
+    assert "how often the network is right is unknown" in caption["patterns"]
+    assert "“[CLS] the gulls slept [SEP]”" in caption["attention-maps"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_agreement_with_labelled_maps_replaces_the_warning(inputs):
+    kappa = inputs.results[inputs.results.metric == "pattern_agreement"].iloc[:1]
+    labelled = kappa.assign(condition="accuracy/network", value=0.8, low=0.7, high=0.9, n=60)
+    known = replace(inputs, results=pd.concat([inputs.results, labelled]))
+    caption = blocks_of(known)["patterns"].caption
+    assert "Of 60 labelled maps" in caption
+    assert "80 [70, 90] % right" in caption
+    assert "unknown" not in caption
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_three_ways_stand_beside_the_papers_and_the_majority(inputs):
+    groups = blocks_of(inputs)["three-ways"].groups
+    published, ours = (dict(group.rows) for group in groups)
+    assert published["STS-B"][-3:] == ["33.1", "2.9", "82.7"]
+    assert ours["world RTE, accuracy"] == [
+        "47.0 [43.0, 51.0]",
+        "52.0 [48.0, 56.0]",
+        "51.0",
+        "61.0 [57.0, 65.0]",
+        "66.0 [62.0, 70.0]",
+        "88.0 [84.0, 92.0]",
+    ]
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("missing", "block", "says"),
+    [
+        ({"study": ["ablation"]}, "head-ablation", "world RTE"),
+        ({"study": ["attention"]}, "map-similarity", "world SST-2"),
+        ({"study": ["attention", "ablation", "evaluate"]}, "patterns", "have not run"),
+        ({"study": ["evaluate"]}, "three-ways", "no whole-text task was scored"),
+        ({"metric": ["pair_weight"]}, "word-pairs", "largest weight between the words"),
+        ({"metric": ["importance"]}, "importance", "world RTE"),
+        ({"state": ["pretrained"]}, "type-changes", "world RTE"),
+    ],
+)
+def test_what_is_missing_is_named_and_the_page_still_builds(inputs, missing, block, says):
+    rows = inputs.results
+    for column, names in missing.items():
+        rows = rows[~rows[column].isin(names)]
+    partial = replace(inputs, results=rows, tables={})
+    blocks = blocks_of(partial)
+    assert says in "; ".join(blocks[block].missing)
+    assert blocks["attention-maps"].missing
+    assert 'id="head-ablation"' in render_page(partial)
+
+
+def test_a_page_without_any_attention_has_every_anchor_that_a_claim_needs(inputs):
+    page = render_page(replace(inputs, results=inputs.results.iloc[:0], tables={}))
+    anchors = set(re.findall(r'href="#([\w-]+)"', page))
+    assert anchors <= set(re.findall(r'id="([\w-]+)"', page))
+    assert not re.search(r"\bnan\b", re.sub(r"<[^>]+>", " ", page[page.index("<body>") :]))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_numbers_without_intervals_are_written_without(inputs):
+    bare = replace(inputs, results=inputs.results.assign(low=float("nan"), high=float("nan")))
+    caption = blocks_of(bare)["head-ablation"].caption
+    assert "best layer 2 head 3: +2.5;" in caption
+
+
+def test_the_same_results_in_another_order_give_the_same_study(inputs):
+    shuffled = replace(inputs, results=inputs.results.sample(frac=1, random_state=1))
+    assert attention_study(shuffled) == attention_study(inputs)
+
+
+def test_the_maps_shown_are_those_of_the_shortest_text_under_each_patterns_best_head(
+    results, stored_maps
+):
+    heads = results.copy()
+    best = (heads.metric == "pattern_share") & (heads.condition == "block/network")
+    best &= (heads.state == "pretrained") & (heads.layer == 4) & (heads["head"] == 7)
+    heads.loc[best, "value"] = 0.93
+    cells = map_cells(stored_maps, heads, TASKS[0])
+    assert list(dict.fromkeys(cells.pattern)) == list(SHARES)
+    assert set(cells.text) == {PIECES}
+    block = cells[cells.pattern == "block"]
+    assert (set(block.layer), set(block["head"]), set(block.share)) == ({4}, {7}, {0.93})
+    stored = np.load(stored_maps / "text_0001_pretrained.npy")[3, 7]
+    assert block.pivot(index="row", columns="column", values="weight").to_numpy() == pytest.approx(
+        stored.astype(float)
+    )
+
+
+def test_no_stored_text_or_no_shares_gives_no_maps(results, stored_maps):
+    assert len(map_cells(stored_maps, results, "mrpc")) == 0
+    assert len(map_cells(stored_maps, results, TASKS[0], state="random")) == 0
+
+
+def test_a_map_is_drawn_in_the_colour_of_the_text_darkest_where_most_is_attended(inputs):
+    weights = np.array([[0.8, 0.2, 0.0], [0.0, 1.0, 0.0], [0.5, 0.01, 0.49]])
+    row, column = np.indices(weights.shape).reshape(2, -1)
+    cells = pd.DataFrame({"row": row, "column": column, "weight": weights.ravel()})
+    svg = draw_attention_map(inputs.templates["heat_map"], cells, "a map of three word pieces")
+    marks = [
+        path
+        for path in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")
+        if path.get("fill") == "currentColor"
+    ]
+    opacities = sorted(float(path.get("fill-opacity", 1)) for path in marks)
+    assert opacities == pytest.approx([0.2, 0.49, 0.5, 0.8, 1.0], abs=0.01)
+
+
+def test_bars_alone_in_their_row_stand_in_its_middle_and_keep_their_colour(inputs):
+    bars = pd.DataFrame(
+        [("a", FINETUNED.name, 2.0, 1.0, 3.0), ("b", PRETRAINED.name, -1.0, -2.0, 0.0)],
+        columns=["name", "rev", "value", "low", "high"],
+    )
+    svg = draw_bars(
+        inputs.templates["interval_bars"],
+        bars,
+        [FINETUNED, PRETRAINED],
+        "two bars",
+        domain=(-5, 5),
+    )
+    for one in (FINETUNED, PRETRAINED):
+        assert f"var({one.variable}, {one.colour})" in svg
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1.0, 23.0], (0, 30)), ([-3.0, 4.0], (-10, 10)), ([], (0, 10)), ([float("nan")], (0, 10))],
+)
+def test_limits_hold_all_values_and_zero_at_round_numbers(values, expected):
+    assert limits(values, 10) == expected
+
+
+def test_seven_tasks_and_twelve_layers_are_drawn_too(inputs, undrawn):
+    names = ("mrpc", "stsb", "sst2", "qqp", "rte", "qnli", "mnli")
+    one = inputs.results[inputs.results.task == TASKS[0]]
+    upper = one[one.layer > 0].assign(layer=lambda rows: rows.layer + N_LAYERS)
+    deep = pd.concat([one, upper])
+    many = replace(inputs, results=pd.concat([deep.assign(task=name) for name in names]), tables={})
+    similarity = blocks_of(many)["map-similarity"]
+    assert [panel.ability for panel in similarity.panels][:3] == ["MNLI", "MRPC", "QNLI"]
+    assert len(similarity.table.rows) == 7 * 12
+    assert len(similarity.table.head) == 3 + N_HEADS
+    assert number(float("nan")) not in {cell for row in similarity.table.rows for cell in row}
+
+
+def test_every_figure_function_documents_which_of_the_papers_it_is():
+    assert all(draw.__doc__ for draw in FIGURES)
+    assert place({"layer": 1, "head": -1}) == "layer 1"
