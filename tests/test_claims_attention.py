@@ -1,11 +1,14 @@
 """The claims about heads: they hold where built so, and fail, or stay open, where not."""
 
-from math import isclose, nan
+from math import isclose, isfinite, nan
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_up_attention import HELPFUL, N_HEADS, N_LAYERS, STRONG, TASKS, made_up_attention
 
+from tuneprobe.attention_study import Aggregation, HeadMeasures, attention_results
+from tuneprobe.attention_types import TYPES
 from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
 from tuneprobe.claims.attention import (
     ATTENTION_CLAIMS,
@@ -14,6 +17,12 @@ from tuneprobe.claims.attention import (
     tukey_fence,
     widened,
 )
+from tuneprobe.label_scores import score_answers
+from tuneprobe.pattern_study import Setting, pattern_results
+from tuneprobe.results import to_frame
+from tuneprobe.word_pairs import PairWeights, pair_results
+
+STATES = ("pretrained", "finetuned")
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +170,49 @@ def test_the_fence_lies_above_all_but_the_outlier():
 
 def test_the_last_layers_are_two_of_twelve_and_never_none():
     assert [len(last_layers(depth)) for depth in (2, 6, 12, 24)] == [1, 1, 2, 4]
+
+
+def measured_at_random(n: int, n_layers: int, n_heads: int) -> HeadMeasures:
+    generator = np.random.default_rng(0)
+
+    def values(*shape: int) -> np.ndarray:
+        return generator.random((*shape, n_heads), dtype=np.float32)
+
+    return HeadMeasures(
+        aggregation=Aggregation(),
+        lengths=np.full(n, 9),
+        type_counts=np.ones((n, len(TYPES)), dtype=np.int64),
+        entropy={state: values(n, n_layers) for state in STATES},
+        share={state: values(len(TYPES), n, n_layers) for state in STATES},
+        cls_row={state: values(len(TYPES), n, 1) for state in STATES},
+        similarity={"finetuned-pretrained": values(n, n_layers)},
+    )
+
+
+def test_the_studies_write_every_number_that_the_claims_read():
+    n, n_layers, n_heads = 12, 4, 3
+    shared = {"encoder": "made-up", "task": "rte", "seed": 1}
+    interval = {"confidence": 0.95, "bootstrap": 20}
+    generator = np.random.default_rng(0)
+    rows = attention_results(measured_at_random(n, n_layers, n_heads), **shared, **interval)
+    labels = {
+        state: {
+            name: generator.integers(0, 5, (n, n_layers, n_heads), dtype=np.int8)
+            for name in ("network", "rule")
+        }
+        for state in STATES
+    }
+    rows += pattern_results(labels, Setting(**shared, **interval))
+    groups = pd.DataFrame({"text": range(n), "relation": "obj", "direction": "from-to"})
+    weights = {"pretrained": generator.random((n, n_layers, n_heads), dtype=np.float32)}
+    pairs = PairWeights("all", groups.assign(pieces=9), weights)
+    rows += pair_results(pairs, **shared, **interval)
+    gold = pd.Series(["0", "1"] * 6)
+    answers = {state: gold.to_numpy() for state in ("finetuned", "random-finetuned")}
+    rows += score_answers(gold, answers, kind="label", **shared)
+    found = findings(to_frame(rows))
+    read = [name for name, finding in found.items() if finding.checks]
+    assert read == [name for name in found if "that-help" not in name]
+    for name in read:
+        for check in found[name].checks:
+            assert all(map(isfinite, (check.value, check.low, check.high))), check
