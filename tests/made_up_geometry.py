@@ -131,12 +131,13 @@ def similarity_rows() -> Iterator[Result]:
 
 
 def cross_rows() -> Iterator[Result]:
-    for state, (risen, fallen, change, value) in CROSS.items():
+    for state, (rose, fell, change, value) in CROSS.items():
         here = ("cross-task", PROBED, state, N_LAYERS)
         yield result(*here, "accuracy", "mlp", value, value - 0.6, value + 0.6)
+        yield result(*here, "accuracy", "linear", value - 5)
         if state != "pretrained":
-            yield result(*here, "n_increased", "", float(risen))
-            yield result(*here, "n_decreased", "", float(fallen))
+            yield result(*here, "rose", "", float(rose))
+            yield result(*here, "fell", "", float(fell))
             yield result(*here, "mean_change", "", change)
 
 
@@ -150,23 +151,24 @@ def made_up_dynamics(task: str = "world-pos") -> dict[str, pd.DataFrame]:
     steps, similarity, paths, differences = [], [], [], []
     for layer in range(1, N_LAYERS + 1):
         for step in range(0, 50, 10):
-            similarity.append((step, layer, 1 - 0.002 * layer * step))
+            similarity.append((step, layer, 1 - 0.002 * layer * step, step < 40 or layer < 4))
             for place, label in enumerate(LABELS[task]):
                 farther = 0.004 * layer * step * (place - 1)
                 steps.append((step, layer, label, 1 + 0.1 * place + farther))
                 if label in ("ADJ", "VERB", "NOUN"):
                     paths.append((layer, label, step, place + 0.01 * step * layer, 3 - place))
         for place, label in enumerate(LABELS[task]):
-            differences.append((layer, label, layer * (place - 3) / 4, layer * (place % 3) / 4))
+            x, y = layer * (place - 3) / 4, layer * (place % 3) / 4
+            differences.append((layer, label, x, y, abs(x) + abs(y)))
     return {
         f"{task}/dynamics/steps": pd.DataFrame(
             steps, columns=["step", "layer", "label", "outside_min"]
         ),
         f"{task}/dynamics/similarity": pd.DataFrame(
-            similarity, columns=["step", "layer", "spatial_similarity"]
+            similarity, columns=["step", "layer", "similarity", "linear"]
         ),
         f"{task}/dynamics/paths": pd.DataFrame(paths, columns=["layer", "label", "step", "x", "y"]),
         f"{task}/dynamics/differences": pd.DataFrame(
-            differences, columns=["layer", "label", "x", "y"]
+            differences, columns=["layer", "label", "x", "y", "length"]
         ),
     }

@@ -42,7 +42,7 @@ def difference(after: Estimate, before: Estimate) -> Estimate:
     return Estimate(gap, gap - below, gap + above)
 
 
-def share_risen(risen: int, of: int, alpha: float) -> Estimate:
+def share_risen(rose: int, of: int, alpha: float) -> Estimate:
     """Percentage that rose with its exact binomial interval (Clopper & Pearson 1934).
 
     >>> [round(bound) for bound in share_risen(9, 10, 0.05)]
@@ -50,8 +50,8 @@ def share_risen(risen: int, of: int, alpha: float) -> Estimate:
     """
     if not of:
         return Estimate(nan, nan, nan)
-    bounds = binomtest(risen, of).proportion_ci(1 - alpha)
-    return Estimate(100 * risen / of, 100 * float(bounds.low), 100 * float(bounds.high))
+    bounds = binomtest(rose, of).proportion_ci(1 - alpha)
+    return Estimate(100 * rose / of, 100 * float(bounds.low), 100 * float(bounds.high))
 
 
 def distance_changes(evidence: Evidence, task: str) -> dict[str, float]:
@@ -88,7 +88,7 @@ def _tells_apart(evidence: Evidence) -> Iterator[Check]:
             for state in (BEFORE, AFTER)
         )
         fell = before - after
-        yield Check(task_label(task), "fell by", _sign(fell), fell, unit="fraction")
+        yield Check(task_label(task), "fell by", _sign(fell), fell, unit="similarity")
 
 
 def _groups(evidence: Evidence) -> Iterator[Check]:
@@ -110,7 +110,7 @@ def _pushes_apart(evidence: Evidence) -> Iterator[Check]:
     for task in tasks_of(evidence.results, "geometry"):
         changes = distance_changes(evidence, task).values()
         share = share_risen(sum(change > 0 for change in changes), len(changes), evidence.alpha)
-        yield _by_interval(task, "labels farther, %", share, zero=50.0)
+        yield _by_interval(task, "percent of labels farther", share, zero=50.0)
 
 
 def _by_interval(task: str, what: str, found: Estimate, zero: float) -> Check:
@@ -139,7 +139,7 @@ def _keeps_structure(evidence: Evidence) -> Iterator[Check]:
         kept = _sign(least - KEPT) if least != KEPT else "pass"
         yield Check(task_label(task), "lowest", kept, least, unit="similarity")
         fell = fmean(lower) - fmean(upper) if len(lower) and len(upper) else nan
-        yield Check(task_label(task), "upper below lower by", _sign(fell), fell, unit="fraction")
+        yield Check(task_label(task), "upper layers lower by", _sign(fell), fell, unit="similarity")
 
 
 def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
@@ -147,11 +147,11 @@ def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
         if row.tuned_on == row.task:
             continue
         subject = f"{task_label(row.task)} tuned on {task_label(row.tuned_on)}"
-        share = share_risen(row.risen, row.risen + row.fallen, evidence.alpha)
+        share = share_risen(row.rose, row.rose + row.fell, evidence.alpha)
         before = evidence.find("cross-task", row.task, BEFORE, "accuracy", row.layer, "mlp")
         after = evidence.find("cross-task", row.task, row.state, "accuracy", row.layer, "mlp")
         for check in (
-            _by_interval(subject, "labels farther, %", share, zero=50.0),
+            _by_interval(subject, "percent of labels farther", share, zero=50.0),
             _by_interval(subject, "accuracy", difference(after, before), zero=0.0),
         ):
             yield check if row.related else replace(check, outcome=OPPOSITE[check.outcome])

@@ -91,7 +91,7 @@ def geometry_tables(results: pd.DataFrame, focus: str) -> dict[str, pd.DataFrame
 class CrossTask(NamedTuple):
     """A row of Table 7: a task probed after tuning on another, or on itself.
 
-    ``risen`` and ``fallen`` count the labels whose smallest distance to another label changed,
+    ``rose`` and ``fell`` count the labels whose smallest distance to another label changed,
     ``change`` is the mean change, ``accuracy`` that of the MLP, in percent; all at the last layer.
     """
 
@@ -99,8 +99,8 @@ class CrossTask(NamedTuple):
     tuned_on: str
     state: str
     layer: int
-    risen: int
-    fallen: int
+    rose: int
+    fell: int
     change: float
     accuracy: float
 
@@ -113,7 +113,7 @@ class CrossTask(NamedTuple):
 
 def cross_tasks(results: pd.DataFrame) -> list[CrossTask]:
     """The rows of Table 7: first tuned on the probed task itself, then related, then others."""
-    rows = select(results, study="cross-task")
+    rows = select(results, study="cross-task", condition=["", "mlp"])
     rows = rows[rows.layer == rows.groupby("task").layer.transform("max")]
     found = [
         _cross_task(str(task), str(state), of_state)
@@ -130,8 +130,8 @@ def _cross_task(task: str, state: str, rows: pd.DataFrame) -> CrossTask:
         task if state == AFTER else state.removeprefix(f"{AFTER}-on-"),
         state,
         int(rows.layer.iloc[0]),
-        int(values.get("n_increased", 0)),
-        int(values.get("n_decreased", 0)),
+        int(values.get("rose", 0)),
+        int(values.get("fell", 0)),
         values.get("mean_change", nan),
         values.get("accuracy", nan),
     )

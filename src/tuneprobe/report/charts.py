@@ -78,6 +78,7 @@ def draw_panel(
     mark: float | None = None,
     margin: float | None = None,
     x: str = "layer",
+    x_domain: tuple[float, float] | None = None,
     scale: str = "linear",
 ) -> str:
     """SVG of one panel, without a heading: the page sets that as text.
@@ -98,10 +99,12 @@ def draw_panel(
         Half the height of a band around zero, the equivalence margin.
     x : str
         Column of the x axis, and its title.
+    x_domain : pair of float, optional
+        Limits of the x axis; without them those of the points.
     scale : str
         Of the y axis: ``linear`` or ``log``.
     """
-    spec = fill(template, rows, series, domain=domain, x=x, scale=scale)
+    spec = fill(template, rows, series, domain=domain, x=x, x_domain=x_domain, scale=scale)
     return draw(spec, label, ground=list(_ground(mark, margin, domain)))
 
 
@@ -120,6 +123,7 @@ def fill(
     *,
     domain: tuple[float, float],
     x: str = "layer",
+    x_domain: tuple[float, float] | None = None,
     scale: str = "linear",
 ) -> dict[str, Any]:
     """The template with DVC's anchors filled as `dvc plots` fills them, and a fixed y axis."""
@@ -129,6 +133,8 @@ def fill(
     dashes = [list(one.dash) for one in series]
     limits = {"type": scale, "domain": list(domain), "nice": False}
     for encoding in _encodings(filled):
+        if x_domain and "x" in encoding:
+            encoding["x"]["scale"] = {"domain": list(x_domain), "nice": False}
         encoding["y"]["scale"] = limits if scale == "log" else limits | {"zero": False}
         if "strokeDash" in encoding:
             encoding["strokeDash"]["scale"] = {"domain": names, "range": dashes}

@@ -75,6 +75,8 @@ def draw_curves(curves: Curves, template: Mapping[str, Any]) -> Figure:
                 if len(curves.measures) == 2:  # keeps the two rows of panels in step
                     label = f"{measure.label}: not measured"
                     panels.append(Panel(curves.group_label(group), label, ""))
+    if not drawn:
+        missing = ["every number of this figure"]
     absent = [one.label for one in curves.series if one not in series] if drawn else []
     return Figure(
         curves.name,
@@ -99,7 +101,7 @@ def limits(measure: Measure) -> tuple[float, float]:
 
     >>> rows = pd.DataFrame({"value": [61.0, 83.0], "low": [60.0, 82.0], "high": [62.0, 84.0]})
     >>> limits(Measure("accuracy", rows))
-    (58.0, 86.0)
+    (55.0, 85.0)
     """
     numbers = [measure.rows[name] for name in ("value", "low", "high") if name in measure.rows]
     values = pd.concat([*numbers, pd.Series(list(measure.around), dtype=float)]).dropna()
@@ -149,9 +151,17 @@ def _panel(
         domain=domain,
         label=f"{name}, {curves.x} {rows[curves.x].min()} to {rows[curves.x].max()}: {spoken}",
         x=curves.x,
+        x_domain=_reach(curves),
         scale=measure.scale,
     )
     return Panel(curves.group_label(group), heading, drawing)
+
+
+def _reach(curves: Curves) -> tuple[float, float]:
+    """First and last place on the x axis of any panel."""
+    places = pd.concat([measure.rows[curves.x] for measure in curves.measures])
+    low, high = float(places.min()), float(places.max())
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
 def _baseline(rows: pd.DataFrame) -> float:

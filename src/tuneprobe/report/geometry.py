@@ -222,7 +222,7 @@ def cross_table(inputs: PageInputs) -> ScoreTable:
         )
         lines: list[Line] = [("not tuned", [MISSING] * 3 + [number(before.value)])]
         for row in of_task:
-            cells = _cross_cells(row.risen, row.fallen, row.change, row.accuracy, digits=1)
+            cells = _cross_cells(row.rose, row.fell, row.change, row.accuracy, digits=1)
             lines.append((task_label(row.tuned_on), cells))
         groups.append(Rows(f"This run, {inputs.encoder} probed on {task_label(task)}", True, lines))
     published = [(row.tuned_on, _cross_cells(*row[1:], digits=2)) for row in TABLE_7]
@@ -240,8 +240,8 @@ def cross_table(inputs: PageInputs) -> ScoreTable:
     )
 
 
-def _cross_cells(risen: int, fallen: int, change: float, accuracy: float, digits: int) -> list[str]:
-    return [str(risen), str(fallen), signed(change, 2), number(accuracy, digits)]
+def _cross_cells(rose: int, fell: int, change: float, accuracy: float, digits: int) -> list[str]:
+    return [str(rose), str(fell), signed(change, 2), number(accuracy, digits)]
 
 
 def _accuracy_cells(evidence: Evidence, task: str) -> list[str]:

@@ -76,6 +76,7 @@ def clusters_figure(evidence: Evidence, template: Template) -> Figure:
     labels = by_state(evidence, "geometry", "n_labels").set_index(["task", "rev", "layer"]).value
     keys = pd.MultiIndex.from_frame(rows[["task", "rev", "layer"]])
     rows = rows.assign(value=rows.value / labels.reindex(keys).to_numpy(), baseline=1.0)
+    rows = rows.dropna(subset="value")
     measure = Measure("clusters per label", rows, around=[1, 3], scale="log", digits=2)
     return draw_curves(
         Curves(

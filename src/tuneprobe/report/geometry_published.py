@@ -42,8 +42,8 @@ class PublishedCross(NamedTuple):
     """A row of Table 7: BERT-base probed on PS-fxn after tuning on a task."""
 
     tuned_on: str
-    risen: int
-    fallen: int
+    rose: int
+    fell: int
     change: float
     accuracy: float
 

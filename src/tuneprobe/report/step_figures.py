@@ -16,7 +16,6 @@ from tuneprobe.report.wording import listed, number, signed
 FINETUNED, PRETRAINED, RANDOM = STATES
 DASHES: tuple[tuple[float, ...], ...] = ((1, 0), (6, 3), (1.5, 2.5))
 N_SHOWN = len(DASHES)
-PATH_LABELS = ("ADJ", "VERB", "NOUN")
 N_NAMED = 3
 Template = Mapping[str, Any]
 
@@ -78,25 +77,28 @@ def label_steps_figure(task: str, steps: pd.DataFrame, template: Template) -> Fi
 
 def similarity_steps_figure(task: str, similarity: pd.DataFrame, template: Template) -> Figure:
     """Spatial similarity to the original space over the steps, a panel a layer."""
-    points = similarity.assign(
-        task=similarity.layer, rev=GAP.name, value=similarity.spatial_similarity
-    )
-    points = points.dropna(subset="value")
-    end = points[points.step == points.step.max()]
-    least = lowest(end)
+    linear = similarity[similarity.linear.astype(bool)]
+    points = linear.assign(task=linear.layer, rev=GAP.name, value=linear.similarity)
+    caption = "No layer was linear at two steps."
+    if len(points):
+        least = lowest(points[points.step == points.step.max()])
+        caption = (
+            f"After {least['step']} updates layer {least['layer']} is least like it was, "
+            f"{number(least['value'], 2)}."
+        )
     series = replace(GAP, label="to the space before tuning")
     return draw_curves(
         Curves(
             f"kept-{task}",
             f"The space while it is tuned: {task_label(task)}",
-            f"After the last update layer {least['layer']} is least like it was, "
-            f"{number(least['value'], 2)}.",
+            caption,
             "A panel a layer; the curve is the spatial similarity of the training examples after "
-            "so many updates to those before the first.",
+            "so many updates to those before the first. A point is missing where a space is not "
+            "linear.",
             "correlation",
             [Measure("to the original", _with_bounds(points), around=[1.0], digits=2)],
             [series],
-            sorted(points.task.unique()),
+            sorted(similarity.layer.unique()),
             _layer_name,
             x="step",
         ),
@@ -105,10 +107,10 @@ def similarity_steps_figure(task: str, similarity: pd.DataFrame, template: Templ
 
 
 def paths_figure(task: str, paths: pd.DataFrame, template: Template) -> Figure:
-    """Ways of label centroids through the first two principal components."""
-    found = [label for label in PATH_LABELS if label in set(paths.label)]
-    labels = found or sorted(paths.label.unique())[:N_SHOWN]
-    rows = paths[paths.label.isin(labels)]
+    """Ways of label centroids through the first two principal components, two layers."""
+    labels = sorted(paths.label.unique())[:N_SHOWN]
+    first = min(layer for layer in paths.layer if layer > 0 or (paths.layer == 0).all())
+    rows = paths[paths.label.isin(labels) & paths.layer.isin([first, paths.layer.max()])]
     series = [replace(state, name=label, label=label) for label, state in zip(labels, STATES)]
     lengths = _lengths(rows)
     layer, farthest = max(lengths, key=lambda key: lengths[key])
@@ -133,14 +135,15 @@ def differences_figure(task: str, differences: pd.DataFrame, template: Template)
     lengths = (ends.x**2 + ends.y**2) ** 0.5
     named = lengths.groupby(ends.layer).nlargest(N_NAMED).index.get_level_values(-1)
     ends.loc[named, "text"] = ends.label[named]
+    ends["side"] = ["left" if x < 0 else "right" for x in ends.x]
     rays = pd.concat([ends.assign(x=0.0, y=0.0, step=0, text=""), ends]).assign(rev=GAP.name)
-    mean = lengths.groupby(ends.layer).mean()
+    mean = ends.groupby("layer").length.mean()
     series = replace(GAP, label="one label, after minus before")
     return Figure(
         f"moves-{task}",
         f"Which way labels move: {task_label(task)}",
-        f"Centroids move farthest at layer {mean.idxmax()} (on average {number(mean.max(), 2)} in "
-        f"the plane drawn) and least at layer {mean.idxmin()} ({number(mean.min(), 2)}).",
+        f"Centroids move farthest at layer {mean.idxmax()} (on average {number(mean.max(), 2)}) "
+        f"and least at layer {mean.idxmin()} ({number(mean.min(), 2)}).",
         "Each line is the difference of one label’s centroid after tuning and before, projected on "
         "the two directions along which these differences vary most; the longest are named. Both "
         "axes have the same scale, the same in all panels.",

@@ -79,7 +79,7 @@ def layer_ranges(layers: Sequence[int]) -> str:
 def plain(name: str) -> str:
     """A name in running text; proper names keep their hyphens.
 
-    >>> plain("answer-type"), plain("top_k"), plain("world SST-2")
-    ('answer type', 'top k', 'world SST-2')
+    >>> plain("answer-type"), plain("top_k"), plain("world SST-2"), plain("PS-role")
+    ('answer type', 'top k', 'world SST-2', 'PS-role')
     """
-    return re.sub("(?<=[a-z])[-_]|[-_](?=[a-z])", " ", name)
+    return re.sub("(?<=[a-z])[-_]|(?<![A-Z])[-_](?=[a-z])", " ", name)

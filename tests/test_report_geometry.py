@@ -1,0 +1,262 @@
+"""Labelled spaces on the page and in metrics: every number has its place, every gap its name."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_up_geometry import N_LAYERS, TASKS, accuracy, made_up_dynamics, made_up_spaces
+from made_up_results import made_up_artifacts, made_up_funnel, made_up_params
+
+from tuneprobe.collect import headline, plot_tables
+from tuneprobe.collect.geometry import cross_tasks, layer_pairs, task_label, tasks_of
+from tuneprobe.report import PageInputs
+from tuneprobe.report.blocks import Figure, ScoreTable, Study
+from tuneprobe.report.curve_figures import Measure, limits
+from tuneprobe.report.geometry import geometry_study
+from tuneprobe.report.heat_maps import draw_heat_map, ramp
+from tuneprobe.results import to_frame
+
+
+@pytest.fixture(scope="module")
+def results() -> pd.DataFrame:
+    return made_up_spaces()
+
+
+@pytest.fixture(scope="module")
+def inputs(root: Path, results) -> PageInputs:
+    return PageInputs(
+        results=results,
+        funnel=made_up_funnel(),
+        params=made_up_params(),
+        artifacts=made_up_artifacts(),
+        templates={p.stem: json.loads(p.read_text()) for p in root.glob(".dvc/plots/*.json")},
+        encoder="minilm-l6",
+        corpus="world",
+        layer_mark=0.4167,
+        margin=2.0,
+        confidence=0.95,
+        tables=made_up_dynamics(),
+    )
+
+
+@pytest.fixture(scope="module")
+def study(inputs) -> Study:
+    return geometry_study(inputs)
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """For tests of the text: every chart is an empty drawing."""
+    for module in (
+        "curve_figures.draw_panel",
+        "geometry_figures.draw_heat_map",
+        "step_figures.draw",
+    ):
+        monkeypatch.setattr(f"tuneprobe.report.{module}", lambda *_, **__: "<svg></svg>")
+
+
+def figures(study: Study) -> dict[str, Figure]:
+    return {block.name: block for block in study.blocks if isinstance(block, Figure)}
+
+
+def tables(study: Study) -> dict[str, ScoreTable]:
+    return {block.name: block for block in study.blocks if isinstance(block, ScoreTable)}
+
+
+def ours(table: ScoreTable) -> dict[str, list[str]]:
+    return {
+        label: list(cells) for group in table.groups if group.ours for label, cells in group.rows
+    }
+
+
+def test_every_table_and_figure_of_the_paper_is_there(study):
+    assert set(tables(study)) == {"accuracies", "controls", "linearity", "train-test", "cross-task"}
+    assert [name for name in figures(study) if not name.endswith("world-pos")] == [
+        "classifiers",
+        "selectivity",
+        "clusters",
+        "distances",
+        "spatial",
+        "alike",
+        "layer-map",
+    ]
+    steps = [name for name in figures(study) if name.endswith("-world-pos")]
+    assert steps == ["steps-world-pos", "kept-world-pos", "paths-world-pos", "moves-world-pos"]
+
+
+def test_every_panel_is_drawn_and_named_for_those_who_do_not_see_it(study):
+    for figure in figures(study).values():
+        assert figure.panels
+        for panel in figure.panels:
+            if not panel.measure.endswith("not measured"):
+                assert re.search(r'aria-label="[^"]{20,}"', panel.svg), (figure.name, panel.ability)
+                assert "nan" not in panel.svg.lower().replace("nance", "")
+
+
+def test_tables_show_our_numbers_and_the_papers(study):
+    table = tables(study)["accuracies"]
+    assert ours(table)["POS"] == ["92.0 ± 0.5", "95.0 ± 0.5", "+3.0", "140", "7", "7"]
+    published = {
+        (g.heading[22:], label): c for g in table.groups if not g.ours for label, c in g.rows
+    }
+    assert published["BERT-tiny", "POS"] == ["90.76", "91.67", "+0.91", "3936", "20", "–"]
+    assert published["BERT-small", "PS-fxn"][:3] == ["86.26", "85.08", "−1.18"]
+    assert len(published) == 15
+    assert ours(tables(study)["train-test"])["DEP"] == ["0.95", "0.63", "−0.32"]
+
+
+def test_linearity_is_said_in_a_word_where_labels_are_one_cluster_each(study):
+    table = tables(study)["linearity"]
+    assert list(table.head) == [f"layer {layer}" for layer in range(N_LAYERS + 1)]
+    before, after, _ = [dict(group.rows) for group in table.groups]
+    assert before["POS"] == ["420", "350", "280", "210", "140"]
+    assert after["POS"] == ["420", "350", "linear", "linear", "linear"]
+
+
+def test_the_cross_table_orders_tasks_from_own_to_unrelated(results, study):
+    assert [task_label(row.tuned_on) for row in cross_tasks(results)] == [
+        "PS-fxn",
+        "PS-role",
+        "POS",
+    ]
+    assert [row.related for row in cross_tasks(results)] == [True, True, False]
+    lines = ours(tables(study)["cross-task"])
+    assert lines["not tuned"] == ["–", "–", "–", "86.0"]
+    assert lines["POS"] == ["0", "7", "−1.70", "81.0"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_captions_are_written_from_the_numbers(inputs):
+    found = figures(geometry_study(inputs))
+    assert "more accurate after tuning in 5 of 5 tasks" in found["classifiers"].caption
+    assert "20 of 25 before tuning and 23 of 25 after tuning" in found["clusters"].caption
+    assert "POS 140 to 7" in found["clusters"].caption
+    assert "4 of 6 (DEP)" in found["distances"].caption
+    assert "at least 0.68 to the original" in found["spatial"].caption
+    worse = figures(geometry_study(replace(inputs, results=made_up_spaces(gain=-1.0))))
+    assert "more accurate after tuning in 0 of 5 tasks" in worse["classifiers"].caption
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_majority_stands_beside_every_accuracy(inputs):
+    panels = figures(geometry_study(inputs))["classifiers"].panels
+    assert [panel.measure for panel in panels[:2]] == [
+        "MLP, majority 24.0",
+        "linear, majority 24.0",
+    ]
+    assert all("majority" in panel.measure for panel in panels)
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("column", "names", "says"),
+    [
+        ("state", ["random"], "random encoder"),
+        ("state", ["finetuned"], "fine-tuned"),
+        ("task", ["world-dep"], "task DEP did not run"),
+        ("study", ["classify"], "every number of this figure"),
+        ("study", ["similarity"], "no linear train and test space were compared"),
+        ("study", ["cross-task"], "the study ‘cross-task’ has not run"),
+        ("study", ["classify", "geometry", "similarity", "cross-task"], "has not run"),
+        ("metric", ["outside_min"], "to the nearest label"),
+        ("metric", ["n_labels"], "every number of this figure"),
+    ],
+)
+def test_what_is_missing_is_named(inputs, column, names, says):
+    rest = inputs.results[~inputs.results[column].isin(names)]
+    study = geometry_study(replace(inputs, results=rest))
+    said = list(study.notes)
+    for block in study.blocks:
+        said += [*getattr(block, "missing", []), getattr(block, "caption", "")]
+    assert says in " ".join(said)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_without_snapshots_or_rows_still_builds(inputs):
+    study = geometry_study(replace(inputs, results=to_frame([]), tables={}))
+    assert len(figures(study)) == 6  # no curve of controls, no figure over steps
+    assert "The geometry study has not run." in study.notes
+    assert not re.search(r"\bnan\b", str(study.blocks))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_controls_of_one_layer_are_a_table_without_a_figure(inputs):
+    lower = inputs.results.metric.isin(["selectivity", "compression"]) & (
+        inputs.results.layer < N_LAYERS
+    )
+    study = geometry_study(replace(inputs, results=inputs.results[~lower]))
+    assert "selectivity" not in figures(study)
+    assert ours(tables(study)["controls"])["POS"][2:4] == ["20.0", "24.0"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_labels_are_chosen_by_how_their_distance_changes_at_the_last_layer(inputs):
+    figure = figures(geometry_study(inputs))["steps-world-pos"]
+    assert [label for _, label in figure.legend] == ["VERB", "PROPN", "PRON", "ADJ", "ADP", "DET"]
+    assert "5 of 7 labels are farther" in figure.caption
+    assert "VERB gains most (+3.20), ADJ least (−0.64)" in figure.caption
+
+
+def test_headline_numbers_are_those_of_the_last_layer_of_the_focus(results):
+    numbers = headline(results, "finetuned")
+    assert numbers["pos_accuracy"] == accuracy("world-pos", "finetuned", N_LAYERS)
+    assert numbers["trec_accuracy"] == accuracy("world-trec-50", "finetuned", N_LAYERS)
+    assert numbers["linear_layers"] == 23
+    assert numbers["train_test_similarity"] == pytest.approx(0.63)
+    assert headline(results, "pretrained")["linear_layers"] == 20
+    assert len(numbers) == 7
+
+
+def test_plot_tables_have_a_panel_for_each_task_and_probe_in_the_papers_order(results):
+    found = plot_tables(results, "pretrained")
+    panels = list(dict.fromkeys(found["accuracy"].panel))
+    assert panels[:3] == ["POS · MLP", "POS · linear", "DEP · MLP"]
+    assert len(panels) == 2 * len(TASKS)
+    assert set(found["accuracy"].baseline) == {24, 25, 26, 27, 28}
+    assert found["spatial"].panel.nunique() == 2 * len(TASKS)
+    for name in ("accuracy", "spatial"):
+        assert list(plot_tables(results.iloc[:0], "pretrained")[name].columns)
+
+
+def test_tasks_are_called_as_in_the_paper_whatever_their_corpus():
+    names = ("ewt-dep", "english-ps-fxn", "streusle-4.7-ps-role", "trec-50", "mrpc")
+    assert [task_label(name) for name in names] == ["DEP", "PS-fxn", "PS-role", "TREC-50", "mrpc"]
+    rows = made_up_spaces()
+    assert tasks_of(rows, "classify") == list(TASKS)
+
+
+def test_layer_pairs_are_a_whole_square(results):
+    pairs = layer_pairs(results, "world-pos", "pretrained")
+    square = pairs.pivot(index="layer", columns="other", values="value")
+    assert square.shape == (N_LAYERS + 1, N_LAYERS + 1)
+    assert (square.to_numpy().diagonal() == 1).all()
+
+
+def test_axis_limits_are_round_and_hold_what_they_should():
+    rows = pd.DataFrame({"value": [0.55, 0.9]})
+    low, high = limits(Measure("", rows, around=[1.0]))
+    assert (low, high) == (0.5, pytest.approx(1.05))
+    assert limits(Measure("", rows.iloc[:0])) == (0.0, 1.0)
+    flat = limits(Measure("", pd.DataFrame({"value": [3.0]})))
+    assert flat[0] < 3 < flat[1]
+
+
+def test_a_diverging_map_is_paper_at_zero_and_two_hues_beyond(inputs):
+    cells = [{"rev": "a", "panel": "p", "x": x, "y": 0, "value": x - 1.0} for x in range(3)]
+    svg = draw_heat_map(
+        inputs.templates["heat_map"],
+        pd.DataFrame(cells),
+        "three cells",
+        x="x",
+        y="y",
+        domain=(-1, 1),
+        diverging=True,
+    )
+    assert "var(--pretrained" in svg
+    assert "var(--finetuned" in svg
+    opacities = re.findall(r'fill-opacity="([\d.]+)"', svg)
+    assert sorted(map(float, opacities)) == [0, 1, 1]
+    assert ramp((-1, 1), diverging=True)[1] == "−1.00 to +1.00"
