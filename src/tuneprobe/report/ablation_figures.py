@@ -42,7 +42,7 @@ def head_ablation_figure(inputs: PageInputs) -> Figure:
         title="The task without one head",
         caption=captions.ablation_caption(heads),
         reading="A cell is a head: the score of the fine-tuned encoder without it, less the intact "
-        f"score. Blue: better without; orange: worse; pale: no change. {_reading(inputs)}",
+        f"score. Blue: better without; orange: worse; no colour: no change. {_reading(inputs)}",
         measure="change of the score, points",
         digits=1,
         diverging=True,

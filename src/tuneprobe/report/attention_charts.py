@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.report.blocks import Table
-from tuneprobe.report.charts import CHANCE, FINETUNED, Series, draw, fill_anchors
+from tuneprobe.report.charts import CHANCE, FAINT, FINETUNED, Series, draw, fill_anchors
 from tuneprobe.report.heat_maps import draw_heat_map
 from tuneprobe.report.wording import number
 from tuneprobe.results import NO_HEAD
@@ -17,6 +17,7 @@ Limits = tuple[float, float]
 
 MAP_SIDE = 150
 ROW_HEIGHT = 15  # of a heat map, in pixels
+GRID = {"grid": True, "gridColor": FAINT, "gridOpacity": 0.55}
 BAR_WIDTH = 190
 PALE = 0.03  # share of a map's largest weight below which a cell is left white
 
@@ -53,7 +54,7 @@ def draw_bars(
         spec["spec"]["height"] = {"step": ROW_HEIGHT}
     for encoding in (layer["encoding"] for layer in spec["spec"]["layer"]):
         encoding["x"]["scale"] = {"domain": list(domain), "nice": False}
-        encoding["x"]["axis"] = {"tickCount": 4, "grid": True, "domain": False}
+        encoding["x"]["axis"] = {"tickCount": 4, "domain": False} | GRID
         encoding["y"]["axis"] = {"grid": False, "ticks": False}
         if alone:
             del encoding["yOffset"]

@@ -52,8 +52,8 @@ def maps_figure(inputs: PageInputs) -> Figure:
         "Five patterns of attention",
         captions.maps_caption(tables),
         "A row is a word piece that attends, a column one that is attended to, both from [CLS] at "
-        "the top left to the last [SEP]; the darker, the more. The percentage says in how many of "
-        "all texts the network sees the pattern in this head; it need not be seen in this text.",
+        "the top left to the last [SEP]; the stronger, the more. The percentage says in how many "
+        "of all texts the network sees the pattern in this head; it need not be seen in this one.",
         panels[:MAX_MAPS],
         "word pieces that attend",
         [],
