@@ -5,6 +5,7 @@ from pathlib import Path
 from tuneprobe import paths
 from tuneprobe.annotate import load_spacy
 from tuneprobe.artifacts import atomic_folder, write_meta
+from tuneprobe.attention_maps import LayerMaps
 from tuneprobe.attention_study import (
     Aggregation,
     attention_results,
@@ -13,7 +14,7 @@ from tuneprobe.attention_study import (
     short_texts,
 )
 from tuneprobe.attention_types import UNUSED_PARTS, token_types
-from tuneprobe.encoder import load_encoder, thread_limit
+from tuneprobe.encoder import Encoder, load_encoder, thread_limit
 from tuneprobe.example_maps import write_example_maps
 from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
@@ -35,7 +36,7 @@ def main(task: str) -> None:
     params = load_params()
     settings, encoder = params.attention.maps, params.encoder
     thread_limit(params.threads)
-    encoders = {
+    encoders: dict[str, Encoder] = {
         state: load_encoder(
             encoder,
             **params.encoder_source(),
@@ -56,6 +57,11 @@ def main(task: str) -> None:
     }
     patterns = PatternReader(read_network(paths.PATTERNS), list(encoders), **size)
     sheet = SheetMaps(settings.sheet, list(encoders), **size, rng=rng(params.seed, "sheet", task))
+
+    def also(found: LayerMaps) -> None:
+        patterns(found)
+        sheet(found)
+
     measures = measure_heads(
         encoders,
         pieces,
@@ -63,7 +69,7 @@ def main(task: str) -> None:
         before=settings.before,
         aggregation=Aggregation(settings.rows, settings.tokens, settings.padded_to),
         tokens_per_batch=settings.tokens_per_batch,
-        also=lambda found: (patterns(found), sheet(found)),
+        also=also,
     )
     rows = attention_results(
         measures,

@@ -2,7 +2,7 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.encoder import load_encoder, thread_limit
+from tuneprobe.encoder import Encoder, load_encoder, thread_limit
 from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
@@ -15,7 +15,7 @@ def main(task: str, tuned_on: str) -> None:
     params = load_params()
     settings, encoder = params.attention.pair_heads, params.encoder
     thread_limit(params.threads)
-    encoders = {
+    encoders: dict[str, Encoder] = {
         state: load_encoder(
             encoder,
             **params.encoder_source(),

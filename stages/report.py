@@ -6,40 +6,39 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_file, read_meta
+from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
 from tuneprobe.report import PageInputs, render_page
-from tuneprobe.results import read_results
 from tuneprobe.stage import run
 
 
 def main() -> None:
     """Read results and provenance; write report/index.html."""
     params = load_params()
-    encoder, settings = params.encoder, params.pairwise
-    pairs, answers = f"{settings.corpus}-pairs", f"{settings.corpus}-qa"
-    pairwise = paths.results(encoder, pairs, "pairwise")
-    scores = paths.results(encoder, answers, "evaluate") / "scores.csv"
-    tables = [pairwise / "layers.csv", pairwise / "gaps.csv", scores]
-    artifacts = [
-        paths.examples(pairs),
-        paths.examples(answers),
-        *(paths.representation(encoder, pairs, s) for s in ("random", "pretrained", "finetuned")),
-    ]
+    settings = params.pairwise
+    made = Inventory(
+        params.encoder,
+        settings.corpus,
+        params.geometry.corpus,
+        params.attention.tasks,
+        params.attention.pair_heads.task,
+    )
     page = render_page(
         PageInputs(
-            results=pd.concat([read_results(table) for table in tables], ignore_index=True),
-            funnel=pd.read_csv(paths.examples(pairs) / "funnel.csv"),
+            results=made.results(),
+            funnel=pd.read_csv(paths.examples(f"{settings.corpus}-pairs") / "funnel.csv"),
             params=params.model_dump(),
-            artifacts={str(path): read_meta(path) for path in artifacts},
+            artifacts={str(path): read_meta(path) for path in made.artifacts()},
             templates={
                 path.stem: json.loads(path.read_text())
                 for path in paths.PLOT_TEMPLATES.glob("*.json")
             },
-            encoder=encoder,
+            encoder=params.encoder,
             corpus=settings.corpus,
             layer_mark=settings.layer_mark,
             margin=settings.equivalence_margin,
             confidence=settings.confidence,
+            tables=made.step_tables(),
         )
     )
     with atomic_file(paths.PAGE) as part:

@@ -8,11 +8,9 @@ from tuneprobe.snapshots import write_snapshots
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
 
-STUDY = "geometry"
 
-
-def main(task: str) -> None:
-    """Tune on TASK as `finetune_labels` does for the state `finetuned`, and write snapshots."""
+def main(task: str, study: str) -> None:
+    """Tune on TASK as `finetune_labels` does with the settings of STUDY, and write snapshots."""
     params, kind = load_params(), get_task(task).kind
     thread_limit(params.threads)
     write_snapshots(
@@ -24,7 +22,7 @@ def main(task: str) -> None:
         seed=params.seed,
         out=paths.snapshots(params.encoder, task),
         work=paths.resume_point(params.encoder, task, "snapshots"),
-        **params.tuning(STUDY).model_dump(),
+        **params.tuning(study).model_dump(),
     )
 
 

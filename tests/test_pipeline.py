@@ -11,10 +11,15 @@ import yaml
 from dvc.repo import Repo
 
 from tuneprobe import paths
+from tuneprobe.inventory import CROSSED, FOLLOWED, LABEL_TASKS, STATES
 from tuneprobe.params import Params, load_params
 
 # Modules that check, name, write or start something; none of them can change a number.
 PLUMBING = {"__init__", "artifacts", "errors", "params", "paths", "stage", "tasks"}
+
+
+# What the methods of `Params` read; the last word of the command names the study.
+NAMED = {"encoder_source": "encoders.{encoder}", "tuning": "{study}.finetune"}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +123,7 @@ def test_every_parameter_that_a_stage_reads_is_declared(stages, root: Path) -> N
     for stage in stages:
         declared = declared_params(stage)
         for key in used_params(script_of(stage, root)):
-            key = f"encoders.{encoder}" if key == "encoder_source" else key
+            key = NAMED.get(key, key).format(encoder=encoder, study=stage.cmd.split()[-1])
             assert any(f"{key}.".startswith(f"{name}.") for name in declared) or any(
                 f"{name}.".startswith(f"{key}.") for name in declared
             ), f"{stage.addressing} reads {key} but declares only {sorted(declared)}"
@@ -139,22 +144,31 @@ def test_every_parameter_belongs_to_a_stage(stages, root: Path) -> None:
 
 def test_dvc_yaml_and_paths_spell_the_same_places(stages, root: Path) -> None:
     params = load_params(root / "params.yaml")
+    encoder, texts = params.encoder, params.attention.tasks
     qa, pairs = f"{params.pairwise.corpus}-qa", f"{params.pairwise.corpus}-pairs"
-    encoder = params.encoder
+    labelled = [f"{params.geometry.corpus}-{name}" for name in LABEL_TASKS]
+    followed, crossed = (f"{params.geometry.corpus}-{name}" for name in (FOLLOWED, CROSSED))
+    linked = params.attention.pair_heads.task
+    others = (followed, f"{params.geometry.corpus}-pos")
+    tuned = [(qa, state) for state in ("frozen", "finetuned")]
+    tuned += [(task, "finetuned") for task in labelled]
+    tuned += [(t, state) for t in texts for state in ("frozen", "finetuned", "random-finetuned")]
+    probed = [(qa, "evaluate"), (pairs, "pairwise"), (linked, "pair-heads")]
+    probed += [(t, study) for t in labelled for study in ("classify", "geometry", "similarity")]
+    probed += [(followed, "dynamics"), (crossed, "cross-task")]
+    probed += [(t, study) for t in texts for study in ("evaluate", "attention", "ablate")]
     expected = {
-        paths.examples(qa),
-        paths.examples(pairs),
         paths.SUMMARY,
         paths.PLOTS,
         paths.PAGE,
-        paths.results(encoder, qa, "evaluate"),
-        paths.results(encoder, pairs, "pairwise"),
-        *(paths.checkpoint(encoder, qa, state) for state in ("frozen", "finetuned")),
-        *(paths.training(encoder, qa, state) for state in ("frozen", "finetuned")),
-        *(
-            paths.representation(encoder, pairs, state)
-            for state in ("random", "pretrained", "finetuned")
-        ),
+        paths.PATTERNS,
+        *(paths.examples(task) for task in (qa, pairs, *labelled, *texts)),
+        *(paths.checkpoint(encoder, *one) for one in tuned),
+        *(paths.training(encoder, *one) for one in tuned),
+        *(paths.results(encoder, *one) for one in probed),
+        *(paths.representation(encoder, task, s) for task in (pairs, *labelled) for s in STATES),
+        *(paths.cross_representation(encoder, crossed, other) for other in others),
+        paths.snapshots(encoder, followed),
     }
     outs = {name for stage in stages for name in relative(stage.outs, root)}
     assert outs == {path.as_posix() for path in expected}
