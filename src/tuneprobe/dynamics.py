@@ -37,7 +37,7 @@ class Dynamics(NamedTuple):
     ----------
     steps : step, layer, label, outside_min, n
         Smallest distance of a label to another one, and its training examples.
-    similarity : step, layer, similarity, linear, n
+    similarity : step, layer, spatial_similarity, linear, n
         Spatial similarity to the first step; whether both spaces are linear; labels.
     changes : layer, label, first, last, change, place
         outside_min at the first and the last step; ``most`` and ``least`` mark the labels whose
@@ -132,7 +132,7 @@ def dynamics_results(
             rows.append(row(layer, "outside_min_change", label, change, n_of[label]))
     for now in tables.similarity[tables.similarity.linear].itertuples(index=False):
         condition = f"step {now.step}"
-        rows.append(row(now.layer, "spatial_similarity", condition, now.similarity, now.n))
+        rows.append(row(now.layer, "spatial_similarity", condition, now.spatial_similarity, now.n))
     return rows
 
 
@@ -192,7 +192,7 @@ def _similarity(pairs: pd.DataFrame) -> pd.DataFrame:
                 continue
             linear = not ((first == 0).any() or (matrix == 0).any())
             rows.append((step, layer, value, linear, len(labels)))
-    return pd.DataFrame(rows, columns=["step", "layer", "similarity", "linear", "n"])
+    return pd.DataFrame(rows, columns=["step", "layer", "spatial_similarity", "linear", "n"])
 
 
 def _changes(labels: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -73,7 +73,8 @@ def read_space(representations: Representations, layer: int, table: pd.DataFrame
     Raises
     ------
     SpaceError
-        If the layer has another number of rows than its meta.json says, or a split is empty.
+        If the layer has another number of rows than its meta.json says, if a vector holds NaN or
+        infinity, or a split is empty.
     """
     n_rows, n_spans = len(representations.layer(layer)), representations.meta["n_spans"]
     if n_rows != n_spans:
@@ -88,6 +89,14 @@ def read_space(representations: Representations, layer: int, table: pd.DataFrame
             counts = table.split.value_counts().sort_index().to_dict()
             raise SpaceError(f"no example of the split '{split}'; the splits are {counts}.")
         y, types = (of_split[name].to_numpy(dtype=str) for name in ("label", "type"))
-        parts[split] = (representations.examples(layer, of_split), y, types)
+        X = representations.examples(layer, of_split)
+        bad = ~np.isfinite(X).all(axis=1)
+        if bad.any():
+            raise SpaceError(
+                f"layer {layer} of {representations.folder}: {bad.sum()} of {len(X)} {split} "
+                f"vectors hold NaN or infinity, the first of example {of_split.index[bad][0]}: "
+                "run 'dvc repro represent'."
+            )
+        parts[split] = (X, y, types)
     (X_train, y_train, types_train), (X_test, y_test, types_test) = parts["train"], parts["test"]
     return Space(X_train, y_train, X_test, y_test, types_train, types_test)

@@ -1,0 +1,75 @@
+"""The classifier study: numbers of both probes, controls and codes where they belong."""
+
+import numpy as np
+import pytest
+from made_up_spaces import drawn_space
+
+from tuneprobe.classify_study import NETWORK_COLUMNS, layer_accuracy, t_interval
+from tuneprobe.spaces import Space
+
+SETTINGS = {
+    "hidden": [[8, 8], [16, 16]],
+    "decays": [1e-4, 1.0],
+    "initialisations": 3,
+    "standardise": True,
+    "linear": True,
+    "controls": True,
+    "codelength": True,
+    "regimen": {"learning_rate": 0.01, "batch": 50, "max_epochs": 15, "patience": 3, "race": [1]},
+    "confidence": 0.95,
+    "seed": 13,
+}
+
+
+def separable(types: bool = True) -> Space:
+    examples, X = drawn_space(200, 80, 6, 5.0, 2)
+    y = examples.examples.label.to_numpy(dtype=str)
+    words = np.array([f"w{i % 50}" if types else "" for i in range(280)])
+    X = X.astype(np.float32)
+    return Space(X[:200], y[:200], X[200:], y[200:], words[:200], words[200:])
+
+
+def test_both_probes_have_all_numbers_and_the_search_is_kept() -> None:
+    space = separable()
+    found = layer_accuracy(space, **SETTINGS)
+    numbers = found["numbers"].set_index(["metric", "condition"])
+    assert numbers.index.is_unique
+    for probe in ("mlp", "linear"):
+        accuracy = numbers.loc["accuracy", probe]
+        assert accuracy.value > 97
+        assert accuracy.low <= accuracy.value <= accuracy.high
+        assert accuracy.n == 80
+        control = numbers.value["control_accuracy", probe]
+        assert control < 60
+        assert numbers.value["selectivity", probe] == accuracy.value - control
+        assert numbers.value["codelength", probe] < 1
+        compression = numbers.value["compression", probe]
+        assert compression == pytest.approx(2 / numbers.value["codelength", probe])  # 4 labels
+        assert numbers.n["codelength", probe] == 200
+    labels, counts = np.unique(space.y_train, return_counts=True)
+    expected = 100 * (space.y_test == labels[counts.argmax()]).mean()
+    assert numbers.value["majority", ""] == expected
+    networks = found["networks"]
+    assert tuple(networks.columns) == NETWORK_COLUMNS
+    assert networks.hidden.tolist() == ["8-8", "8-8", "16-16", "16-16", "", ""]
+    assert networks.groupby("condition").chosen.sum().to_dict() == {"linear": 1, "mlp": 1}
+
+
+def test_what_is_switched_off_is_left_out() -> None:
+    off = {"controls": False, "codelength": False, "linear": False}
+    numbers = layer_accuracy(separable(), **{**SETTINGS, **off})["numbers"]
+    assert list(zip(numbers.metric, numbers.condition)) == [
+        *(("accuracy", "mlp"), ("std", "mlp"), ("majority", "")),
+    ]
+
+
+def test_whole_texts_get_no_control_labels() -> None:
+    settings = {**SETTINGS, "codelength": False}
+    metrics = set(layer_accuracy(separable(types=False), **settings)["numbers"].metric)
+    assert metrics == {"accuracy", "std", "majority"}
+
+
+def test_the_t_interval_by_hand() -> None:
+    low, high = t_interval(np.array([90.0, 92.0, 94.0]), 0.95)  # sd 2, t(2) = 4.3027
+    assert (low, high) == pytest.approx((92 - 4.3027 * 2 / 3**0.5, 92 + 4.3027 * 2 / 3**0.5), 1e-4)
+    assert np.isnan(t_interval(np.array([90.0]), 0.95)).all()

@@ -1,0 +1,109 @@
+"""The similarity study: values by hand, the fast RSA against the slow one, what is left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_spaces import drawn_space, write_layers
+from scipy.stats import special_ortho_group
+
+from tuneprobe.geometry_study import LabelDistances
+from tuneprobe.representations import Representations
+from tuneprobe.results import Result
+from tuneprobe.rng import rng
+from tuneprobe.similarity import linear_cka, rsa
+from tuneprobe.similarity_study import spatial_similarities, state_pairs, vector_similarities
+from tuneprobe.spaces import example_table
+
+KEYS = {"encoder": "e", "task": "t", "seed": 13}
+TUNED = ("finetuned", "pretrained")
+
+
+def distances(labels: str, linear: bool, *pairs: float) -> LabelDistances:
+    matrix = np.full((len(labels), len(labels)), np.nan)
+    matrix[np.triu_indices(len(labels), 1)] = pairs
+    return LabelDistances(tuple(labels), np.fmax(matrix, matrix.T), linear)
+
+
+def values(rows: list[Result]) -> dict[tuple[str, int, str, str], float]:
+    return {(row.state, row.layer, row.metric, row.condition): row.value for row in rows}
+
+
+def spatial(**changes: object) -> dict[tuple[str, int, str, str], float]:
+    found = {
+        ("pretrained", 0, "train"): distances("abc", True, 1, 2, 3),
+        ("pretrained", 0, "test"): distances("abc", True, 2, 4, 6),
+        ("finetuned", 0, "train"): distances("abc", True, 3, 2, 1),
+        ("finetuned", 1, "train"): distances("abc", False, 3, 2, 1),
+        ("pretrained", 1, "train"): distances("abc", True, 1, 2, 3),
+        ("finetuned", 0, "test"): distances("ab", True, 5),
+    }
+    found |= changes.pop("more", {})  # type: ignore[operator]
+    rows = spatial_similarities(found, pairs=[TUNED], **{"zero_fill": False, **KEYS, **changes})
+    return {key: round(value, 6) for key, value in values(rows).items()}
+
+
+def test_spatial_similarity_stands_only_where_both_spaces_are_linear() -> None:
+    assert spatial() == {
+        ("pretrained", 0, "spatial_similarity", "train/test"): 1.0,
+        ("finetuned", 0, "spatial_similarity", "finetuned/pretrained"): -1.0,
+    }
+
+
+def test_labels_that_test_lacks_are_left_out_or_at_distance_0() -> None:
+    train = distances("abcd", True, 1, 2, 3, 4, 5, 6)
+    test = distances("abc", True, 1, 2, 4)
+    more = {("random", 0, "train"): train, ("random", 0, "test"): test}
+    key = ("random", 0, "spatial_similarity", "train/test")
+    assert spatial(more=more)[key] == 1.0
+    filled = np.corrcoef([1, 2, 3, 4, 5, 6], [1, 2, 0, 4, 0, 0])[0, 1]
+    assert spatial(more=more, zero_fill=True)[key] == pytest.approx(filled, abs=1e-6)
+
+
+def made_up_states(folder: Path) -> tuple[dict[str, Representations], object]:
+    examples, X = drawn_space(30, 40, 6, 1.0, 4)
+    noise = rng(5, "noise").normal(size=X.shape)
+    turned = 3 * X @ special_ortho_group.rvs(6, random_state=1) + 1
+    layers = {
+        "pretrained": [np.ones_like(X), X, X + noise],
+        "finetuned": [np.ones_like(X), turned, noise],
+    }
+    states = {state: write_layers(folder / state, of, examples) for state, of in layers.items()}
+    return states, example_table(examples)
+
+
+def test_cka_and_rsa_are_those_of_the_library_and_ignore_rigid_motion(tmp_path: Path) -> None:
+    states, table = made_up_states(tmp_path)
+    rows = vector_similarities(
+        states, table, pairs=[TUNED], layer_states=["pretrained"], max_examples=100, **KEYS
+    )
+    found = values(rows)
+    for metric in ("cka", "cka_debiased", "rsa"):
+        assert found["finetuned", 1, metric, "finetuned/pretrained"] == pytest.approx(1, abs=1e-5)
+        same = found["pretrained", 1, metric, "layer 2"]
+        assert same == found["pretrained", 2, metric, "layer 1"] < 0.999
+        assert found["pretrained", 2, metric, "layer 2"] == pytest.approx(1)
+    one, two = (states["pretrained"].layer(layer)[30:] for layer in (1, 2))
+    assert found["pretrained", 1, "cka", "layer 2"] == linear_cka(one, two)
+    assert found["pretrained", 1, "rsa", "layer 2"] == pytest.approx(rsa(one, two), abs=1e-6)
+    assert not any(layer == 0 or condition == "layer 0" for _, layer, _, condition in found)
+    assert not any(state == "finetuned" and c.startswith("layer") for state, _, _, c in found)
+    assert {row.n for row in rows} == {40}
+
+
+def test_a_sample_of_the_test_examples_is_the_same_for_all(tmp_path: Path) -> None:
+    states, table = made_up_states(tmp_path)
+    rows = vector_similarities(
+        states, table, pairs=[TUNED], layer_states=[], max_examples=12, **KEYS
+    )
+    assert {row.n for row in rows} == {12}
+    found = values(rows)
+    assert found["finetuned", 1, "rsa", "finetuned/pretrained"] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_later_state_is_compared_with_every_earlier_one() -> None:
+    assert state_pairs(["random", "pretrained", "finetuned"]) == [
+        ("pretrained", "random"),
+        ("finetuned", "random"),
+        ("finetuned", "pretrained"),
+    ]
