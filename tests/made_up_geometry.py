@@ -136,8 +136,8 @@ def cross_rows() -> Iterator[Result]:
         yield result(*here, "accuracy", "mlp", value, value - 0.6, value + 0.6)
         yield result(*here, "accuracy", "linear", value - 5)
         if state != "pretrained":
-            yield result(*here, "rose", "", float(rose))
-            yield result(*here, "fell", "", float(fell))
+            yield result(*here, "n_increased", "", float(rose))
+            yield result(*here, "n_decreased", "", float(fell))
             yield result(*here, "mean_change", "", change)
 
 
@@ -165,7 +165,7 @@ def made_up_dynamics(task: str = "world-pos") -> dict[str, pd.DataFrame]:
             steps, columns=["step", "layer", "label", "outside_min"]
         ),
         f"{task}/dynamics/similarity": pd.DataFrame(
-            similarity, columns=["step", "layer", "similarity", "linear"]
+            similarity, columns=["step", "layer", "spatial_similarity", "linear"]
         ),
         f"{task}/dynamics/paths": pd.DataFrame(paths, columns=["layer", "label", "step", "x", "y"]),
         f"{task}/dynamics/differences": pd.DataFrame(

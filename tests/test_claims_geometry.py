@@ -86,8 +86,8 @@ def test_a_share_has_its_exact_interval_and_none_without_labels():
 
 def test_an_unrelated_task_that_moves_labels_apart_fails_the_claim(results):
     cross = (results.study == "cross-task") & (results.state == "finetuned-on-world-pos")
-    apart = changed(results, where=cross & (results.metric == "rose"), value=7.0)
-    apart = changed(apart, where=cross & (results.metric == "fell"), value=0.0)
+    apart = changed(results, where=cross & (results.metric == "n_increased"), value=7.0)
+    apart = changed(apart, where=cross & (results.metric == "n_decreased"), value=0.0)
     outcomes = {
         (check.subject, check.what): check.outcome for check in findings(apart)["related"].checks
     }

@@ -52,7 +52,7 @@ def undrawn(monkeypatch) -> None:
     """For tests of the text: every chart is an empty drawing."""
     for module in (
         "curve_figures.draw_panel",
-        "geometry_figures.draw_heat_map",
+        "geometry_maps.draw_heat_map",
         "step_figures.draw",
     ):
         monkeypatch.setattr(f"tuneprobe.report.{module}", lambda *_, **__: "<svg></svg>")

@@ -130,8 +130,8 @@ def _cross_task(task: str, state: str, rows: pd.DataFrame) -> CrossTask:
         task if state == AFTER else state.removeprefix(f"{AFTER}-on-"),
         state,
         int(rows.layer.iloc[0]),
-        int(values.get("rose", 0)),
-        int(values.get("fell", 0)),
+        int(values.get("n_increased", 0)),
+        int(values.get("n_decreased", 0)),
         values.get("mean_change", nan),
         values.get("accuracy", nan),
     )

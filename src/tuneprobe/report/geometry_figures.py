@@ -9,19 +9,17 @@ import pandas as pd
 from tuneprobe.claims import Evidence
 from tuneprobe.collect.geometry import (
     AFTER,
-    BEFORE,
     PROBES,
     SPATIAL,
     TO_ORIGINAL,
     TRAIN_TEST,
-    layer_pairs,
     majority,
     task_label,
     tasks_of,
 )
-from tuneprobe.collect.tables import records, select
-from tuneprobe.report.blocks import Figure, Panel, Table
-from tuneprobe.report.charts import STATES, Series
+from tuneprobe.collect.tables import select
+from tuneprobe.report.blocks import Figure
+from tuneprobe.report.charts import STATES
 from tuneprobe.report.curve_figures import Curves, Measure, draw_curves
 from tuneprobe.report.geometry_captions import (
     alike_caption,
@@ -31,8 +29,6 @@ from tuneprobe.report.geometry_captions import (
     distances_caption,
     spatial_caption,
 )
-from tuneprobe.report.heat_maps import draw_heat_map, ramp
-from tuneprobe.report.wording import number
 
 Template = Mapping[str, Any]
 
@@ -103,9 +99,9 @@ def distances_figure(evidence: Evidence, template: Template) -> Figure:
             "distances",
             "How far labels lie apart, and how wide they are",
             distances_caption(evidence),
-            "Top: the distance from a label’s hull to the nearest hull of another label, the mean "
-            "over the labels. Bottom: the mean distance between two examples of one cluster. Both "
-            "are Euclidean; the rows have an axis each.",
+            "First of each pair: the distance from a label’s hull to the nearest hull of another "
+            "label, the mean over the labels. Second: the mean distance between two examples of "
+            "one cluster. Both are Euclidean; each has its axis.",
             "Euclidean distance",
             [
                 Measure("to the nearest label", by_state(evidence, "geometry", "outside_min")),
@@ -130,9 +126,9 @@ def spatial_figure(evidence: Evidence, template: Template) -> Figure:
             "Which layers keep their spatial structure",
             spatial_caption(evidence),
             "Spatial similarity is the correlation of the distances between all pairs of labels in "
-            "two spaces. Top: the tuned space against the original one. Bottom: the training "
-            "examples against the test examples of one state. A point is missing where a space is "
-            "not linear.",
+            "two spaces. First of each pair: the tuned space against the original one. Second: the "
+            "training examples against the test examples of one state. A point is missing where a "
+            "space is not linear.",
             "correlation",
             [
                 Measure(SPATIAL[TO_ORIGINAL], original, around=[1.0], digits=2),
@@ -183,11 +179,11 @@ def controls_figure(evidence: Evidence, template: Template) -> Figure:
             "selectivity",
             "Control: is it the space, or the classifier?",
             controls_caption(evidence),
-            "Top: accuracy less that of the same network on control labels, which every word type "
-            "draws at random: what is left was not learned by heart. Bottom: how many times "
-            "shorter the labels become when they are sent to someone who has the vectors and "
-            "learns as they come. Higher is better in both. Whole texts have no word type, so no "
-            "selectivity.",
+            "First of each pair: accuracy less that of the same network on control labels, which "
+            "every word type draws at random: what is left was not learned by heart. Second: how "
+            "many times shorter the labels become when they are sent to someone who has the "
+            "vectors and learns as they come. Higher is better in both. Whole texts have no word "
+            "type, so no selectivity.",
             "points; times",
             [
                 Measure(
@@ -200,47 +196,6 @@ def controls_figure(evidence: Evidence, template: Template) -> Figure:
             task_label,
         ),
         template,
-    )
-
-
-def layer_map_figure(evidence: Evidence, template: Template) -> Figure:
-    """CKA of every layer with every other, before and after."""
-    states = [state for state in STATES if state.name in (BEFORE, AFTER)][::-1]
-    cells = {
-        (task, state): layer_pairs(evidence.results, task, state.name)
-        for task in tasks_of(evidence.results, "similarity")
-        for state in states
-    }
-    found = {key: rows for key, rows in cells.items() if len(rows)}
-    low = min((float(rows.value.min()) for rows in found.values()), default=0.0)
-    domain = (min(low, 0.99), 1.0)
-    panels = [
-        Panel(task_label(task), state.label, _layer_map(template, task, state, rows, domain))
-        for (task, state), rows in found.items()
-    ]
-    missing = [
-        f"{task_label(task)}, {state.label}" for task, state in cells if (task, state) not in found
-    ]
-    return Figure(
-        "layer-map",
-        "Which layers are like each other",
-        _layer_map_caption(found),
-        "Each cell is the linear CKA of two layers of one state over the same examples. A bright "
-        "block is a run of layers that changes little; a dark edge is a step.",
-        panels,
-        "layer",
-        [ramp(domain)] if panels else [],
-        Table(
-            ["task · state", "layer", "other layer", "CKA"],
-            [
-                [f"{task_label(task)} · {state.label}", *cell]
-                for (task, state), rows in found.items()
-                for cell in _layer_cells(rows)
-            ],
-            n_names=3,
-        ),
-        pairs=not missing,
-        missing=missing,
     )
 
 
@@ -261,44 +216,3 @@ def _unmeasured(evidence: Evidence) -> list[str]:
     )
     left = len(clustered - measured)
     return [f"the distances of {left} spaces of too many clusters"] if left else []
-
-
-def _layer_map(
-    template: Template,
-    task: str,
-    state: Series,
-    rows: pd.DataFrame,
-    domain: tuple[float, float],
-) -> str:
-    between = rows[rows.layer != rows.other].value
-    spoken = (
-        f", from {number(between.min(), 2)} to {number(between.max(), 2)}" if len(between) else ""
-    )
-    return draw_heat_map(
-        template,
-        rows.assign(panel=task, rev=state.name),
-        f"{task_label(task)}, {state.label}: CKA between layers{spoken}",
-        x="layer",
-        y="other",
-        domain=domain,
-        y_label="layer",
-        y_up=True,
-    )
-
-
-def _layer_cells(rows: pd.DataFrame) -> list[list[str]]:
-    """Text of every pair of two layers, once."""
-    once = records(rows[rows.layer < rows.other])
-    return [[str(row["layer"]), str(row["other"]), number(row["value"], 3)] for row in once]
-
-
-def _layer_map_caption(found: Mapping[tuple[str, Series], pd.DataFrame]) -> str:
-    """How like the first and the last layer are, by task before and after tuning."""
-    parts: dict[str, list[str]] = {}
-    for (task, _), rows in found.items():
-        ends = rows[(rows.layer == rows.layer.min()) & (rows.other == rows.other.max())]
-        parts.setdefault(task_label(task), []).append(number(float(ends.value.iloc[0]), 2))
-    if not parts:
-        return "No two layers of one state were compared."
-    shown = "; ".join(f"{task} {' and '.join(values)}" for task, values in parts.items())
-    return f"Similarity of the lowest to the last layer, before and after tuning: {shown}."

@@ -78,7 +78,7 @@ def label_steps_figure(task: str, steps: pd.DataFrame, template: Template) -> Fi
 def similarity_steps_figure(task: str, similarity: pd.DataFrame, template: Template) -> Figure:
     """Spatial similarity to the original space over the steps, a panel a layer."""
     linear = similarity[similarity.linear.astype(bool)]
-    points = linear.assign(task=linear.layer, rev=GAP.name, value=linear.similarity)
+    points = linear.assign(task=linear.layer, rev=GAP.name, value=linear.spatial_similarity)
     caption = "No layer was linear at two steps."
     if len(points):
         least = lowest(points[points.step == points.step.max()])
