@@ -9,6 +9,7 @@ from tuneprobe.artifacts import atomic_file, read_meta
 from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
 from tuneprobe.report import PageInputs, render_page
+from tuneprobe.report.attention_maps import map_cells
 from tuneprobe.stage import run
 
 
@@ -23,9 +24,14 @@ def main() -> None:
         params.attention.tasks,
         params.attention.pair_heads.task,
     )
+    results = made.results()
+    maps = {
+        f"{task}/attention/maps": map_cells(folder / "maps", results, task)
+        for task, folder in made.map_folders().items()
+    }
     page = render_page(
         PageInputs(
-            results=made.results(),
+            results=results,
             funnel=pd.read_csv(paths.examples(f"{settings.corpus}-pairs") / "funnel.csv"),
             params=params.model_dump(),
             artifacts={str(path): read_meta(path) for path in made.artifacts()},
@@ -38,7 +44,7 @@ def main() -> None:
             layer_mark=settings.layer_mark,
             margin=settings.equivalence_margin,
             confidence=settings.confidence,
-            tables=made.step_tables(),
+            tables=made.step_tables() | maps,
         )
     )
     with atomic_file(paths.PAGE) as part:

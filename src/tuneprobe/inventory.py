@@ -52,7 +52,8 @@ class Inventory:
         task = self._labelled(FOLLOWED)
         folder = paths.results(self.encoder, task, "dynamics")
         return {
-            f"{task}/dynamics/{name}": pd.read_csv(folder / f"{name}.csv") for name in STEP_TABLES
+            f"{task}/dynamics/{name}": pd.read_csv(folder / f"{name}.csv", keep_default_na=False)
+            for name in STEP_TABLES
         }
 
     def map_folders(self) -> dict[str, Path]:
