@@ -52,8 +52,7 @@ class Inventory:
         task = self._labelled(FOLLOWED)
         folder = paths.results(self.encoder, task, "dynamics")
         return {
-            f"{task}/dynamics/{name}": pd.read_csv(folder / f"{name}.csv", keep_default_na=False)
-            for name in STEP_TABLES
+            f"{task}/dynamics/{name}": read_table(folder / f"{name}.csv") for name in STEP_TABLES
         }
 
     def map_folders(self) -> dict[str, Path]:
@@ -87,3 +86,8 @@ class Inventory:
             yield from of(task, "attention", "heads")
             yield from of(task, "ablate", "heads")
         yield from of(self.linked, "pair-heads", "pairs")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV table in which only an empty cell is missing: ``NA`` may be a label."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
