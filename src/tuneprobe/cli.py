@@ -1,4 +1,4 @@
-"""The command line: ``tuneprobe data ...`` and ``tuneprobe show``."""
+"""The command line: ``tuneprobe data ...``, ``tuneprobe show`` and ``tuneprobe check``."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tuneprobe import storage
 from tuneprobe.artifacts import read_json
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
@@ -85,6 +86,29 @@ def show(
     for name, value in numbers.items():
         table.add_row(name, f"{value:.2f}")
     Console().print(table)
+
+
+@app.command("check", epilog="Example: tuneprobe check --remote storage --remove")
+def check(
+    remote: Annotated[str | None, typer.Option(help="Read this remote, not the cache.")] = None,
+    delete: Annotated[
+        bool, typer.Option("--remove", help="Remove what is damaged, to pull or push it again.")
+    ] = False,
+) -> None:
+    """Compare stored artifacts with the MD5 that names them; DVC itself trusts its cache."""
+    with storage.open_repository() as repo:
+        damage = storage.damaged_objects(repo, remote)
+        damage += [] if remote else storage.damaged_files(repo)
+        for item in damage:
+            typer.echo(f"damaged: {item.path} ({item.artifact or 'not of this checkout'})")
+        if damage and delete:
+            storage.remove(repo, damage, remote)
+    again = "dvc push" if remote else "dvc pull"
+    if damage and not delete:
+        raise storage.StorageError(
+            f"{len(damage)} damaged: add --remove to this command, then run '{again}'."
+        )
+    typer.echo(f"{len(damage)} removed: now '{again}'." if damage else "nothing is damaged")
 
 
 def main() -> None:

@@ -1,0 +1,150 @@
+"""Damage in stored artifacts: every object is read again and compared with the MD5 that names it.
+
+DVC trusts what it once wrote: a read-only file of the cache is checked out without a look at its
+bytes, and a folder whose listing is in a remote counts as pushed whole. So `dvc status` is silent
+about a byte that flipped in either; this check is not.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from tuneprobe.errors import TuneprobeError
+
+OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+
+
+class StorageError(TuneprobeError):
+    """Storage that cannot be read, or that holds damaged objects."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file whose bytes are not those that its MD5 promises.
+
+    Attributes
+    ----------
+    path : str
+        Where it lies: the object in a cache or remote, or the file in the workspace.
+    artifact : str
+        The file of this checkout that it holds, or "" if this checkout uses it nowhere.
+    oid : str
+        The MD5 that it should have.
+    """
+
+    path: str
+    artifact: str
+    oid: str
+
+
+def open_repository() -> Repo:
+    """The DVC repository of the current folder."""
+    try:
+        return Repo()
+    except DvcException as error:
+        raise StorageError(f"{Path.cwd()} is no DVC repository: go to the top of one.") from error
+
+
+def damaged_objects(repo: Repo, remote: str | None = None) -> list[Damage]:
+    """Damaged objects of the local cache, or of a remote, which is then read as a whole."""
+    odb = object_store(repo, remote)
+    names = {oid: name for name, oid in tracked_files(repo)}
+    return [
+        Damage(odb.oid_to_path(oid), names.get(oid, ""), oid)
+        for oid in object_names(odb)
+        if content_md5(odb, odb.oid_to_path(oid)) != oid.removesuffix(".dir")
+    ]
+
+
+def damaged_files(repo: Repo) -> list[Damage]:
+    """Files of the workspace that DVC takes for unchanged, but whose bytes are others.
+
+    They were checked out from a damaged cache, or decayed. A file that someone edited is not among
+    them: `dvc status` names it.
+    """
+    local = repo.cache.local
+    edited = set(repo.data_status(granular=True)["uncommitted"].get("modified", []))
+    return [
+        Damage(path, name, oid)
+        for name, oid in tracked_files(repo)
+        if name not in edited
+        and local.fs.isfile(path := repo.fs.join(repo.root_dir, name))
+        and content_md5(local, path) != oid
+    ]
+
+
+def remove(repo: Repo, damage: list[Damage], remote: str | None = None) -> None:
+    """Remove damaged files, so that `dvc pull` (or `dvc push`, for a remote) brings them again.
+
+    In a remote the listings of the folders that they belong to are removed too: while a listing
+    is there, `dvc push` takes the whole folder for pushed.
+    """
+    odb = object_store(repo, remote)
+    bad = {item.oid for item in damage}
+    for item in damage:
+        odb.fs.remove(item.path)
+    if remote is None:
+        return
+    for oid in [oid for oid in object_names(odb) if oid.endswith(".dir")]:
+        if bad & {entry["md5"] for entry in read_listing(odb, oid)}:
+            odb.fs.remove(odb.oid_to_path(oid))
+
+
+def object_store(repo: Repo, remote: str | None) -> Any:
+    """DVC's objects in the local cache (None) or in the remote of that name."""
+    try:
+        return repo.cloud.get_remote_odb(remote) if remote else repo.cache.local
+    except DvcException as error:
+        raise StorageError(f"the remote '{remote}' cannot be used: {error}") from error
+
+
+def object_names(odb: Any) -> list[str]:
+    """MD5 of every object, those of folders with ``.dir``; what is no object is passed over."""
+    try:
+        found = list(odb.fs.find(odb.path)) if odb.fs.exists(odb.path) else []
+    except Exception as error:  # every kind of storage has errors of its own
+        raise StorageError(
+            f"{odb.fs.unstrip_protocol(odb.path)} cannot be read: {error}"
+        ) from error
+    paths = (str(path).rsplit("/", 2)[1:] for path in found)
+    return sorted(name for parts in paths if OBJECT.fullmatch(name := "".join(parts)))
+
+
+def tracked_files(repo: Repo) -> Iterator[tuple[str, str]]:
+    """Path, from the top of the repository, and MD5 of every file that DVC tracks."""
+    for out in repo.index.outs:
+        oid = out.hash_info.value if out.hash_info else None
+        name = repo.fs.relpath(out.fs_path, repo.root_dir) if oid else ""
+        if not oid or not out.use_cache:
+            continue
+        if not oid.endswith(".dir"):
+            yield name, oid
+        elif repo.cache.local.fs.exists(repo.cache.local.oid_to_path(oid)):
+            for entry in read_listing(repo.cache.local, oid):
+                yield f"{name}/{entry['relpath']}", entry["md5"]
+
+
+def read_listing(odb: Any, oid: str) -> list[dict[str, str]]:
+    """The files of a folder; a damaged listing names none."""
+    with odb.fs.open(odb.oid_to_path(oid), "rb") as file:
+        try:
+            listing: list[dict[str, str]] = json.load(file)
+        except ValueError:
+            return []
+    return listing
+
+
+def content_md5(odb: Any, path: str) -> str:
+    """MD5 of a file's bytes, read in pieces of 1 MiB."""
+    digest = md5(usedforsecurity=False)
+    with odb.fs.open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
