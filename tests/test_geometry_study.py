@@ -112,6 +112,14 @@ def test_hull_distances_are_those_of_directprobe_where_linear_and_0_where_hulls_
     assert distances[1, 2] == pytest.approx(7.5 * 2**0.5)
 
 
+def test_test_distances_are_left_out_where_test_labels_meet() -> None:
+    space = space_of(*two_squares())
+    types, y = np.full(8, "w"), np.array(list("aaaabbbb"))
+    X = np.concatenate([SQUARE, SQUARE + 0.5]).astype(np.float32)
+    met = Space(**{**vars(space), "X_test": X, "y_test": y, "types_test": types})
+    assert set(layer_geometry(met, **SETTINGS)["distances"].split) == {"train"}
+
+
 def test_predictions_can_be_sampled_or_left_out() -> None:
     space = space_of(*drawn_space(60, 20, 5, 3.0, 1))
     none = layer_geometry(space, **{**SETTINGS, "max_nearest": 0})
