@@ -1,0 +1,50 @@
+"""What a page of all three studies is written from, made up by formula."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from made_up_attention import N_HEADS, N_LAYERS, TASKS, made_up_attention
+from made_up_geometry import made_up_dynamics, made_up_spaces
+from made_up_results import made_up_artifacts, made_up_funnel, made_up_params, made_up_results
+
+from tuneprobe.example_maps import INDEX
+from tuneprobe.report import PageInputs
+from tuneprobe.report.attention_maps import map_cells
+
+PIECES = "[CLS] the gull ##s slept [SEP] again the gull ##s were seen to sleep [SEP]"
+
+
+def store_maps(folder: Path) -> None:
+    """Maps of one text before and after tuning: every piece attends most to the one before."""
+    n = len(PIECES.split())
+    maps = np.full((N_LAYERS, N_HEADS, n, n), 0.4 / (n - 1))
+    maps[:, :, np.arange(n), np.maximum(np.arange(n) - 1, 0)] = 0.6
+    rows = []
+    for state in ("pretrained", "finetuned"):
+        np.save(folder / f"{state}.npy", maps.astype(np.float16))
+        rows.append((f"{state}.npy", 0, state, PIECES))
+    index = pd.DataFrame(rows, columns=["file", "text", "state", "pieces"])
+    index.to_csv(folder / INDEX, index=False)
+
+
+def made_up_page(root: Path, folder: Path) -> PageInputs:
+    """Inputs of a page with every figure; `root` has the templates, `folder` gets example maps."""
+    store_maps(folder)
+    attention = made_up_attention()
+    maps = {f"{task}/attention/maps": map_cells(folder, attention, task) for task in TASKS}
+    studies = [made_up_results(), made_up_spaces(), attention]
+    return PageInputs(
+        results=pd.concat(studies, ignore_index=True),
+        funnel=made_up_funnel(),
+        params=made_up_params(),
+        artifacts=made_up_artifacts(),
+        templates={path.stem: json.loads(path.read_text()) for path in root.glob(".dvc/plots/*")},
+        encoder="minilm-l6",
+        corpus="world",
+        layer_mark=0.4167,
+        margin=2.0,
+        confidence=0.95,
+        tables=made_up_dynamics() | maps,
+    )
