@@ -79,7 +79,8 @@ def page(inputs) -> str:
 @pytest.fixture
 def undrawn(monkeypatch) -> None:
     """For tests of the text: every chart is an empty drawing."""
-    monkeypatch.setattr("tuneprobe.report.pairwise_figures.draw_panel", lambda *_, **__: "<svg></svg>")
+    drawing = "tuneprobe.report.pairwise_figures.draw_panel"
+    monkeypatch.setattr(drawing, lambda *_, **__: "<svg></svg>")
 
 
 def text_of(page: str) -> str:

@@ -105,7 +105,7 @@ def _heterogeneous(evidence: Evidence) -> Iterator[Check]:
             outcome = "pass"
         elif high < HETEROGENEOUS[0] or low > HETEROGENEOUS[1]:
             outcome = "fail"
-        yield Check(task, "heterogeneous maps, %", outcome, value, low, high, "number")
+        yield Check(task, "heterogeneous maps", outcome, value, low, high, "percent")
 
 
 def _some_head_helps(evidence: Evidence) -> Iterator[Check]:

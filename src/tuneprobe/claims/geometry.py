@@ -110,12 +110,12 @@ def _pushes_apart(evidence: Evidence) -> Iterator[Check]:
     for task in tasks_of(evidence.results, "geometry"):
         changes = distance_changes(evidence, task).values()
         share = share_risen(sum(change > 0 for change in changes), len(changes), evidence.alpha)
-        yield _by_interval(task, "percent of labels farther", share, zero=50.0)
+        yield _by_interval(task, "labels farther", share, zero=50.0)
 
 
 def _by_interval(task: str, what: str, found: Estimate, zero: float) -> Check:
     """A check that passes above `zero`: by the interval, or by the sign of a point."""
-    unit = "number" if zero else "difference"
+    unit = "percent" if zero else "difference"
     value, low, high = found
     if isfinite(low) and isfinite(high):
         return Check(task_label(task), what, above_zero(low - zero, high - zero), *found, unit)
@@ -151,7 +151,7 @@ def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
         before = evidence.find("cross-task", row.task, BEFORE, "accuracy", row.layer, "mlp")
         after = evidence.find("cross-task", row.task, row.state, "accuracy", row.layer, "mlp")
         for check in (
-            _by_interval(subject, "percent of labels farther", share, zero=50.0),
+            _by_interval(subject, "labels farther", share, zero=50.0),
             _by_interval(subject, "accuracy", difference(after, before), zero=0.0),
         ):
             yield check if row.related else replace(check, outcome=OPPOSITE[check.outcome])

@@ -26,7 +26,7 @@ class Check:
 
     ``subject`` and ``what`` name it ("coreference", "layer 6"); low and high bound the value.
     ``unit`` says how the value is written: ``correlation``, ``difference``, ``fraction`` (a
-    difference of numbers up to 1), ``similarity``, ``count`` or ``number``.
+    difference of numbers up to 1), ``similarity``, ``count`` or ``percent``.
     """
 
     subject: str

@@ -43,6 +43,7 @@ TYPES = (
 TYPE_LABELS = {"cls": "[CLS]", "sep": "[SEP]"}
 HEAD_COLUMNS = ("panel", "layer", "head", "value")
 SHOWN_TYPES = TYPES[:3]
+DIRECTIONS = {"from-to": "first to second", "to-from": "second to first"}  # word of a pair
 MAX_RELATIONS = 4  # shown of a task: those with the most texts
 
 

@@ -6,9 +6,17 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.claims.attention import MIN_HEADS, tukey_fence
-from tuneprobe.collect.attention import AFTER, BEFORE, TYPE_LABELS, of_heads, task_label, type_label
+from tuneprobe.collect.attention import (
+    AFTER,
+    BEFORE,
+    DIRECTIONS,
+    TYPE_LABELS,
+    of_heads,
+    task_label,
+    type_label,
+)
 from tuneprobe.collect.tables import records, select
-from tuneprobe.report.wording import bounded, listed, number, plain, signed
+from tuneprobe.report.wording import bounded, listed, number, signed
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
 NOTHING = "Not measured in this run."
@@ -167,9 +175,10 @@ def pairs_caption(rows: pd.DataFrame, even: pd.DataFrame) -> str:
         first, second, third = records(heads.nlargest(3, "value"))
         above = int((heads.value > tukey_fence(heads.value)).sum())
         text = (
-            f"{task_label(str(task))}, {relation} {plain(str(direction))}: {place(first)} "
-            f"({number(first['value'], 3)}) and {place(second)} ({number(second['value'], 3)}) are "
-            f"the strongest of {len(heads)}, the third has {number(third['value'], 3)}; {above} "
+            f"For {relation} of {task_label(str(task))}, {DIRECTIONS[str(direction)]}, "
+            f"{place(first)} ({number(first['value'], 3)}) and "
+            f"{place(second)} ({number(second['value'], 3)}) are the strongest "
+            f"of {len(heads)}, the third has {number(third['value'], 3)}; {above} "
             "stand out by Tukey’s fence"
         )
         keys = {"task": str(task), "relation": str(relation), "direction": str(direction)}

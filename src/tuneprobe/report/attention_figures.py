@@ -7,6 +7,7 @@ import pandas as pd
 from tuneprobe.collect.attention import (
     AFTER,
     BEFORE,
+    DIRECTIONS,
     PATTERNS,
     SHOWN_TYPES,
     TYPES,
@@ -33,7 +34,7 @@ from tuneprobe.report.attention_kinds import (
 from tuneprobe.report.blocks import Figure, Panel, Table
 from tuneprobe.report.heat_maps import draw_heat_map, ramp
 from tuneprobe.report.inputs import PageInputs
-from tuneprobe.report.wording import number, plain
+from tuneprobe.report.wording import number
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
 MAX_MAPS = 10
@@ -122,6 +123,7 @@ def types_figure(inputs: PageInputs) -> Figure:
         "is what it would receive if all attention were spread evenly. Bands are bootstrap "
         "intervals.",
         axis="attention received, %",
+        in_row=len(SHOWN_TYPES),
     )
 
 
@@ -201,7 +203,7 @@ def pairs_figure(inputs: PageInputs) -> Figure:
     rows = pair_weights(inputs.results)
     before = select(rows, state=BEFORE)
     parts = {
-        f"{task_label(str(task))}, {relation} {plain(str(direction))}": found
+        f"{task_label(str(task))}, {relation}, {DIRECTIONS[str(direction)]}": found
         for (task, relation, direction), found in before.groupby(["task", "relation", "direction"])
     }
     domain = limits(of_heads(before).value.tolist(), 0.05)
@@ -213,8 +215,8 @@ def pairs_figure(inputs: PageInputs) -> Figure:
         title="Heads that link annotated words",
         caption=captions.pairs_caption(before, select(rows, state=UNIFORM)),
         reading="A cell is a head before tuning: its largest weight between the word pieces of an "
-        "annotated pair, a mean over the sentences. ‘From to’ is the row of the first word and the "
-        "column of the second (for frames: from the element to the target).",
+        "annotated pair, a mean over the sentences. ‘First to second’ is the row of the first "
+        "word and the column of the second (for frames: from the element to the target).",
         measure="largest weight between the words",
         digits=3,
         expected=False,

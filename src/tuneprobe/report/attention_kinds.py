@@ -127,6 +127,7 @@ def curve_figure(
     caption: str,
     reading: str,
     axis: str,
+    in_row: int = 0,
 ) -> Figure:
     """Curves over the layers before and after, one panel an entry."""
     drawn = pd.concat(curves.values()) if curves else pd.DataFrame(columns=["task", "state"])
@@ -156,6 +157,7 @@ def curve_figure(
         axis,
         [(swatch(state), state.label) for state in states] if panels else [],
         _state_table(pd.concat(parts), "layer", states, "name") if parts else Table([], []),
+        in_row=in_row,
         missing=absent(inputs, drawn),
     )
 

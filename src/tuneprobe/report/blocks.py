@@ -39,6 +39,8 @@ class Figure:
         Whether two panels after each other belong together.
     wide : bool
         Whether a panel needs more room than a curve.
+    in_row : int
+        How many panels belong in one row; 0: as many as fit.
     missing : list of str
         What could not be drawn.
     """
@@ -53,6 +55,7 @@ class Figure:
     table: Table
     pairs: bool = False
     wide: bool = False
+    in_row: int = 0
     missing: list[str] = field(default_factory=list)
     kind: ClassVar[str] = "figure"
 
@@ -89,6 +92,11 @@ class ScoreTable:
     notes: Sequence[str] = ()
     missing: Sequence[str] = ()
     kind: ClassVar[str] = "scores"
+
+    @property
+    def starts(self) -> set[int]:
+        """Columns with which a group of columns starts, but the first."""
+        return {sum(width for _, width in self.over[:n]) for n in range(1, len(self.over))}
 
 
 @dataclass(frozen=True)

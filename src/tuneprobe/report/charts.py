@@ -63,7 +63,13 @@ CONFIG: dict[str, Any] = {
         "tickSize": 4,
         "labelPadding": 4,
     },
-    "axisY": {"grid": True, "gridColor": FAINT, "gridOpacity": 0.55, "ticks": False},
+    "axisY": {
+        "grid": True,
+        "gridColor": FAINT,
+        "gridOpacity": 0.55,
+        "ticks": False,
+        "labelPadding": 8,
+    },
     "axisX": {"domain": True, "domainColor": FAINT, "labelFlush": False},
 }
 

@@ -18,14 +18,13 @@ from tuneprobe.claims import (
     Finding,
     judge_all,
 )
-from tuneprobe.collect.tables import last_layer
 from tuneprobe.report.attention import attention_study
 from tuneprobe.report.blocks import Study, Table
 from tuneprobe.report.geometry import geometry_study
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.pairwise import pairwise_study
 from tuneprobe.report.published import ENCODER_NOTES
-from tuneprobe.report.wording import bounded, listed, number, plain
+from tuneprobe.report.wording import bounded, listed, number, plain, unbroken
 
 HASH_LENGTH = 16
 NOT_SHOWN = ("encoders",)
@@ -34,6 +33,13 @@ STUDIES: tuple[Callable[[PageInputs], Study], ...] = (
     geometry_study,
     attention_study,
 )
+STATE_LABELS = {
+    "random": "random",
+    "pretrained": "pre-trained",
+    "frozen": "frozen with a trained head",
+    "finetuned": "fine-tuned",
+    "random-finetuned": "fine-tuned from random weights",
+}
 WHEN = {"pretrained": "before", "finetuned": "after"}
 VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
 
@@ -52,16 +58,17 @@ def render_page(inputs: PageInputs) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"plain": plain, "number": number}
+    environment.filters |= {"plain": plain, "number": number, "unbroken": unbroken}
     return environment.get_template("page.html.jinja").render(
         css=files("tuneprobe.report").joinpath("page.css").read_text(),
         inputs=inputs,
         evidence=evidence,
-        n_layers=last_layer(inputs.results),
+        n_layers=inputs.results.layer.max() if len(inputs.results) else 0,
         states=_states(inputs.results),
         verdict=verdict_sentence(findings),
         verdict_rule=VERDICT_RULE,
         signs=VERDICT_SIGNS,
+        glance=_by_paper(findings),
         ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
         studies=[study(inputs) for study in STUDIES],
         encoder_note=ENCODER_NOTES.get(inputs.encoder, ""),
@@ -72,11 +79,14 @@ def render_page(inputs: PageInputs) -> str:
 
 def verdict_sentence(findings: list[Finding]) -> str:
     """How many claims of each paper have which verdict, a sentence a paper."""
-    papers = dict.fromkeys(finding.claim.source.rpartition(" ")[0] for finding in findings)
-    return " ".join(
-        _paper_sentence(paper, [one for one in findings if one.claim.source.startswith(paper)])
-        for paper in papers
-    )
+    return " ".join(_paper_sentence(*of_paper) for of_paper in _by_paper(findings).items())
+
+
+def _by_paper(findings: list[Finding]) -> dict[str, list[Finding]]:
+    papers: dict[str, list[Finding]] = {}
+    for finding in findings:
+        papers.setdefault(finding.claim.source.rpartition(" ")[0], []).append(finding)
+    return papers
 
 
 def _paper_sentence(paper: str, findings: list[Finding]) -> str:
@@ -126,7 +136,8 @@ def _estimate(check: Check) -> str:
     """A correlation or fraction with two digits, a difference or fraction with its sign."""
     digits = {"correlation": 2, "fraction": 2, "similarity": 2, "count": 0}.get(check.unit, 1)
     sign = check.unit in ("difference", "fraction")
-    return bounded(check.value, check.low, check.high, sign=sign, digits=digits)
+    text = bounded(check.value, check.low, check.high, sign=sign, digits=digits)
+    return f"{text} %" if check.unit == "percent" else text
 
 
 def _check_table(finding: Finding) -> Table:
@@ -139,7 +150,7 @@ def _check_table(finding: Finding) -> Table:
 
 def _states(results: pd.DataFrame) -> list[str]:
     ran = set(results.state)
-    return [state for state in ("random", "pretrained", "frozen", "finetuned") if state in ran]
+    return [label for state, label in STATE_LABELS.items() if state in ran]
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -76,6 +76,15 @@ def layer_ranges(layers: Sequence[int]) -> str:
     return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
+def unbroken(text: str) -> str:
+    """A text whose numbers keep their unit, and Greek letters their number, on one line.
+
+    >>> unbroken("45 % of 2, κ 0.41").split(" ")
+    ['45\\xa0%', 'of', '2,', 'κ\\xa00.41']
+    """
+    return re.sub(r"(?<=\d) (?=%)|(?<=[κρ]) (?=[\d−])", "\N{NO-BREAK SPACE}", text)
+
+
 def plain(name: str) -> str:
     """A name in running text; proper names keep their hyphens.
 
