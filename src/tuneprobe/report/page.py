@@ -1,12 +1,10 @@
 """The page of one run: from result rows and provenance to one self-contained HTML text."""
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib.resources import files
 from math import isfinite, nan
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tuneprobe.claims import (
     FAILS,
@@ -24,7 +22,8 @@ from tuneprobe.report.geometry import geometry_study
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.pairwise import pairwise_study
 from tuneprobe.report.published import ENCODER_NOTES
-from tuneprobe.report.wording import bounded, listed, number, plain, unbroken
+from tuneprobe.report.templates import render
+from tuneprobe.report.wording import bounded, listed, plain
 
 HASH_LENGTH = 16
 NOT_SHOWN = ("encoders",)
@@ -51,16 +50,8 @@ def render_page(inputs: PageInputs) -> str:
     """
     evidence = inputs.evidence
     findings = judge_all(evidence)
-    environment = Environment(
-        loader=PackageLoader("tuneprobe.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"plain": plain, "number": number, "unbroken": unbroken}
-    return environment.get_template("page.html.jinja").render(
-        css=files("tuneprobe.report").joinpath("page.css").read_text(),
+    return render(
+        "page.html.jinja",
         inputs=inputs,
         evidence=evidence,
         n_layers=inputs.results.layer.max() if len(inputs.results) else 0,
