@@ -10,6 +10,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup data repro recompute show test lint types unit bench lock clean
+.PHONY: exp-states exp-encoders exp-seeds exp-paper
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,6 +34,42 @@ recompute: data  ## run everything anew, so that no number comes from a cache
 
 show: setup  ## the experiments of this checkout, side by side
 	dvc exp show --only-changed --drop '.*\.(py|dvc|parquet)|data|examples.*|results.*|representations.*|checkpoints.*'
+
+# Presets of experiments. Each queues its runs; `dvc queue start` runs them, two at a time.
+STATES ?= random pretrained finetuned
+ENCODERS ?= minilm-l6 bert-tiny bert-mini bert-small bert-medium bert-base
+SEEDS ?= 13 14 15 16 17
+QUEUE := dvc exp run --queue
+START := echo "start the workers: dvc queue start --jobs 2; watch them: dvc queue status"
+
+# What the papers used where the default run uses less; the corpora are fetched as in docs/data.md.
+PAPER := encoder=bert-base pairwise.corpus=natural-questions geometry.corpus=english \
+  prepare.pairs.boundary.train=10000 prepare.pairs.boundary.test=5000 \
+  prepare.labels.train=null prepare.labels.test=null prepare.texts.train=null prepare.texts.test=null \
+  finetune.learning_rate=3.0e-5 geometry.finetune.epochs=3 geometry.finetune.learning_rate=3.0e-5 \
+  geometry.snapshot_every=5 geometry.classify.initialisations=5 \
+  'geometry.classify.hidden=[[32,32],[64,64],[128,128],[256,256]]' \
+  'geometry.classify.decays=[1.0e-7,1.0e-5,1.0e-3,1.0e-1,1.0]' \
+  attention.finetune.epochs=3 attention.finetune.learning_rate=5.0e-5 attention.maps.max_texts=1000 \
+  attention.pair_heads.task=english-dep attention.pair_heads.tuned_on=english-dep
+PAPER_TASKS ?= mrpc,stsb sst2,qqp rte,qnli mnli,sick
+
+exp-states: setup  ## queue the same run, told from each state
+	for focus in $(STATES); do $(QUEUE) -n $$focus -S focus=$$focus || exit 1; done
+	@$(START)
+
+exp-encoders: setup  ## queue one run for each encoder (the hub's need network)
+	for encoder in $(ENCODERS); do $(QUEUE) -n $$encoder -S encoder=$$encoder || exit 1; done
+	@$(START)
+
+exp-seeds: setup  ## queue one run for each seed
+	for seed in $(SEEDS); do $(QUEUE) -n seed-$$seed -S seed=$$seed || exit 1; done
+	@$(START)
+
+exp-paper: setup  ## queue the papers' grid, two sentence tasks a run
+	for pair in $(PAPER_TASKS); do $(QUEUE) -n paper-$$(echo $$pair | tr , -) \
+	  -S "attention.tasks=[$$pair]" $(PAPER:%=-S %) || exit 1; done
+	@$(START)
 
 test: lint types unit  ## style, types and tests
 

@@ -1,0 +1,192 @@
+"""What an edit makes DVC run again: the stages that see it, and all that follow from them.
+
+Computed from the resolved graph, without running a stage; DVC runs fewer where a stage that ran
+again made the bytes it had made before.
+"""
+
+import shutil
+import subprocess
+from fnmatch import filter as matching
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import networkx
+import pytest
+import yaml
+from dvc.repo import Repo
+
+PAGE = ("report",)
+NUMBERS = ("collect", "report")
+READING = ("represent", "represent-finetuned", "evaluate", "pairwise")
+LABEL_PROBES = ("classify@*", "geometry@*", "similarity@*", "cross-task")
+LABEL_STATES = ("represent-labels-finetuned@*", "represent-cross", "snapshots", "dynamics")
+
+
+class Plan(NamedTuple):
+    """What each stage sees, by the stage's name, and which stages read its outputs."""
+
+    seen: dict[str, Any]
+    readers: dict[str, set[str]]
+
+    def reruns(self, before: "Plan") -> set[str]:
+        """Stages that see something new, or read what such a stage makes."""
+        found = {name for name in self.seen if self.seen[name] != before.seen.get(name)}
+        for name in list(found):
+            found |= self.readers[name]
+        return found - {"data.dvc"}
+
+
+@pytest.fixture(scope="module")
+def workspace(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the graph is made of, to edit."""
+    folder = tmp_path_factory.mktemp("workspace")
+    for name in ("src", "stages", ".dvc/plots"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml", "data.dvc", ".dvc/config", ".dvcignore"):
+        shutil.copy(root / name, folder / name)
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shipped(workspace: Path) -> Plan:
+    """The plan of the repository as it is."""
+    return plan(workspace)
+
+
+def plan(folder: Path) -> Plan:
+    with Repo(str(folder)) as repo:
+        graph = repo.index.graph
+        return Plan(
+            {name_of(stage): sight(stage, folder) for stage in graph},
+            {name_of(s): {name_of(r) for r in networkx.ancestors(graph, s)} for s in graph},
+        )
+
+
+def name_of(stage: Any) -> str:
+    return stage.name if stage.cmd else Path(stage.path).name
+
+
+def sight(stage: Any, folder: Path) -> Any:
+    """The command, the values of the parameters, the bytes of the files that no stage makes."""
+    values, files = {}, {}
+    for dep in stage.deps:
+        if hasattr(dep, "params"):
+            values |= dep.read_params()
+        else:
+            files[dep.def_path] = digest(folder / dep.def_path)
+    tracked = stage.outs[0].hash_info.value if not stage.cmd else None
+    return stage.cmd, values, files, tracked
+
+
+def digest(path: Path) -> list[str]:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
+
+
+def edited(file: Path, text: str) -> Plan:
+    """The plan with another text in a file, which is put back."""
+    kept = file.read_text()
+    assert text != kept
+    folder = next(parent for parent in file.parents if (parent / "dvc.yaml").exists())
+    try:
+        file.write_text(text)
+        return plan(folder)
+    finally:
+        file.write_text(kept)
+
+
+def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
+    """The stages of these names; a pattern must name one at least."""
+    found = [matching(plan.seen, pattern) for pattern in patterns]
+    assert all(found), f"no stage is called so: {patterns}"
+    return {name for names in found for name in names}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("focus", "pretrained", NUMBERS),
+        ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], *NUMBERS)),
+        ("prepare.pairs.per_probe", 10, ("prepare-pairs", *READING[:2], "pairwise", *NUMBERS)),
+        ("pairwise.bootstrap", 10, ("pairwise", *NUMBERS)),
+        ("pairwise.equivalence_margin", 1.0, ("pairwise", *NUMBERS)),
+        ("evaluate.top_k", 5, ("evaluate", *NUMBERS)),
+        (
+            "geometry.finetune.epochs",
+            1,
+            ("finetune-labels@*", *LABEL_STATES, *LABEL_PROBES, "pair-heads", *NUMBERS),
+        ),
+        ("geometry.snapshot_every", 5, ("snapshots", "dynamics", *NUMBERS)),
+        ("geometry.classify.initialisations", 5, ("classify@*", "cross-task", *NUMBERS)),
+        ("geometry.directprobe.min_cluster_size", 7, (*LABEL_PROBES[1:], "dynamics", *NUMBERS)),
+        ("geometry.similarity.zero_fill", True, ("similarity@*", *NUMBERS)),
+        ("attention.patterns.epochs", 1, ("patterns", "attention@*", *NUMBERS)),
+        ("attention.maps.rows", "max", ("attention@*", *NUMBERS)),
+        ("attention.ablate.max_texts", 10, ("ablate@*", *NUMBERS)),
+        ("attention.pair_heads.pairing", "zip", ("pair-heads", *NUMBERS)),
+        ("encoders.mine", {"path": "mine"}, PAGE),
+        (
+            "attention.tasks",
+            ["world-rte", "mrpc"],
+            (
+                "prepare-texts@mrpc",
+                "finetune-texts@mrpc-*",
+                "evaluate-texts@mrpc",
+                "attention@mrpc",
+                "ablate@mrpc",
+                *NUMBERS,
+            ),
+        ),
+    ],
+)
+def test_a_parameter_reruns_its_chain_alone(
+    workspace: Path, shipped: Plan, key: str, value: object, expected: tuple[str, ...]
+) -> None:
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    *parents, last = key.split(".")
+    block = params
+    for parent in parents:
+        block = block[parent]
+    assert block.get(last) != value
+    block[last] = value
+    new = edited(workspace / "params.yaml", yaml.safe_dump(params))
+    assert new.reruns(shipped) == named(new, expected)
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("src/tuneprobe/report/page.html.jinja", PAGE),
+        (".dvc/plots/layer_curves.json", PAGE),
+        ("stages/collect.py", ("collect",)),
+        ("src/tuneprobe/pairwise_study.py", ("pairwise", *NUMBERS)),
+        ("src/tuneprobe/hulls.py", (*LABEL_PROBES[1:], "dynamics", *NUMBERS)),
+        ("src/tuneprobe/ablation.py", ("ablate@*", *NUMBERS)),
+        ("src/tuneprobe/wordnet.py", ("prepare-pairs", *READING[:2], "pairwise", *NUMBERS)),
+        ("src/tuneprobe/artifacts.py", ()),
+        ("src/tuneprobe/cli.py", ()),
+    ],
+)
+def test_a_file_reruns_what_imports_it(
+    workspace: Path, shipped: Plan, file: str, expected: tuple[str, ...]
+) -> None:
+    new = edited(workspace / file, (workspace / file).read_text() + "\n")
+    assert new.reruns(shipped) == named(new, expected)
+
+
+def test_another_encoder_keeps_the_examples_and_the_pattern_network(
+    workspace: Path, shipped: Plan
+) -> None:
+    file = workspace / "params.yaml"
+    text = file.read_text().replace("encoder: minilm-l6", "encoder: bert-tiny")
+    new = edited(file, text)
+    kept = named(new, ("prepare-*", "patterns", "data.dvc"))
+    assert new.reruns(shipped) == set(new.seen) - kept
+
+
+def test_other_data_rerun_all_but_the_pattern_network(workspace: Path, shipped: Plan) -> None:
+    text = (workspace / "data.dvc").read_text()
+    new = edited(workspace / "data.dvc", text.replace("md5: ", "md5: 0", 1))
+    assert new.reruns(shipped) == set(new.seen) - {"patterns", "data.dvc"}
