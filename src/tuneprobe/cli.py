@@ -1,4 +1,4 @@
-"""The command line: ``tuneprobe data ...``, ``tuneprobe show`` and ``tuneprobe check``."""
+"""The command line: ``tuneprobe data ...``, ``show``, ``check`` and ``bundle``."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tuneprobe import storage
 from tuneprobe.artifacts import read_json
+from tuneprobe.bundle import SUMS, verify_bundle, write_bundle
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
@@ -109,6 +110,18 @@ def check(
             f"{len(damage)} damaged: add --remove to this command, then run '{again}'."
         )
     typer.echo(f"{len(damage)} removed: now '{again}'." if damage else "nothing is damaged")
+
+
+@app.command("bundle", epilog="Example: tuneprobe bundle run-13")
+def bundle(
+    folder: Annotated[Path, typer.Argument(help="A new folder, or the one to verify.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Verify it by its hashes.")] = False,
+) -> None:
+    """Write page, numbers, conditions and provenance of this run into a folder, with hashes."""
+    if verify:
+        typer.echo(f"{folder}: {verify_bundle(folder)} files are as they were written")
+    else:
+        typer.echo(f"{folder}: {write_bundle(folder)} files and {SUMS}")
 
 
 def main() -> None:
