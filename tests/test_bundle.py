@@ -111,7 +111,7 @@ def test_a_folder_that_exists_is_not_written_over(repository: Path, bundle: Path
 def test_the_command_writes_and_verifies(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     run = CliRunner()
-    assert "9 files" in run.invoke(app, ["bundle", "run-13"]).stdout
-    assert "9 files" in run.invoke(app, ["bundle", "--verify", "run-13"]).stdout
+    assert "8 files" in run.invoke(app, ["bundle", "run-13"]).stdout
+    assert "8 files" in run.invoke(app, ["bundle", "--verify", "run-13"]).stdout
     Path("run-13/params.yaml").write_text("seed: 14\n")
     assert isinstance(run.invoke(app, ["bundle", "--verify", "run-13"]).exception, BundleError)
