@@ -186,8 +186,11 @@ class Project:
         return Project(folder, home)
 
     def use_s3(self, server: "Server", secret: str = SECRET) -> "Project":
-        """What `dvc remote modify --local storage ...` writes, without starting DVC five times."""
-        settings = s3_settings(server, secret)
+        """As `dvc remote modify --local storage ...` does, without starting DVC five times."""
+        return self.use(s3_settings(server, secret))
+
+    def use(self, settings: dict[str, str]) -> "Project":
+        """Settings of the remote `storage` for this checkout alone."""
         lines = [f"    {option} = {value}" for option, value in settings.items()]
         text = "\n".join(["['remote \"storage\"']", *lines, ""])
         (self.folder / ".dvc" / "config.local").write_text(text)
@@ -237,10 +240,11 @@ def committed_run(project: Project) -> Project:
 
 
 class Server:
-    """`rclone serve s3`: the real protocol with real signatures, over plain files."""
+    """`rclone serve`: a real protocol (s3 with real signatures) over plain files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, protocol: str = "s3") -> None:
         self.folder = folder
+        self.protocol = protocol
         (folder / BUCKET).mkdir(parents=True, exist_ok=True)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -253,13 +257,17 @@ class Server:
 
     def start(self) -> None:
         rclone = Path(sys.executable).parent / "rclone"
-        options = ["--auth-key", f"{KEY},{SECRET}", "--dir-cache-time", "1s", "--config", ""]
+        login = ["--user", KEY, "--pass", SECRET]
+        options = ["--auth-key", f"{KEY},{SECRET}"] if self.protocol == "s3" else login
+        options += ["--addr", f"127.0.0.1:{self.port}", "--dir-cache-time", "1s", "--config", ""]
+        options += ["--vfs-cache-mode", "writes"] if self.protocol == "sftp" else []
+        options += ["--cache-dir", str(self.folder.parent / "served")]
         self.process = subprocess.Popen(
-            [rclone, "serve", "s3", "--addr", f"127.0.0.1:{self.port}", *options, self.folder],
+            [rclone, "serve", self.protocol, *options, self.folder],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self._answers, "the S3 server does not answer")
+        until(self._answers, f"the {self.protocol} server does not answer")
 
     def kill(self) -> None:
         self.process.kill()
@@ -285,9 +293,9 @@ def s3_settings(server: Server, secret: str = SECRET) -> dict[str, str]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Server]:
+def served(folder: Path, protocol: str = "s3") -> Iterator[Server]:
     """A running server, stopped at the end."""
-    server = Server(folder)
+    server = Server(folder, protocol)
     try:
         yield server
     finally:

@@ -108,6 +108,21 @@ def test_a_directory_beside_the_checkouts_serves_them_without_any_setting(projec
     assert clone.made() == project.made()
 
 
+@pytest.mark.parametrize(("protocol", "scheme"), [("webdav", "webdav"), ("sftp", "ssh")])
+def test_webdav_and_ssh_serve_too(
+    project: Project, tmp_path: Path, protocol: str, scheme: str
+) -> None:
+    with served(tmp_path / protocol, protocol) as server:
+        address = f"{scheme}://127.0.0.1:{server.port}/{BUCKET}"
+        login = {"url": address, "user": KEY, "password": SECRET}
+        project.use(login).ok("push", "--run-cache")
+        clone = project.clone("clone")
+        assert clone.use({**login, "password": "wrong"}).dvc("pull").code != 0
+        clone.use(login).ok("pull", "--run-cache")
+        assert clone.ok("repro").ran == []
+        assert clone.made() == project.made()
+
+
 def test_a_new_probe_pulls_only_what_it_reads(project: Project) -> None:
     project.ok("push")
     clone = project.clone("clone")
