@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 from miniature import Project, committed_run, miniature
 
 pytestmark = pytest.mark.slow
@@ -55,12 +56,13 @@ def test_an_experiment_travels_by_git_and_storage_and_nothing_runs_again(
     clone.ok("pull")
     assert "scale: 2" in (clone.folder / "params.yaml").read_text()
     assert clone.ok("repro").ran == []
+    clone.ok("exp", "save", "--name", "kept")
+    clone.ok("exp", "branch", "kept", "kept-probe")
+    clone.git("rev-parse", "--verify", "kept-probe")
     assert float(shown(clone)["double"]["score"]) == float(shown(project)["double"]["score"])
 
 
 def test_an_artifact_is_named_for_others(project: Project) -> None:
-    from dvc.repo import Repo
-
     with Repo(str(project.folder)) as repo:
         named = repo.artifacts.read()["dvc.yaml"]
     assert named["checkpoint"].path == "checkpoints/mini"
