@@ -117,7 +117,7 @@ def test_webdav_and_ssh_serve_too(
         login = {"url": address, "user": KEY, "password": SECRET}
         project.use(login).ok("push", "--run-cache")
         clone = project.clone("clone")
-        assert clone.use({**login, "password": "wrong"}).dvc("pull").code != 0
+        assert clone.use({**login, "password": SECRET[::-1]}).dvc("pull").code != 0
         clone.use(login).ok("pull", "--run-cache")
         assert clone.ok("repro").ran == []
         assert clone.made() == project.made()
