@@ -1,9 +1,12 @@
 """The command line: what `show` prints, and where a mistake ends."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from tuneprobe.artifacts import ArtifactError
@@ -20,9 +23,35 @@ def summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_show_prints_every_headline_number(summary: Path) -> None:
-    printed = CliRunner().invoke(app, ["show"]).stdout.split()
-    assert printed == ["number", "value", "f1", "61.23", "long_f1", "50.00"]
+def test_show_prints_every_headline_number_under_its_study(summary: Path) -> None:
+    summary.write_text('{"f1": 61.234, "new": 1.0, "pos_accuracy": 90.0, "long_f1": 50.0}')
+    printed = CliRunner().invoke(app, ["show"]).stdout.splitlines()
+    assert [line.split() for line in printed] == [
+        ["Pairs", "that", "reading", "needs"],
+        ["long_f1", "50.00"],
+        ["f1", "61.23"],
+        ["Spaces", "of", "labels"],
+        ["pos_accuracy", "90.00"],
+        ["Other"],
+        ["new", "1.00"],
+    ]
+
+
+def test_every_command_has_a_help_with_an_example() -> None:
+    def commands(command: Any, words: list[str]) -> Iterator[list[str]]:
+        below = getattr(command, "commands", {})
+        for name, one in below.items():
+            yield from commands(one, [*words, name])
+        if not below:
+            yield words
+
+    found = list(commands(typer.main.get_command(app), []))
+    assert ["data", "fetch"] in found
+    assert ["compare"] in found
+    for words in found:
+        shown = CliRunner().invoke(app, [*words, "--help"])
+        assert shown.exit_code == 0
+        assert f"Example: tuneprobe {' '.join(words)}" in shown.stdout
 
 
 def test_show_prints_json_for_programs(summary: Path) -> None:

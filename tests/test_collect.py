@@ -2,9 +2,11 @@
 
 import pandas as pd
 import pytest
+from made_up_attention import made_up_attention
+from made_up_geometry import made_up_spaces
 from made_up_results import auc, made_up_results
 
-from tuneprobe.collect import headline, plot_tables, write_tables
+from tuneprobe.collect import by_study, headline, plot_tables, write_tables
 from tuneprobe.collect.pairwise import PROBES
 from tuneprobe.collect.tables import STATES
 from tuneprobe.errors import UnknownNameError
@@ -33,6 +35,15 @@ def test_every_state_has_the_same_names_and_at_most_25_of_them(results):
 def test_no_name_contains_a_state_of_focus_an_encoder_or_a_corpus(results):
     for name in headline(results, "finetuned"):
         assert not any(word in name for word in ("finetuned", "minilm", "world")), name
+
+
+def test_every_headline_number_belongs_to_a_study():
+    results = pd.concat([made_up_results(), made_up_spaces(), made_up_attention()])
+    names = set(headline(results, "finetuned"))
+    grouped = by_study(names)
+    assert "Other" not in grouped
+    assert sorted(name for group in grouped.values() for name in group) == sorted(names)
+    assert by_study(["f1", "else"]) == {"Pairs that reading needs": ["f1"], "Other": ["else"]}
 
 
 def test_a_number_that_was_not_measured_is_left_out(results):

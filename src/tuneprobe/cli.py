@@ -6,15 +6,19 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from tuneprobe import storage
-from tuneprobe.artifacts import read_json
+from tuneprobe.artifacts import atomic_file, read_json
 from tuneprobe.bundle import SUMS, verify_bundle, write_bundle
+from tuneprobe.collect import by_study
+from tuneprobe.compare import WORKSPACE, read_run
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
 from tuneprobe.paths import DATA, SUMMARY
+from tuneprobe.report.compare import read_plots, render_comparison
 from tuneprobe.stage import exit_on_mistake
 
 app = typer.Typer(
@@ -78,15 +82,47 @@ def origin(corpus: Corpus) -> str:
 def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Print the headline numbers of this checkout's run."""
+    """Print the headline numbers of this checkout's run, by study."""
     numbers = read_json(SUMMARY)
     if as_json:
         typer.echo(json.dumps(numbers))
         return
-    table = Table("number", "value", box=None, pad_edge=False)
-    for name, value in numbers.items():
-        table.add_row(name, f"{value:.2f}")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for study, names in by_study(numbers).items():
+        table.add_row(f"[bold]{study}[/bold]")
+        for name in names:
+            table.add_row(f"  {name}", f"{numbers[name]:.2f}")
     Console().print(table)
+
+
+@app.command("compare", epilog="Example: tuneprobe compare pretrained finetuned --out compare.html")
+def compare(
+    revisions: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REV...",
+            help="Git revisions, names of experiments, or 'workspace'. One alone is compared "
+            "with the workspace. Differences are to the first.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("compare.html"),
+) -> None:
+    """Write one page of several runs: what differs in their parameters and numbers."""
+    names = list(dict.fromkeys(revisions if len(revisions) > 1 else [*revisions, WORKSPACE]))
+    console = Console(stderr=True)
+    reading = track(
+        names, "reading", console=console, transient=True, disable=not console.is_terminal
+    )
+    runs = [read_run(Path(), name) for name in reading]
+    page = render_comparison(runs, *read_plots(Path()))
+    with atomic_file(out) as part:
+        part.write_text(page)
+    typer.echo(f"{out}: {len(runs)} runs")
+    for run in runs:
+        if run.missing:
+            typer.echo(f"{run.name} lacks {', '.join(run.missing)}")
 
 
 @app.command("check", epilog="Example: tuneprobe check --remote storage --remove")

@@ -4,12 +4,13 @@ Names contain neither state nor encoder nor corpus, so that `dvc exp show` has t
 `dvc plots diff` the same panels for every run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from tuneprobe.artifacts import atomic_file
+from tuneprobe.collect import attention, geometry, pairwise
 from tuneprobe.collect.attention import attention_headline, attention_tables
 from tuneprobe.collect.geometry import geometry_headline, geometry_tables
 from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
@@ -17,7 +18,13 @@ from tuneprobe.collect.tables import STATES
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.results import significant
 
-__all__ = ["headline", "plot_tables", "write_tables"]
+__all__ = ["STUDY_NUMBERS", "by_study", "headline", "plot_tables", "write_tables"]
+
+STUDY_NUMBERS = {  # title of a study to the headline numbers that it may have
+    "Pairs that reading needs": pairwise.HEADLINE_NAMES,
+    "Spaces of labels": geometry.HEADLINE_NAMES,
+    "Heads and what they are worth": attention.HEADLINE_NAMES,
+}
 
 
 def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
@@ -34,13 +41,23 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
     return {name: significant(number) for name, number in sorted(numbers.items())}
 
 
+def by_study(names: Iterable[str]) -> dict[str, list[str]]:
+    """Headline numbers by the study that they are of, in its order; ``Other`` holds the rest."""
+    waiting = list(names)
+    grouped = {}
+    for study, known in STUDY_NUMBERS.items():
+        grouped[study] = [name for name in known if name in waiting]
+        waiting = [name for name in waiting if name not in known]
+    return {study: found for study, found in (grouped | {"Other": waiting}).items() if found}
+
+
 def plot_tables(
     results: pd.DataFrame, focus: str, *, confidence: float = 0.95
 ) -> dict[str, pd.DataFrame]:
     """The tables of metrics/plots, file stem to frame; one without data keeps its columns."""
     check_state(focus)
-    pairwise = pairwise_tables(results, focus, confidence=confidence)
-    return pairwise | geometry_tables(results, focus) | attention_tables(results, focus)
+    pairs = pairwise_tables(results, focus, confidence=confidence)
+    return pairs | geometry_tables(results, focus) | attention_tables(results, focus)
 
 
 def check_state(focus: str) -> None:

@@ -44,6 +44,14 @@ TYPE_LABELS = {"cls": "[CLS]", "sep": "[SEP]"}
 HEAD_COLUMNS = ("panel", "layer", "head", "value")
 SHOWN_TYPES = TYPES[:3]
 DIRECTIONS = {"from-to": "first to second", "to-from": "second to first"}  # word of a pair
+HEADLINE_NAMES = (
+    "pair_task_score",
+    "sentence_task_score",
+    "map_similarity_last",
+    "sep_share_last",
+    "heterogeneous_share",
+    "heads_that_help",
+)
 MAX_RELATIONS = 4  # shown of a task: those with the most texts
 
 

@@ -15,6 +15,11 @@ STUDIES = ("classify", "geometry", "similarity")
 BEFORE, AFTER = "pretrained", "finetuned"
 TO_ORIGINAL, TRAIN_TEST = f"{AFTER}/{BEFORE}", "train/test"
 SPATIAL = {TO_ORIGINAL: "to the original", TRAIN_TEST: "train to test"}
+HEADLINE_NAMES = (
+    *(f"{key.removesuffix('-50').replace('-', '_')}_accuracy" for key in TASKS),
+    "linear_layers",
+    "train_test_similarity",
+)
 ACCURACY_COLUMNS = (*CURVE_COLUMNS, "baseline")
 
 

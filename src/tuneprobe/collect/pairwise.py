@@ -20,6 +20,10 @@ ANSWER_METRICS = (
     "f1",
 )
 HEADLINE_ANSWERS = ("long_f1", "short_f1", "exact_match", "f1")
+_OF_PROBES = tuple(
+    f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "over_pretrained")
+)
+HEADLINE_NAMES = _OF_PROBES + HEADLINE_ANSWERS
 MEASURES = {
     "cosine": "cosine",
     "euclidean": "Euclidean",

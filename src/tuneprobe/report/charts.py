@@ -43,6 +43,14 @@ PRETRAINED = Series("pretrained", "pre-trained", "#b4530a", (6, 3), "--pretraine
 RANDOM = Series("random", "random encoder", "#6b7077", (1.5, 2.5), "--random")
 GAP = Series("gap", "fine-tuned minus pre-trained", "#0b61a4", (1, 0), "--finetuned")
 STATES = (FINETUNED, PRETRAINED, RANDOM)
+RUNS = (  # looks of up to six runs: no two have the same colour or the same dash
+    FINETUNED,
+    PRETRAINED,
+    RANDOM,
+    Series("fourth", "", "#0a7a57", (9, 2, 2, 2), "--fourth"),
+    Series("fifth", "", "#8a3a93", (3, 3), "--fifth"),
+    Series("sixth", "", "#7d6608", (12, 3), "--sixth"),
+)
 
 CONFIG: dict[str, Any] = {
     "font": MEASURED_FONT,
@@ -250,4 +258,4 @@ def _two_digits(match: re.Match[str]) -> str:
     return f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
 
 
-VARIABLES = THEME | {series.colour: series.variable for series in (*STATES, GAP)}
+VARIABLES = THEME | {series.colour: series.variable for series in (*RUNS, GAP)}

@@ -1,0 +1,194 @@
+"""Runs side by side: read from revisions, drawn over each other, what is missing named."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from made_up_attention import made_up_attention
+from made_up_geometry import made_up_spaces
+from made_up_results import made_up_results
+from typer.testing import CliRunner
+
+from tuneprobe.artifacts import write_json
+from tuneprobe.cli import app
+from tuneprobe.collect import headline, plot_tables, write_tables
+from tuneprobe.compare import WORKSPACE, CompareError, Run, differing, numbers_of, read_run
+from tuneprobe.report.compare import looks_of, read_plots, render_comparison
+
+
+def git(repository: Path, *words: str) -> None:
+    who = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+    subprocess.run(["git", *who, *words], cwd=repository, check=True, capture_output=True)
+
+
+def write_run(repository: Path, gain: float, epochs: int) -> None:
+    """What a run leaves behind for Git."""
+    results = pd.concat([made_up_results(gain), made_up_spaces(), made_up_attention()])
+    params = {"focus": "finetuned", "finetune": {"epochs": epochs, "batch": 16}}
+    (repository / "params.yaml").write_text(yaml.safe_dump(params))
+    write_json(repository / "metrics/summary.json", headline(results, "finetuned"))
+    write_tables(plot_tables(results, "finetuned"), repository / "metrics/plots")
+
+
+@pytest.fixture(scope="module")
+def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Revisions ``base``, ``longer`` (a higher gain), ``partial`` (no gaps, no headline)."""
+    top = tmp_path_factory.mktemp("runs")
+    git(top, "init", "-q")
+    subprocess.run(["dvc", "init", "-q"], cwd=top, check=True, capture_output=True)
+    shutil.copytree(root / ".dvc/plots", top / ".dvc/plots", dirs_exist_ok=True)
+    plots = yaml.safe_load((root / "dvc.yaml").read_text())["plots"]
+    (top / "dvc.yaml").write_text(yaml.safe_dump({"plots": plots}))
+
+    def keep(tag: str) -> None:
+        git(top, "add", "-A")
+        git(top, "commit", "-q", "-m", tag)
+        git(top, "tag", tag)
+
+    write_run(top, gain=0.0, epochs=2)
+    keep("base")
+    write_run(top, gain=3.0, epochs=4)
+    keep("longer")
+    (top / "metrics/summary.json").unlink()
+    (top / "metrics/plots/gaps.csv").unlink()
+    keep("partial")
+    return top
+
+
+@pytest.fixture(scope="module")
+def runs(repository: Path) -> list[Run]:
+    return [read_run(repository, name) for name in ("base", "longer", "partial")]
+
+
+@pytest.fixture
+def page_of(repository: Path) -> Callable[[list[Run]], str]:
+    return lambda runs: render_comparison(runs, *read_plots(repository))
+
+
+def text_of(page: str) -> str:
+    body = page[page.index("<body>") :]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_revision_is_read_as_it_was_committed(runs):
+    base, longer, _ = runs
+    assert (base.params["finetune.epochs"], longer.params["finetune.epochs"]) == ("2", "4")
+    assert longer.numbers["coreference_last"] - base.numbers["coreference_last"] == 9.0
+    assert set(base.tables) >= {"layers", "gaps", "accuracy", "map_similarity"}
+    assert base.missing == []
+
+
+def test_the_workspace_is_read_as_it_lies_there(repository, runs):
+    assert read_run(repository, WORKSPACE).params == runs[2].params
+
+
+def test_what_a_revision_lacks_is_named(runs, page_of):
+    partial = runs[2]
+    assert partial.missing == ["metrics/summary.json"]
+    assert "gaps" not in partial.tables
+    text = text_of(page_of(runs))
+    assert "partial lacks metrics/summary.json" in text
+    assert "Missing: gaps.csv of partial" in text
+
+
+def test_only_parameters_that_differ_are_listed(runs, page_of):
+    assert differing(runs) == {"finetune.epochs": ["2", "4", "4"]}
+    text = text_of(page_of(runs))
+    assert "finetune.epochs 2 4 4" in text
+    assert "finetune.batch" not in text
+    assert "None: the runs have the same params.yaml" in text_of(page_of(runs[1:]))
+
+
+def test_numbers_stand_beside_their_differences_to_the_first_run(runs, page_of):
+    assert numbers_of(runs)["coreference_last"][:2] == [67.0, 76.0]
+    assert "coreference last 67.00 76.00 – +9.00 –" in text_of(page_of(runs))
+
+
+def test_captions_and_tables_say_what_differs_at_the_last_layer(runs, page_of):
+    text = text_of(page_of(runs[:2]))
+    assert (
+        "‘longer’ is above ‘base’ in 6 of 10 panels; they differ most in coreference · cosine: "
+        "76.00 against 67.00." in text
+    )
+    # base 67 ± 2, longer 76 ± 2: 9 ± sqrt(8)
+    assert "67.00 [65.00, 69.00] 76.00 [74.00, 78.00] +9.00 [+6.17, +11.83]" in text
+
+
+def test_every_run_has_a_curve_in_every_panel_that_it_has(runs, page_of):
+    page = page_of(runs)
+    figure = page[page.index('<section id="layers"') : page.index('<section id="controls"')]
+    labels = re.findall(r'aria-label="([^"]+layers 0 to 6[^"]+)"', figure)
+    assert len(labels) == 10
+    assert all(all(f"{run.name} from" in label for run in runs) for label in labels)
+    assert figure.count("var(--pretrained") >= 10
+
+
+def test_a_run_named_as_a_state_looks_as_that_state_and_no_two_look_alike():
+    looks = looks_of(["main", "random", "pretrained", "a", "b", "c"])
+    assert looks[1].variable == "--random"
+    assert looks[2].variable == "--pretrained"
+    assert len({look.variable for look in looks}) == 6
+    assert len({look.dash for look in looks}) == 6
+
+
+def test_the_page_is_the_same_every_time_and_loads_nothing(runs, page_of):
+    page = page_of(runs)
+    assert page == page_of(runs)
+    tags: list[str] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attrs: tags.append(tag)
+    parser.feed(page)
+    assert not {"script", "link", "img", "iframe"} & set(tags)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_runs_without_any_table_still_make_a_page(page_of):
+    text = text_of(page_of([Run("a"), Run("b")]))
+    assert "metrics/summary.json in every run" in text
+    assert "In no run: Five abilities" in text
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_one_run_and_more_runs_than_looks_are_refused(page_of, n):
+    with pytest.raises(CompareError, match=f"{n} different runs: expected 2 to 6"):
+        page_of([Run(str(number)) for number in range(n)])
+
+
+def test_an_unknown_revision_is_one_clear_error(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    result = CliRunner().invoke(app, ["compare", "base", "lnger"])
+    assert isinstance(result.exception, CompareError)
+    assert "unknown revision 'lnger': expected 'workspace', a branch" in str(result.exception)
+    assert not (repository / "compare.html").exists()
+
+
+def test_a_file_that_cannot_be_understood_is_one_clear_error(tmp_path):
+    git(tmp_path, "init", "-q")
+    subprocess.run(["dvc", "init", "-q"], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/summary.json").write_text('{"f1": ')
+    with pytest.raises(CompareError, match=r"metrics/summary\.json of 'workspace' cannot be read"):
+        read_run(tmp_path, WORKSPACE)
+
+
+def test_a_folder_without_a_repository_is_one_clear_error(tmp_path):
+    with pytest.raises(CompareError, match="cannot read"):
+        read_run(tmp_path, "base")
+
+
+def test_one_revision_alone_is_compared_with_the_workspace(repository, monkeypatch, tmp_path):
+    monkeypatch.chdir(repository)
+    out = tmp_path / "page.html"
+    result = CliRunner().invoke(app, ["compare", "base", "--out", str(out)])
+    assert result.exit_code == 0, result.exception
+    assert result.stdout.splitlines()[0] == f"{out}: 2 runs"
+    assert "workspace lacks metrics/summary.json" in result.stdout
+    assert "base, workspace</title>" in out.read_text()
