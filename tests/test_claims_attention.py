@@ -13,10 +13,10 @@ from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence,
 from tuneprobe.claims.attention import (
     ATTENTION_CLAIMS,
     last_layers,
-    minus,
     tukey_fence,
     widened,
 )
+from tuneprobe.claims.evidence import difference
 from tuneprobe.label_scores import score_answers
 from tuneprobe.pattern_study import Setting, pattern_results
 from tuneprobe.results import to_frame
@@ -150,7 +150,7 @@ def test_numbers_without_intervals_decide_nothing_that_an_interval_must(results)
 
 def test_the_difference_of_two_estimates_has_the_interval_of_independent_ones():
     one, other = Estimate(5.0, 2.0, 8.0), Estimate(1.0, -3.0, 5.0)
-    assert minus(one, other) == Estimate(4.0, 4.0 - 5.0, 4.0 + 5.0)
+    assert difference(one, other) == Estimate(4.0, 4.0 - 5.0, 4.0 + 5.0)
 
 
 def test_widening_for_one_test_changes_nothing_and_for_twenty_by_the_normal_quantiles():

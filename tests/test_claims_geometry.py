@@ -5,9 +5,9 @@ import pytest
 from made_up_geometry import N_LAYERS, made_up_spaces
 
 from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
+from tuneprobe.claims.evidence import difference
 from tuneprobe.claims.geometry import (
     GEOMETRY_CLAIMS,
-    difference,
     distance_changes,
     share_risen,
 )

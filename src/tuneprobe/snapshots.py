@@ -59,7 +59,7 @@ def write_snapshots(
         folder = step_folder(finished, step)
         write_representations(now, examples, folder, tokens_per_batch=tokens_per_batch)
         if keep_weights:
-            facts = {"kind": kind, "state": state, "labels": labels, "step": step}
+            facts: dict[str, Any] = {"kind": kind, "state": state, "labels": labels, "step": step}
             write_checkpoint(folder / CHECKPOINT, now, head, **facts)
 
     settings = {

@@ -1,13 +1,12 @@
 """The claims of Kovaleva et al. 2019 about heads, and about what pre-training is worth."""
 
 from collections.abc import Iterable, Iterator
-from math import hypot
 from statistics import NormalDist, fmean, quantiles
 from typing import Any
 
 import pandas as pd
 
-from tuneprobe.claims.evidence import Estimate, Evidence
+from tuneprobe.claims.evidence import Estimate, Evidence, difference
 from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero
 from tuneprobe.collect.attention import (
     AFTER,
@@ -33,17 +32,6 @@ WIDENED = (
     "The interval is widened for the number of {} tried (Bonferroni, taking the bootstrap interval "
     "for a normal one)."
 )
-
-
-def minus(one: Estimate, other: Estimate) -> Estimate:
-    """One less the other, with an interval from both (MOVER, Zou and Donner 2008).
-
-    Exact for independent estimates; too wide where they rest on the same examples.
-    """
-    value = one.value - other.value
-    below = hypot(one.value - one.low, other.high - other.value)
-    above = hypot(one.high - one.value, other.value - other.low)
-    return Estimate(value, value - below, value + above)
 
 
 def widened(one: Estimate, n: int, alpha: float) -> Estimate:
@@ -76,7 +64,7 @@ def _last_change_most(evidence: Evidence) -> Iterator[Check]:
         earlier = [one for layer, one in layers.items() if layer not in last]
         for layer in last:
             if earlier and layer in layers:
-                fall = minus(min(earlier), layers[layer])
+                fall = difference(min(earlier), layers[layer])
                 what = f"layer {layer} below all earlier ones by"
                 yield Check(task, what, above_zero(fall.low, fall.high), *fall, "fraction")
 
@@ -91,7 +79,7 @@ def _cls_then_sep(evidence: Evidence) -> Iterator[Check]:
             late = _mean(one for layer, one in layers.items() if layer > half)
             first, second = (early, late) if sign > 0 else (late, early)
             if first is not None and second is not None:
-                excess = _times(minus(first, second), 100)
+                excess = _times(difference(first, second), 100)
                 what = "[CLS], early over late" if kind == "cls" else "[SEP], late over early"
                 yield Check(task, what, above_zero(excess.low, excess.high), *excess)
 
@@ -134,7 +122,7 @@ def _pretraining_matters(evidence: Evidence) -> Iterator[Check]:
     from_random = dict(_each(select(scores, state="random-finetuned")))
     for task in tuned:
         if task in from_random:
-            gap = minus(tuned[task], from_random[task])
+            gap = difference(tuned[task], from_random[task])
             yield Check(task, "tuned over random + tuned", above_zero(gap.low, gap.high), *gap)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import isfinite, nan, sqrt
+from math import isfinite, nan
 from statistics import fmean
 
 from scipy.stats import binomtest
 
-from tuneprobe.claims.evidence import Estimate, Evidence
+from tuneprobe.claims.evidence import Estimate, Evidence, difference
 from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero
 from tuneprobe.collect.geometry import (
     AFTER,
@@ -24,22 +24,6 @@ from tuneprobe.collect.tables import select
 ZHOU = "Zhou & Srikumar 2022"
 OPPOSITE: dict[Outcome, Outcome] = {"pass": "fail", "fail": "pass", "undecided": "undecided"}
 KEPT = 0.5  # the least similarity to the original space that the paper shows
-
-
-def difference(after: Estimate, before: Estimate) -> Estimate:
-    """Difference of two independent estimates, its interval from theirs (Zou & Donner 2008).
-
-        low = d - sqrt((a - a_low)² + (b_high - b)²),    high likewise
-
-    For normal estimates the usual interval. NaN bounds where an estimate has none.
-
-    >>> difference(Estimate(95, 92, 98), Estimate(90, 86, 94))
-    Estimate(value=5, low=0.0, high=10.0)
-    """
-    gap = after.value - before.value
-    below = sqrt((after.value - after.low) ** 2 + (before.high - before.value) ** 2)
-    above = sqrt((after.high - after.value) ** 2 + (before.value - before.low) ** 2)
-    return Estimate(gap, gap - below, gap + above)
 
 
 def share_risen(rose: int, of: int, alpha: float) -> Estimate:
