@@ -42,19 +42,25 @@ def python(folder: Path, root: Path, *args: str) -> subprocess.CompletedProcess[
     )
 
 
+TUNE = ("finetune_labels.py", "world-pos", "finetuned", "geometry")
+
+
 @pytest.mark.parametrize(
     ("call", "changes", "message"),
     [
         (("prepare_qa.py", "world-qa"), {}, "tuneprobe data"),
         (("prepare_qa.py", "word-qa"), {}, "Did you mean 'world-qa'?"),
-        (
-            ("represent.py", "t", "random", "q"),
-            {"encoder": "minilm-16"},
-            "Did you mean 'minilm-l6'",
-        ),
-        (("represent.py", "t", "random", "q"), {"encoder": "bert-tiny"}, "hf download google/bert"),
-        (("represent.py", "t", "random", "q"), {"sead": 1}, "no stage knows the key 'sead'"),
-        (("represent.py", "t", "random", "q"), {}, "run 'dvc repro'"),
+        (TUNE, {"encoder": "minilm-16"}, "Did you mean 'minilm-l6'"),
+        (TUNE, {"encoder": "bert-tiny"}, "hf download google/bert"),
+        (TUNE, {"sead": 1}, "no stage knows the key 'sead'"),
+        (TUNE, {}, "run 'dvc repro'"),
+        (("represent.py", "t", "q", "random"), {}, "run 'dvc repro'"),
+        (("prepare_labels.py", "world-pso"), {}, "Did you mean 'world-pos'?"),
+        (("prepare_texts.py", "rte"), {}, "tuneprobe data"),
+        (("geometry.py", "world-pos"), {}, "run 'dvc repro'"),
+        (("classify.py", "world-pos"), {}, "run 'dvc repro'"),
+        (("dynamics.py", "world-ps-role"), {}, "run 'dvc repro'"),
+        (("ablate.py", "world-rte"), {}, "run 'dvc repro'"),
         (("evaluate.py", "world-qa"), {}, "run 'dvc repro'"),
         (("collect.py",), {}, "run 'dvc repro'"),
         (("report.py",), {}, "run 'dvc repro'"),
