@@ -37,7 +37,6 @@ def test_headline_numbers_are_those_that_the_rows_were_made_from(results):
             "pair_task_score": SCORES["finetuned"],
             "sentence_task_score": SCORES["finetuned"],
             "map_similarity_last": similarity(N_LAYERS, -1),
-            "sep_share_last": 0.53,
             "heterogeneous_share": 0.45,
             "heads_that_help": 1,
         }

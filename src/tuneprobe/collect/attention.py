@@ -48,7 +48,6 @@ HEADLINE_NAMES = (
     "pair_task_score",
     "sentence_task_score",
     "map_similarity_last",
-    "sep_share_last",
     "heterogeneous_share",
     "heads_that_help",
 )
@@ -144,9 +143,9 @@ def attention_headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
     """Numbers of the state `focus`, each the mean over the tasks that have it.
 
     ``pair_task_score`` and ``sentence_task_score``: first metric of the task, in percent.
-    ``map_similarity_last``: cosine with the pre-trained maps, last layer. ``sep_share_last``:
-    attention to [SEP], last layer. ``heterogeneous_share``: of all maps, by the network.
-    ``heads_that_help``: heads without which the score is higher.
+    ``map_similarity_last``: cosine with the pre-trained maps, last layer.
+    ``heterogeneous_share``: of all maps, by the network. ``heads_that_help``: heads without which
+    the score is higher.
     """
     return {name: float(values.mean()) for name, values in _numbers(results, focus) if len(values)}
 
@@ -170,7 +169,6 @@ def _numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, pd.Series
     yield "pair_task_score", select(scores, task=PAIR_TASKS).value
     yield "sentence_task_score", select(scores, task=SENTENCE_TASKS).value
     yield "map_similarity_last", _similarity_at_last(results, focus)
-    yield "sep_share_last", at_last(select(by_type(results), kind="sep", state=focus)).value
     shares = select(pattern_shares(results), state=focus, layer=NO_LAYER)
     yield "heterogeneous_share", select(shares, pattern="heterogeneous").value
     changes = of_heads(select(ablation_changes(results), state=focus))

@@ -19,7 +19,7 @@ ANSWER_METRICS = (
     "exact_match",
     "f1",
 )
-HEADLINE_ANSWERS = ("long_f1", "short_f1", "exact_match", "f1")
+HEADLINE_ANSWERS = ("long_f1", "short_f1", "f1")
 _OF_PROBES = tuple(
     f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "over_pretrained")
 )
@@ -70,8 +70,7 @@ def pairwise_headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
 
     Per probe, in its usual condition and as auc_macro (chance is 50), at the last layer:
     ``<probe>_last``, and ``<probe>_over_pretrained``, the same less that of the pre-trained
-    encoder. Then ``long_f1``, ``short_f1`` and, for corpora with single answers, ``exact_match``
-    and ``f1``.
+    encoder. Then ``long_f1``, ``short_f1`` and, for corpora with single answers, ``f1``.
     """
     answers = select(results, study="evaluate", state=focus, metric=HEADLINE_ANSWERS)
     answers = answers[answers.task.str.endswith("-qa")]
