@@ -1,13 +1,11 @@
 """Tune a tiny encoder on labels in a process of its own, so that a test can kill it."""
 
-import os
-import signal
 import sys
 from pathlib import Path
 
 from tiny_labels import tagged_words
+from tuned_in_process import kill_at
 
-from tuneprobe import finetune as finetuning
 from tuneprobe.encoder import load_encoder, thread_limit
 from tuneprobe.examples import Examples
 from tuneprobe.labelling import tune_labels
@@ -50,18 +48,6 @@ def snapshots(source: Path, folder: Path, **changed) -> list[int]:
         work=folder / "work",
         **{"kind": "label", "every": 5, **SETTINGS, **changed},
     )
-
-
-def kill_at(step: int) -> None:
-    """Let the process die by SIGKILL at the beginning of a step."""
-    original = finetuning.schedule
-
-    def deadly(number: int, n_steps: int, warmup: float) -> float:
-        if number == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(number, n_steps, warmup)
-
-    finetuning.schedule = deadly
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from labels_tuned_in_process import snapshots, tune
 from tiny_labels import tagged_words
 from tiny_reader import write_tiny_bert
@@ -21,18 +20,12 @@ from tuneprobe.snapshots import CHECKPOINT, read_steps, step_folder
 HERE = Path(__file__).parent
 STEPS = [0, 5, 10, 12]
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_bert(tmp_path_factory.mktemp("bert"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
