@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
-from tuneprobe.artifacts import atomic_folder, file_sha256
+from tuneprobe.artifacts import atomic_folder, code_sha256, file_sha256
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.representations import Representations, layer_file
 from tuneprobe.results import NO_HEAD, Result
@@ -62,7 +61,7 @@ class Unit:
             "layer": file_sha256(self.representations.folder / layer_file(self.layer)),
             "examples": table.to_json(orient="values"),
             "settings": dict(self.settings),
-            "code": _code_sha256(),
+            "code": code_sha256(),
         }
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -155,12 +154,3 @@ def _gather(units: Sequence[Unit], folders: Sequence[Path]) -> Tables:
             found.insert(0, "state", unit.state)
             parts.setdefault(path.stem, []).append(found)
     return {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
-
-
-@once
-def _code_sha256() -> str:
-    """SHA-256 of the package's sources."""
-    digest = sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
