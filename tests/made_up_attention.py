@@ -101,9 +101,9 @@ def pair_rows() -> Iterator[Result]:
                 strong = (layer, head) in STRONG and direction == "from-to"
                 at = 0.05 + 0.001 * layer + (0.15 if strong else 0)
                 yield row(
-                    "attention", "frames", state, (layer, head), what, at, at - 0.02, at + 0.02
+                    "attention", "framenet-1.5", state, (layer, head), what, at, at - 0.02, at + 0.02
                 )
-        yield row("attention", "frames", "uniform", (-1, -1), what, 0.04)
+        yield row("attention", "framenet-1.5", "uniform", (-1, -1), what, 0.04)
 
 
 def score_rows(task: str) -> Iterator[Result]:

@@ -304,6 +304,7 @@ class Attention(_Block):
 
     tasks: tuple[str, str]
     finetune: Tuning
+    frames: list[Literal["framenet-1.5", "framenet-1.7"]]
     maps: Maps
     patterns: PatternNetwork
     ablate: Ablate

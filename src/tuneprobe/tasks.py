@@ -71,7 +71,7 @@ TASKS = {
     **{name: Task(kind, corpus, name) for name, (kind, corpus) in TEXTS.items()},
     "world-rte": Task("label", "world/rte", "rte", synthetic=True),
     "world-sst2": Task("label", "world/sst2", "sst2", synthetic=True),
-    "frames": Task("heads", "framenet-1.5"),
+    **{name: Task("heads", name) for name in ("framenet-1.5", "framenet-1.7")},
 }
 
 

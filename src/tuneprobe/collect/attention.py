@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from tuneprobe.collect.estimates import Estimate, estimates, mean
 from tuneprobe.collect.tables import CURVE_COLUMNS, select, tidy_table
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
@@ -25,6 +26,8 @@ LABELS = {
     "sick": "SICK",
     "world-rte": "world RTE",
     "world-sst2": "world SST-2",
+    "framenet-1.5": "FrameNet 1.5",
+    "framenet-1.7": "FrameNet 1.7",
 }
 UNIFORM = "uniform"  # the state in which every piece receives the same attention
 ABLATIONS = ("uniform", "zero", "mean")
@@ -57,8 +60,8 @@ MAX_RELATIONS = 4  # shown of a task: those with the most texts
 def task_label(task: str) -> str:
     """What a figure calls a task.
 
-    >>> task_label("sst2"), task_label("world-rte"), task_label("frames")
-    ('SST-2', 'world RTE', 'frames')
+    >>> task_label("sst2"), task_label("world-rte"), task_label("framenet-1.5")
+    ('SST-2', 'world RTE', 'FrameNet 1.5')
     """
     return LABELS.get(task, task.replace("-", " "))
 
@@ -139,15 +142,15 @@ def ablation_changes(results: pd.DataFrame) -> pd.DataFrame:
     return _first_metric(rows, [f"{metric}_change" for metric in METRICS])
 
 
-def attention_headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
-    """Numbers of the state `focus`, each the mean over the tasks that have it.
+def attention_headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
+    """Estimates of the state `focus`, each the mean over the tasks that have it.
 
     ``pair_task_score`` and ``sentence_task_score``: first metric of the task, in percent.
     ``map_similarity_last``: cosine with the pre-trained maps, last layer.
     ``heterogeneous_share``: of all maps, by the network. ``heads_that_help``: heads without which
     the score is higher.
     """
-    return {name: float(values.mean()) for name, values in _numbers(results, focus) if len(values)}
+    return {name: mean(found) for name, found in _numbers(results, focus) if found}
 
 
 def attention_tables(results: pd.DataFrame, focus: str) -> dict[str, pd.DataFrame]:
@@ -164,22 +167,23 @@ def attention_tables(results: pd.DataFrame, focus: str) -> dict[str, pd.DataFram
     }
 
 
-def _numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, pd.Series]]:
+def _numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, list[Estimate]]]:
     scores = select(task_scores(results), state=focus)
-    yield "pair_task_score", select(scores, task=PAIR_TASKS).value
-    yield "sentence_task_score", select(scores, task=SENTENCE_TASKS).value
+    yield "pair_task_score", estimates(select(scores, task=PAIR_TASKS))
+    yield "sentence_task_score", estimates(select(scores, task=SENTENCE_TASKS))
     yield "map_similarity_last", _similarity_at_last(results, focus)
     shares = select(pattern_shares(results), state=focus, layer=NO_LAYER)
-    yield "heterogeneous_share", select(shares, pattern="heterogeneous").value
+    yield "heterogeneous_share", estimates(select(shares, pattern="heterogeneous"))
     changes = of_heads(select(ablation_changes(results), state=focus))
-    yield "heads_that_help", (changes.value > 0).groupby(changes.task).sum()
+    helping = (changes.value > 0).groupby(changes.task).sum()
+    yield "heads_that_help", [Estimate(float(count)) for count in helping]
 
 
-def _similarity_at_last(results: pd.DataFrame, focus: str) -> pd.Series:
+def _similarity_at_last(results: pd.DataFrame, focus: str) -> list[Estimate]:
     """That of the pre-trained maps with themselves is 1, wherever any others were compared."""
     if focus == BEFORE:
-        return at_last(map_similarity(results)).value.map(lambda _: 1.0)
-    return at_last(map_similarity(results, f"{focus}-{BEFORE}")).value
+        return [Estimate(1.0) for _ in at_last(map_similarity(results)).value]
+    return estimates(at_last(map_similarity(results, f"{focus}-{BEFORE}")))
 
 
 def at_last(rows: pd.DataFrame) -> pd.DataFrame:
