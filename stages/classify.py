@@ -35,7 +35,12 @@ def main(task: str) -> None:
     cache = paths.resume_point(encoder, task, STUDY)
     with (
         measured(
-            layer_accuracy, units, example_table(examples), cache=cache, workers=params.threads
+            layer_accuracy,
+            units,
+            example_table(examples),
+            cache=cache,
+            workers=params.threads,
+            backend=params.backend,
         ) as found,
         atomic_folder(paths.results(encoder, task, STUDY)) as folder,
     ):

@@ -39,7 +39,12 @@ def main(task: str, others: list[str]) -> None:
     cache = paths.resume_point(encoder, task, STUDY)
     with (
         measured(
-            layer_labels, units, example_table(examples), cache=cache, workers=params.threads
+            layer_labels,
+            units,
+            example_table(examples),
+            cache=cache,
+            workers=params.threads,
+            backend=params.backend,
         ) as found,
         atomic_folder(paths.results(encoder, task, STUDY)) as folder,
     ):

@@ -27,7 +27,12 @@ def main(task: str) -> None:
     cache = paths.resume_point(encoder, task, STUDY)
     with (
         measured(
-            layer_snapshot, units, example_table(examples), cache=cache, workers=params.threads
+            layer_snapshot,
+            units,
+            example_table(examples),
+            cache=cache,
+            workers=params.threads,
+            backend=params.backend,
         ) as found,
         atomic_folder(paths.results(encoder, task, STUDY)) as folder,
     ):

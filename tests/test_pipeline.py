@@ -15,8 +15,11 @@ from tuneprobe.inventory import CROSSED, FOLLOWED, LABEL_TASKS, STATES
 from tuneprobe.params import Params, load_params
 
 # Modules that check, name, write or start something; none of them can change a number.
-PLUMBING = {"__init__", "artifacts", "errors", "params", "paths", "stage", "tasks"}
+PLUMBING = {"__init__", "artifacts", "backends", "errors", "params", "paths", "stage", "tasks"}
 
+
+# Parameters of how, not of what: no result depends on them, so no stage does.
+HOW = {"backend"}
 
 # What the methods of `Params` read; the last word of the command names the study.
 NAMED = {"encoder_source": "encoders.{encoder}", "tuning": "{study}.finetune"}
@@ -122,7 +125,7 @@ def test_every_parameter_that_a_stage_reads_is_declared(stages, root: Path) -> N
     encoder = load_params(root / "params.yaml").encoder
     for stage in stages:
         declared = declared_params(stage)
-        for key in used_params(script_of(stage, root)):
+        for key in used_params(script_of(stage, root)) - HOW:
             key = NAMED.get(key, key).format(encoder=encoder, study=stage.cmd.split()[-1])
             assert any(f"{key}.".startswith(f"{name}.") for name in declared) or any(
                 f"{name}.".startswith(f"{key}.") for name in declared
@@ -132,8 +135,8 @@ def test_every_parameter_that_a_stage_reads_is_declared(stages, root: Path) -> N
 def test_every_parameter_belongs_to_a_stage(stages, root: Path) -> None:
     params = load_params(root / "params.yaml")
     declared = {key for stage in stages for key in declared_params(stage)}
-    blocks = params.model_dump()
-    for key, block in blocks.items():
+    assert not declared & HOW
+    for key, block in params.model_dump(exclude=HOW).items():
         if key == "encoders":
             assert f"encoders.{params.encoder}" in declared
             continue

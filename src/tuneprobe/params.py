@@ -318,6 +318,7 @@ class Params(_Block):
     encoder: str
     seed: Annotated[int, Field(ge=0)]
     threads: PositiveInt
+    backend: Literal["local", "dask"]
     encoders: dict[str, EncoderSource]
     prepare: Prepare
     finetune: Finetune

@@ -2,23 +2,27 @@
 
 The tables of a unit lie in a cache under the digest of all that they depend on: the layer, the
 examples, the settings, the code. A study that was killed goes on with the units that are left, and
-ends in the same bytes, however many processes share the work. Each unit has one thread.
+ends in the same bytes, however many processes or machines share the work. Each unit has one thread.
+The caller alone writes the cache: a worker reads its layer and gives back tables.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache as once
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from socket import gethostname
 from typing import Any, NamedTuple
 
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 from tuneprobe.artifacts import atomic_folder, code_sha256, file_sha256
+from tuneprobe.backends import ClusterError, outcomes
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.representations import Representations, layer_file
 from tuneprobe.results import NO_HEAD, Result
@@ -28,6 +32,7 @@ Tables = dict[str, pd.DataFrame]
 
 NUMBERS = "numbers"  # the table of a unit that becomes result rows
 WHICH_LAYERS = ("all", "last", "none")
+COMPUTED_WITH = ("numpy", "pandas", "scikit-learn", "scipy", "torch")
 
 
 class UnitError(TuneprobeError):
@@ -54,6 +59,11 @@ class Unit:
     representations: Representations
     settings: Mapping[str, Any]
 
+    def at_full_path(self) -> "Unit":
+        """The same unit for a process in another folder."""
+        folder = self.representations.folder.absolute()
+        return replace(self, representations=replace(self.representations, folder=folder))
+
     def digest(self, measure: Callable[..., Tables], table: pd.DataFrame) -> str:
         """SHA-256 of everything that the unit's tables depend on."""
         facts = {
@@ -62,6 +72,7 @@ class Unit:
             "examples": table.to_json(orient="values"),
             "settings": dict(self.settings),
             "code": code_sha256(),
+            "packages": _versions(),
         }
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -92,6 +103,7 @@ def measured(
     *,
     cache: Path,
     workers: int,
+    backend: str = "local",
 ) -> Iterator[Tables]:
     """Tables of all units, each with the columns ``state`` and ``layer`` in front.
 
@@ -106,20 +118,24 @@ def measured(
         Examples, as `spaces.example_table` makes them.
     cache : Path
     workers : int
-        Processes; no number depends on it.
+        Processes of this machine; no number depends on it.
+    backend : str
+        Where units are measured, as `backends.outcomes` has it; no number depends on it.
 
     Raises
     ------
     UnitError
         Where `measure` raises a `TuneprobeError`; the message names state and layer.
+    ClusterError
+        Where the cluster cannot do the work, or has other files or code than this machine.
     """
-    folders = [cache / unit.digest(measure, table) for unit in units]
-    left = {folder: unit for unit, folder in zip(units, folders) if not folder.exists()}
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        Parallel(n_jobs=workers)(
-            delayed(_measure)(measure, unit, table, folder) for folder, unit in left.items()
-        )
-    yield _gather(units, folders)
+    digests = [unit.digest(measure, table) for unit in units]
+    left = {digest: unit for digest, unit in zip(digests, units) if not (cache / digest).exists()}
+    calls = [(measure, unit.at_full_path(), table, digest) for digest, unit in left.items()]
+    function = _measure if backend == "local" else _measure_away
+    for digest, tables in outcomes(function, calls, backend=backend, processes=workers):
+        _keep(tables, cache / digest)
+    yield _gather(units, [cache / digest for digest in digests])
     shutil.rmtree(cache, ignore_errors=True)
 
 
@@ -133,15 +149,44 @@ def result_rows(
     ]
 
 
-def _measure(measure: Callable[..., Tables], unit: Unit, table: pd.DataFrame, folder: Path) -> None:
-    """Measure one unit and keep its tables, in one step."""
+def _measure(
+    measure: Callable[..., Tables], unit: Unit, table: pd.DataFrame, digest: str
+) -> tuple[str, Tables]:
+    """The digest and the tables of a unit."""
     try:
-        with threadpool_limits(1), atomic_folder(folder) as part:
+        with threadpool_limits(1):
             space: Space = read_space(unit.representations, unit.layer, table)
-            for name, found in measure(space, **unit.settings).items():
-                found.to_parquet(part / f"{name}.parquet", index=False)
+            return digest, measure(space, **unit.settings)
     except TuneprobeError as error:
         raise UnitError(f"state {unit.state}, layer {unit.layer}: {error}") from None
+
+
+def _measure_away(
+    measure: Callable[..., Tables], unit: Unit, table: pd.DataFrame, digest: str
+) -> tuple[str, Tables]:
+    """`_measure` on another machine, once that has the same files and code."""
+    threadpool_limits(1)  # for good: threads of one worker must not give each other more
+    try:
+        digest_here = unit.digest(measure, table)
+    except OSError as error:
+        raise ClusterError(
+            f"worker on {gethostname()} cannot read {error.filename}: the folder of the run must "
+            "be on a file system that all machines share, under one path."
+        ) from None
+    if digest_here != digest:
+        raise ClusterError(
+            f"worker on {gethostname()} has another {layer_file(unit.layer)} in "
+            f"{unit.representations.folder}, another tuneprobe, or other versions of "
+            f"{', '.join(COMPUTED_WITH)}: start all workers anew, in this checkout and environment."
+        )
+    return _measure(measure, unit, table, digest)
+
+
+def _keep(tables: Tables, folder: Path) -> None:
+    """Write the tables of a unit, in one step."""
+    with atomic_folder(folder) as part:
+        for name, found in tables.items():
+            found.to_parquet(part / f"{name}.parquet", index=False)
 
 
 def _gather(units: Sequence[Unit], folders: Sequence[Path]) -> Tables:
@@ -154,3 +199,9 @@ def _gather(units: Sequence[Unit], folders: Sequence[Path]) -> Tables:
             found.insert(0, "state", unit.state)
             parts.setdefault(path.stem, []).append(found)
     return {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
+
+
+@once
+def _versions() -> dict[str, str]:
+    """Versions of the packages that compute."""
+    return {name: version(name) for name in COMPUTED_WITH}
