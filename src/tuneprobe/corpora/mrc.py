@@ -14,7 +14,7 @@ xquad              xquad/*.json                                 hash of the titl
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -34,8 +34,24 @@ DUPLICATE = "question asked before"
 Reader = Callable[[Path], Iterator[Question]]
 
 
-def read_mrc(corpus: str, data: Path, counts: Counter[str] | None = None) -> Iterator[Question]:
-    """Questions of a corpus, one at a time, each with split ``train`` or ``test``.
+@dataclass(frozen=True)
+class Shard:
+    """Files of a corpus whose questions can be read without the others.
+
+    ``read`` yields their questions with a split, and counts what it leaves out.
+    """
+
+    files: tuple[Path, ...]
+    read: Callable[[Counter[str]], Iterator[Question]]
+
+    @property
+    def name(self) -> str:
+        """The names of the files."""
+        return ", ".join(file.name for file in self.files)
+
+
+def mrc_shards(corpus: str, data: Path) -> list[Shard]:
+    """The shards of a corpus, in the order in which `read_mrc` reads them.
 
     Parameters
     ----------
@@ -43,27 +59,35 @@ def read_mrc(corpus: str, data: Path, counts: Counter[str] | None = None) -> Ite
         ``world``, ``nq-passages``, ``natural-questions``, ``squad`` or ``xquad``.
     data : Path
         The folder that holds one folder per corpus.
-    counts : Counter, optional
-        Gets the number of questions read, and of those left out, by reason.
 
     Raises
     ------
     UnknownNameError
         If there is no such corpus.
     CorpusError
-        If its folder is missing (the message says how to fetch it) or a file is malformed.
+        If its folder is missing (the message says how to fetch it), or a name gives no split.
     """
-    counts = Counter() if counts is None else counts
-    readers: dict[str, Callable[[], Iterator[Question]]] = {
+    readers: dict[str, Callable[[], list[Shard]]] = {
         "world": lambda: _by_file(_files(data, "world", "train.jsonl", "dev.jsonl"), read_nq),
-        "nq-passages": lambda: _passages(data, counts),
+        "nq-passages": lambda: [_passages(data)],
         "natural-questions": lambda: _by_file(_files(data, "natural-questions", ".jsonl"), read_nq),
         "squad": lambda: _by_file(_files(data, "squad", ".json"), read_squad),
-        "xquad": lambda: _by_title(_read_all(_files(data, "xquad", ".json"), read_squad)),
+        "xquad": lambda: _by_title(_files(data, "xquad", ".json"), read_squad),
     }
     if corpus not in readers:
         raise UnknownNameError("reading-comprehension corpus", corpus, readers)
-    return _counted(readers[corpus](), counts)
+    return readers[corpus]()
+
+
+def read_mrc(corpus: str, data: Path, counts: Counter[str] | None = None) -> Iterator[Question]:
+    """Questions of a corpus, one at a time, each with split ``train`` or ``test``.
+
+    Takes and raises what `mrc_shards` does; a malformed file is a `CorpusError` too. ``counts``
+    gets the number of questions read, and of those left out, by reason.
+    """
+    counts = Counter() if counts is None else counts
+    shards = mrc_shards(corpus, data)
+    return _counted(chain.from_iterable(shard.read(counts) for shard in shards), counts)
 
 
 def split_of_title(title: str) -> str:
@@ -95,29 +119,39 @@ def _split_of_file(path: Path) -> str:
     return "train" if "train" in name else "test"
 
 
-def _by_file(files: list[Path], read: Reader) -> Iterator[Question]:
-    splits = [_split_of_file(path) for path in files]
-    for path, split in zip(files, splits):
-        for question in read(path):
-            yield replace(question, split=split)
+def _by_file(files: list[Path], read: Reader) -> list[Shard]:
+    """A shard for every file, whose name gives the split."""
+
+    def shard(file: Path, split: str) -> Shard:
+        return Shard((file,), lambda _: (replace(q, split=split) for q in read(file)))
+
+    return [shard(file, _split_of_file(file)) for file in files]
 
 
-def _by_title(questions: Iterator[Question]) -> Iterator[Question]:
+def _by_title(files: list[Path], read: Reader) -> list[Shard]:
+    """A shard for every file, the split of each question by its title."""
+
+    def shard(file: Path) -> Shard:
+        return Shard((file,), lambda _: _split_by_title(read(file)))
+
+    return [shard(file) for file in files]
+
+
+def _split_by_title(questions: Iterator[Question]) -> Iterator[Question]:
     for question in questions:
         yield replace(question, split=split_of_title(question.title))
 
 
-def _read_all(files: list[Path], read: Reader) -> Iterator[Question]:
-    return chain.from_iterable(map(read, files))
-
-
-def _passages(data: Path, counts: Counter[str]) -> Iterator[Question]:
-    """QED, then the oracle passages whose question QED does not ask."""
+def _passages(data: Path) -> Shard:
+    """QED, then the oracle passages whose question QED does not ask: one shard, read together."""
     qed, oracle = _files(data, "qed", ".jsonlines"), _files(data, "nq-oracle", ".jsonl")
-    questions = chain(
-        _read_all(qed, read_qed), _read_all(oracle, lambda path: read_oracle(path, counts))
-    )
-    return _by_title(_asked_once(questions, counts))
+
+    def read(counts: Counter[str]) -> Iterator[Question]:
+        passages = (question for path in oracle for question in read_oracle(path, counts))
+        questions = chain(chain.from_iterable(map(read_qed, qed)), passages)
+        return _split_by_title(_asked_once(questions, counts))
+
+    return Shard((*qed, *oracle), read)
 
 
 def _asked_once(questions: Iterator[Question], counts: Counter[str]) -> Iterator[Question]:

@@ -1,65 +1,21 @@
-"""From questions to the examples of the five probes."""
+"""From what the five probes find to the examples that are drawn of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from spacy.language import Language
 
-from tuneprobe.annotate import annotate, is_visible
-from tuneprobe.corpora.question import Interval, Question
-from tuneprobe.errors import UnknownNameError
+from tuneprobe.corpora.question import Question
 from tuneprobe.examples import NO_SPAN, Examples, ExamplesBuilder
-from tuneprobe.pairs.abbreviation import AbbreviationRule, abbreviation_pairs
-from tuneprobe.pairs.answer_type import answer_type_pairs
-from tuneprobe.pairs.coreference import CoreferenceRule, coreference_pairs
-from tuneprobe.pairs.funnel import Funnel, Step, draw, sift
-from tuneprobe.pairs.observation import PARAGRAPH, NoPair, Observation, Pair
-from tuneprobe.pairs.passage import Passage, with_sentences
-from tuneprobe.pairs.synonyms import SynonymRule, synonym_pairs
+from tuneprobe.pairs.abbreviation import AbbreviationRule
+from tuneprobe.pairs.coreference import CoreferenceRule
+from tuneprobe.pairs.find import BOUNDARY, PROBES, Chosen, ProbeSplit, Rules, find_pairs
+from tuneprobe.pairs.funnel import Funnel, Step, add_steps, draw
+from tuneprobe.pairs.observation import PARAGRAPH
+from tuneprobe.pairs.passage import Passage
+from tuneprobe.pairs.synonyms import SynonymRule
 from tuneprobe.wordnet import WordNet
-
-BOUNDARY = "boundary"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the pair probes need to know beside the observation."""
-
-    wordnet: WordNet
-    synonyms: SynonymRule
-    abbreviation: AbbreviationRule
-    coreference: CoreferenceRule
-
-
-Probe = Callable[[Observation, Rules], list[Pair] | NoPair]
-
-# A further probe is one function and one line here; `boundary` has no anchor and is apart.
-PROBES: dict[str, Probe] = {
-    "synonyms": lambda seen, rules: synonym_pairs(seen, rules.synonyms, rules.wordnet),
-    "abbreviation": lambda seen, rules: abbreviation_pairs(seen, rules.abbreviation),
-    "coreference": lambda seen, rules: coreference_pairs(seen, rules.coreference),
-    "answer-type": lambda seen, _: answer_type_pairs(seen),
-}
-
-
-class Chosen(NamedTuple):
-    """An example before its spans have numbers."""
-
-    probe: str
-    passage: Passage
-    match: Interval
-    anchor: Interval | None = None
-    anchor_segment: int = 0
-
-
-class Part(NamedTuple):
-    """The paragraphs of one split, and the steps that led to them."""
-
-    split: str
-    passages: list[Passage]
-    steps: list[Step]
 
 
 def build_pairs(
@@ -104,88 +60,49 @@ def build_pairs(
     Source: Cai et al. 2020, section 3.
     """
     rules = Rules(wordnet, synonyms, abbreviation, coreference)
-    parts = _read(questions, nlp)
-    funnel = Funnel()
-    chosen: list[Chosen] = []
-    for probe, found, steps in _find_pairs(parts["test"], nlp, rules, max_words):
-        drawn, sample = draw(found, per_probe, seed, probe, "test")
-        funnel.add(probe, "test", [*steps, sample])
-        chosen += drawn
-    for split, most in (("train", boundary_train), ("test", boundary_test)):
-        found, steps = _find_boundaries(parts[split], max_words)
-        drawn, sample = draw(found, most, seed, BOUNDARY, split)
-        funnel.add(BOUNDARY, split, [*steps, sample])
-        chosen += drawn
-    return _store(chosen), funnel
+    found = find_pairs(questions, nlp, rules, max_words)
+    sizes = draw_sizes(per_probe, boundary_train, boundary_test)
+    return draw_pairs([found.steps], [found.chosen], sizes, seed)
 
 
-def _read(questions: Iterable[Question], nlp: Language) -> dict[str, Part]:
-    """The paragraphs of the train and of the test questions, with their sentences."""
-    read: dict[str, list[Passage | NoPair]] = {"train": [], "test": []}
-    for question in questions:
-        if question.split not in read:
-            raise UnknownNameError(f"split of question {question.id}", question.split, read)
-        read[question.split].append(Passage.of(question))
-    parts = {}
-    for split, found in read.items():
-        passages, step = sift("paragraph", found, lambda passage: passage)
-        steps = [Step("question", len(found), Counter()), step]
-        parts[split] = Part(split, with_sentences(passages, nlp), steps)
-    return parts
+def draw_sizes(per_probe: int, boundary_train: int, boundary_test: int) -> dict[ProbeSplit, int]:
+    """Most examples of each probe in each split, in the order in which they are stored."""
+    return {
+        **{(probe, "test"): per_probe for probe in PROBES},
+        (BOUNDARY, "train"): boundary_train,
+        (BOUNDARY, "test"): boundary_test,
+    }
 
 
-def _find_pairs(
-    part: Part, nlp: Language, rules: Rules, max_words: int
-) -> Iterator[tuple[str, list[Chosen], list[Step]]]:
-    """For every pair probe its examples and steps; every paragraph is annotated once."""
-    passages, length = sift("length", part.passages, lambda passage: _fits(passage, max_words))
-    observed = list(zip(passages, _observe(passages, nlp)))
-    for probe, find in PROBES.items():
-        found, step = sift("pair", observed, _chooser(probe, find, rules))
-        chosen = [example for examples in found for example in examples]
-        yield probe, chosen, [*part.steps, length, step._replace(kept=len(chosen))]
+def draw_pairs(
+    steps: Sequence[Mapping[ProbeSplit, list[Step]]],
+    chosen: Iterable[Iterable[Chosen]],
+    sizes: Mapping[ProbeSplit, int],
+    seed: int,
+) -> tuple[Examples, Funnel]:
+    """Draw from what was found in the parts of a corpus as if it had been found in one.
+
+    Parameters
+    ----------
+    steps, chosen
+        Of each part (`find_pairs`); the examples are read once, and only those drawn are kept.
+    """
+    funnel, wanted = Funnel(), {}
+    for key, most in sizes.items():
+        together = add_steps([part[key] for part in steps])
+        wanted[key], sample = draw(together[-1].kept, most, seed, *key)
+        funnel.add(*key, [*together, sample])
+    seen: Counter[ProbeSplit] = Counter()
+    drawn: dict[ProbeSplit, list[Chosen]] = {key: [] for key in sizes}
+    for example in chain.from_iterable(chosen):
+        key = example.probe, example.passage.split
+        if seen[key] in wanted[key]:
+            drawn[key].append(example)
+        seen[key] += 1
+    return _store(chain.from_iterable(drawn.values())), funnel
 
 
-def _find_boundaries(part: Part, max_words: int) -> tuple[list[Chosen], list[Step]]:
-    """The answers inside their sentences."""
-    cut, sentence = sift("pair", part.passages, Passage.cut_to_answer)
-    short, length = sift("length", cut, lambda passage: _fits(passage, max_words))
-    chosen = [Chosen(BOUNDARY, passage, passage.answer) for passage in short if passage.answer]
-    return chosen, [*part.steps, sentence, length]
-
-
-def _fits(passage: Passage, max_words: int) -> Passage | NoPair:
-    if passage.n_words > max_words:
-        return NoPair(f"more than {max_words} words")
-    if not all(map(is_visible, (*passage.question, *passage.paragraph))):
-        return NoPair("a word without a visible character")
-    return passage
-
-
-def _observe(passages: list[Passage], nlp: Language) -> Iterator[Observation]:
-    texts = (text for passage in passages for text in (passage.question, passage.paragraph))
-    annotated = annotate(nlp, texts, total=2 * len(passages))
-    for passage, question, paragraph in zip(passages, annotated, annotated):
-        paragraph = replace(paragraph, sentences=passage.sentences)
-        yield Observation(question, paragraph, passage.answer)
-
-
-def _chooser(
-    probe: str, find: Probe, rules: Rules
-) -> Callable[[tuple[Passage, Observation]], list[Chosen] | NoPair]:
-    """What a probe makes of a passage."""
-
-    def choose(both: tuple[Passage, Observation]) -> list[Chosen] | NoPair:
-        passage, observation = both
-        pairs = find(observation, rules)
-        if isinstance(pairs, NoPair):
-            return pairs
-        return [Chosen(probe, passage, match, anchor, side) for anchor, match, side in pairs]
-
-    return choose
-
-
-def _store(chosen: list[Chosen]) -> Examples:
+def _store(chosen: Iterable[Chosen]) -> Examples:
     """The tables; a text that several probes use is stored once, its words before its pairs."""
     builder = ExamplesBuilder()
     texts: dict[tuple[str, tuple[str, ...], tuple[str, ...]], int] = {}

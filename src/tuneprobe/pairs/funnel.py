@@ -68,10 +68,21 @@ def sift(name: str, items: Iterable[S], judge: Callable[[S], T | NoPair]) -> tup
     return kept, Step(name, len(kept), dropped)
 
 
-def draw(items: Sequence[T], most: int, seed: int, probe: str, split: str) -> tuple[list[T], Step]:
-    """At most `most` items, drawn at random without repetition and left in their order."""
-    if len(items) <= most:
-        return list(items), Step("sample", len(items), Counter())
-    order = rng(seed, "pairs", probe, split).permutation(len(items))
-    kept = [items[i] for i in sorted(order[:most])]
-    return kept, Step("sample", most, Counter({"more than wanted": len(items) - most}))
+def add_steps(parts: Iterable[Sequence[Step]]) -> list[Step]:
+    """The steps of several parts of a corpus as the steps of the whole."""
+    return [
+        Step(
+            same[0].name,
+            sum(step.kept for step in same),
+            sum((step.dropped for step in same), Counter()),
+        )
+        for same in zip(*parts)
+    ]
+
+
+def draw(n: int, most: int, seed: int, probe: str, split: str) -> tuple[set[int], Step]:
+    """Which of n items are drawn: at most `most`, at random without repetition."""
+    if n <= most:
+        return set(range(n)), Step("sample", n, Counter())
+    order = rng(seed, "pairs", probe, split).permutation(n)
+    return set(order[:most].tolist()), Step("sample", most, Counter({"more than wanted": n - most}))
