@@ -16,7 +16,7 @@ from tuneprobe.claims.attention import (
     tukey_fence,
     widened,
 )
-from tuneprobe.claims.evidence import difference
+from tuneprobe.collect.estimates import difference
 from tuneprobe.label_scores import score_answers
 from tuneprobe.pattern_study import Setting, pattern_results
 from tuneprobe.results import to_frame

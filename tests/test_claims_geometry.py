@@ -5,12 +5,12 @@ import pytest
 from made_up_geometry import N_LAYERS, made_up_spaces
 
 from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
-from tuneprobe.claims.evidence import difference
 from tuneprobe.claims.geometry import (
     GEOMETRY_CLAIMS,
     distance_changes,
     share_risen,
 )
+from tuneprobe.collect.estimates import difference
 from tuneprobe.results import to_frame
 
 

@@ -1,12 +1,22 @@
 """Headline numbers and plot tables: what `dvc exp show` and `dvc plots diff` compare."""
 
+from math import isnan
+
 import pandas as pd
 import pytest
 from made_up_attention import made_up_attention
 from made_up_geometry import made_up_spaces
 from made_up_results import auc, made_up_results
 
-from tuneprobe.collect import STUDY_NUMBERS, by_study, headline, plot_tables, write_tables
+from tuneprobe.collect import (
+    STUDY_NUMBERS,
+    by_study,
+    headline,
+    headline_estimates,
+    plot_tables,
+    write_tables,
+)
+from tuneprobe.collect.estimates import Estimate, difference, mean
 from tuneprobe.collect.pairwise import PROBES
 from tuneprobe.collect.tables import STATES
 from tuneprobe.errors import UnknownNameError
@@ -117,3 +127,20 @@ def test_tables_are_written_as_csv_that_reads_back(results, tmp_path):
     assert {path.stem for path in tmp_path.iterdir()} == set(tables)
     read = pd.read_csv(tmp_path / "gaps.csv")
     pd.testing.assert_frame_equal(read, tables["gaps"], check_dtype=False)
+
+
+def test_headline_numbers_have_the_intervals_of_their_rows(results):
+    found = headline_estimates(results, "finetuned")
+    assert found["coreference_last"] == (76.0, 74.0, 78.0)
+    assert found["coreference_over_pretrained"] == (9.0, 8.0, 10.0)  # paired over the examples
+    table = plot_tables(results, "finetuned")["headline"].set_index("name")
+    assert table.value.to_dict() == headline(results, "finetuned")
+    assert tuple(table.loc["coreference_last"]) == (76.0, 74.0, 78.0)
+
+
+def test_bounds_of_differences_and_means_follow_from_those_of_their_parts():
+    one, other = Estimate(10, 7, 14), Estimate(4, 0, 7)
+    assert difference(one, other) == pytest.approx((6, 6 - 18**0.5, 6 + 32**0.5))
+    assert mean([one, other]) == pytest.approx((7, 7 - 5 / 2, 7 + 5 / 2))
+    assert difference(one, one).low < 0
+    assert isnan(mean([one, Estimate(4)]).low)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from dvc.repo import Repo
 from made_up_attention import made_up_attention
 from made_up_geometry import made_up_spaces
 from made_up_results import made_up_results
@@ -18,7 +19,18 @@ from typer.testing import CliRunner
 from tuneprobe.artifacts import write_json
 from tuneprobe.cli import app
 from tuneprobe.collect import headline, plot_tables, write_tables
-from tuneprobe.compare import WORKSPACE, CompareError, Run, differing, numbers_of, read_run
+from tuneprobe.collect.estimates import Estimate
+from tuneprobe.compare import (
+    WORKSPACE,
+    CompareError,
+    Difference,
+    Run,
+    differences,
+    differing,
+    numbers_of,
+    read_run,
+)
+from tuneprobe.example_scores import ExampleScores, probe_scores
 from tuneprobe.report.compare import looks_of, read_plots, render_comparison
 
 
@@ -56,7 +68,8 @@ def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(top, gain=3.0, epochs=4)
     keep("longer")
     (top / "metrics/summary.json").unlink()
-    (top / "metrics/plots/gaps.csv").unlink()
+    for name in ("gaps", "headline"):
+        (top / f"metrics/plots/{name}.csv").unlink()
     keep("partial")
     return top
 
@@ -71,6 +84,12 @@ def page_of(repository: Path) -> Callable[[list[Run]], str]:
     return lambda runs: render_comparison(runs, *read_plots(repository))
 
 
+@pytest.fixture(scope="module")
+def page(repository: Path, runs: list[Run]) -> str:
+    """The three revisions side by side."""
+    return render_comparison(runs, *read_plots(repository))
+
+
 def text_of(page: str) -> str:
     body = page[page.index("<body>") :]
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)).replace("\N{NO-BREAK SPACE}", " ")
@@ -82,32 +101,110 @@ def test_a_revision_is_read_as_it_was_committed(runs):
     assert longer.numbers["coreference_last"] - base.numbers["coreference_last"] == 9.0
     assert set(base.tables) >= {"layers", "gaps", "accuracy", "map_similarity"}
     assert base.missing == []
+    assert base.headline["coreference_last"] == (67.0, 65.0, 69.0)
 
 
 def test_the_workspace_is_read_as_it_lies_there(repository, runs):
     assert read_run(repository, WORKSPACE).params == runs[2].params
 
 
-def test_what_a_revision_lacks_is_named(runs, page_of):
+def test_what_a_revision_lacks_is_named(runs, page):
     partial = runs[2]
-    assert partial.missing == ["metrics/summary.json"]
+    assert partial.missing == ["metrics/summary.json", "metrics/plots/headline.csv"]
     assert "gaps" not in partial.tables
-    text = text_of(page_of(runs))
+    text = text_of(page)
     assert "partial lacks metrics/summary.json" in text
     assert "Missing: gaps.csv of partial" in text
 
 
-def test_only_parameters_that_differ_are_listed(runs, page_of):
+def test_only_parameters_that_differ_are_listed(runs, page, page_of):
     assert differing(runs) == {"finetune.epochs": ["2", "4", "4"]}
-    text = text_of(page_of(runs))
+    text = text_of(page)
     assert "finetune.epochs 2 4 4" in text
     assert "finetune.batch" not in text
-    assert "None: the runs have the same params.yaml" in text_of(page_of(runs[1:]))
+    assert "None: the runs have the same params.yaml" in text_of(page_of([Run("a"), Run("b")]))
 
 
-def test_numbers_stand_beside_their_differences_to_the_first_run(runs, page_of):
+def test_numbers_stand_beside_their_differences_to_the_first_run(runs, page):
     assert numbers_of(runs)["coreference_last"][:2] == [67.0, 76.0]
-    assert "coreference last 67.00 76.00 – +9.00 –" in text_of(page_of(runs))
+    # base 67 ± 2, longer 76 ± 2: 9 ± sqrt(8)
+    shown = "coreference last 67.00 [65.00, 69.00] 76.00 [74.00, 78.00] – +9.00 [+6.17, +11.83] –"
+    assert shown in text_of(page)
+    assert "linear layers 23.00 23.00 – 0.00 –" in text_of(page)
+
+
+def run_of(name: str, scores: list[float], of: str = "same") -> Run:
+    """A run whose one number, 20 ± 10, is the mean of the scores of its examples."""
+    table = pd.DataFrame([("f1", 20.0, 10.0, 30.0)], columns=["name", "value", "low", "high"])
+    kept = {"f1": ExampleScores(of, pd.Series(scores))}
+    return Run(name, {}, {"f1": sum(scores) / len(scores)}, {"headline": table}, kept)
+
+
+def test_a_difference_over_the_same_examples_is_paired_and_said_to_be(page_of):
+    first, other = run_of("a", [0.0, 20.0, 40.0]), run_of("b", [5.0, 25.0, 45.0])
+    assert differences(first, other)["f1"] == Difference(Estimate(5.0, 5.0, 5.0), paired=True)
+    text = text_of(page_of([first, other]))
+    assert "+5.00 [+5.00, +5.00] †" in text
+    assert "† The difference is paired" in text
+
+
+def test_runs_on_other_examples_are_taken_as_independent(page_of):
+    first, other = run_of("a", [0.0, 20.0, 40.0]), run_of("b", [10.0, 20.0, 30.0], of="other")
+    [(found, paired)] = differences(first, other).values()
+    assert not paired
+    assert found == pytest.approx((0, -(200**0.5), 200**0.5))
+    assert not differences(first, run_of("c", [10.0, 30.0]))["f1"].paired
+    assert "] †" not in text_of(page_of([first, other]))
+
+
+def test_scores_of_probes_are_those_of_the_focus_at_the_last_layer():
+    rows = [  # example, layer, condition, state, count, n_neg, para_len
+        (7, 0, "cosine/words", "finetuned", 0, 4, 5),
+        (7, 1, "cosine/words", "finetuned", 3, 4, 5),
+        (7, 1, "cosine/words", "random", 1, 4, 5),
+        (7, 1, "euclidean/words", "finetuned", 1, 4, 5),
+        (3, 1, "cosine/words", "finetuned", 1, 4, 5),
+        (4, 1, "cosine/words", "finetuned", 0, 0, 1),
+        (5, 1, "linear", "finetuned", 2, 4, 5),
+    ]
+    names = ["example", "layer", "condition", "state", "count", "n_neg", "para_len"]
+    labels = pd.Series({3: "synonyms", 4: "synonyms", 5: "boundary", 7: "synonyms"})
+    found = dict(probe_scores(pd.DataFrame(rows, columns=names), labels, "spans", "finetuned"))
+    assert found.keys() == {"synonyms_last", "boundary_last"}
+    assert found["synonyms_last"].scores.to_dict() == {3: 25.0, 7: 75.0}
+    assert found["synonyms_last"].make(50.0)
+    assert not found["synonyms_last"].make(50.1)
+
+
+def test_what_the_cache_lacks_comes_from_a_remote_and_what_no_remote_has_is_named(tmp_path):
+    top, task = tmp_path / "repository", "mine-rte"
+    top.mkdir()
+    git(top, "init", "-q")
+    subprocess.run(["dvc", "init", "-q"], cwd=top, check=True, capture_output=True)
+    (top / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {tmp_path}/store\n")
+    params = {"encoder": "e", "focus": "finetuned", "attention": {"tasks": [task]}}
+    (top / "params.yaml").write_text(yaml.safe_dump(params))
+    write_json(top / "metrics/summary.json", {"sentence_task_score": 50.0})
+    write_json(top / "examples" / task / "meta.json", {"spans_sha256": "5e"})
+    answers = [(0, "finetuned", "yes", "yes"), (1, "finetuned", "yes", "no")]
+    kept = top / "results/e" / task / "evaluate"
+    kept.mkdir(parents=True)
+    table = pd.DataFrame(answers, columns=["example", "state", "gold", "predicted"])
+    table.to_parquet(kept / "predictions.parquet")
+    with Repo(str(top)) as repo:
+        repo.add(str(kept))
+        repo.push(remote="store")
+    git(top, "add", "-A")
+    git(top, "commit", "-q", "-m", "run")
+    shutil.rmtree(kept)
+    shutil.rmtree(top / ".dvc/cache")
+    lost = f"results/e/{task}/evaluate/predictions.parquet"
+    assert lost in read_run(top, "HEAD").missing
+    with (top / ".dvc/config.local").open("a") as config:
+        config.write("[core]\n    remote = store\n")
+    found = read_run(top, "HEAD")
+    assert lost not in found.missing
+    assert found.scores["sentence_task_score"].scores.tolist() == [100.0, 0.0]
 
 
 def test_captions_and_tables_say_what_differs_at_the_last_layer(runs, page_of):
@@ -120,8 +217,7 @@ def test_captions_and_tables_say_what_differs_at_the_last_layer(runs, page_of):
     assert "67.00 [65.00, 69.00] 76.00 [74.00, 78.00] +9.00 [+6.17, +11.83]" in text
 
 
-def test_every_run_has_a_curve_in_every_panel_that_it_has(runs, page_of):
-    page = page_of(runs)
+def test_every_run_has_a_curve_in_every_panel_that_it_has(runs, page):
     figure = page[page.index('<section id="layers"') : page.index('<section id="controls"')]
     labels = re.findall(r'aria-label="([^"]+layers 0 to 6[^"]+)"', figure)
     assert len(labels) == 10
@@ -137,8 +233,7 @@ def test_a_run_named_as_a_state_looks_as_that_state_and_no_two_look_alike():
     assert len({look.dash for look in looks}) == 6
 
 
-def test_the_page_is_the_same_every_time_and_loads_nothing(runs, page_of):
-    page = page_of(runs)
+def test_the_page_is_the_same_every_time_and_loads_nothing(runs, page, page_of):
     assert page == page_of(runs)
     tags: list[str] = []
     parser = HTMLParser()

@@ -3,22 +3,33 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO
+from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.scm import RevError
+from dvc_data.index import DataIndexError
 
+from tuneprobe.artifacts import META
+from tuneprobe.collect.attention import PAIR_TASKS
+from tuneprobe.collect.estimates import Estimate, difference
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.paths import PLOTS, SUMMARY
+from tuneprobe.example_scores import ExampleScores, paired_difference, probe_scores, text_scores
+from tuneprobe.paths import PLOTS, SUMMARY, examples, results
 
 PARAMS = Path("params.yaml")
 WORKSPACE = "workspace"
 UNSET = "–"
+HEADLINE = "headline"
+CONFIDENCE = "pairwise.confidence"
+
+NOT_HERE = (DvcException, DataIndexError, OSError)  # neither cache nor remote has it
+Read = Callable[[Path, Callable[[bytes], Any]], Any]
 
 
 class CompareError(TuneprobeError):
@@ -39,6 +50,8 @@ class Run:
         Headline numbers of metrics/summary.json.
     tables : mapping
         File stem to table of metrics/plots.
+    scores : mapping
+        Headline number to the scores of its examples, where they are kept.
     missing : sequence of str
         Files that the revision lacks.
     """
@@ -47,7 +60,24 @@ class Run:
     params: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    scores: Mapping[str, ExampleScores] = field(default_factory=dict)
     missing: Sequence[str] = ()
+
+    @property
+    def headline(self) -> dict[str, Estimate]:
+        """Headline numbers with the intervals that `collect` wrote beside them."""
+        table = self.tables.get(HEADLINE, pd.DataFrame(columns=["name", "low", "high"]))
+        bounds = {name: (low, high) for name, low, high in table[["name", "low", "high"]].values}
+        return {
+            name: Estimate(value, *bounds.get(name, ())) for name, value in self.numbers.items()
+        }
+
+
+class Difference(NamedTuple):
+    """A headline number of one run less that of another; ``paired``: over the same examples."""
+
+    estimate: Estimate
+    paired: bool
 
 
 def read_run(repository: Path, name: str) -> Run:
@@ -63,22 +93,27 @@ def read_run(repository: Path, name: str) -> Run:
     files = _open(repository, name)
     missing: list[str] = []
 
-    def parsed(path: Path, parse: Callable[[str], Any]) -> Any:
+    def parsed(path: Path, parse: Callable[[bytes], Any]) -> Any:
         try:
-            return parse(str(files.read_text(path.as_posix())))
-        except (DvcException, OSError):
+            return parse(files.read_bytes(path.as_posix()))
+        except NOT_HERE:
             missing.append(str(path))
             return None
         except (ValueError, yaml.YAMLError) as error:
             raise CompareError(f"{path} of '{name}' cannot be read: {error}") from error
 
     numbers = parsed(SUMMARY, json.loads) or {}
-    params = parsed(PARAMS, yaml.safe_load) or {}
+    params = dict(flat(parsed(PARAMS, yaml.safe_load) or {}))
     tables = {path.stem: parsed(path, _csv) for path in _listed(files, PLOTS)}
     tables = {stem: table for stem, table in tables.items() if table is not None}
     if not tables:
         missing.append(f"{PLOTS}/*.csv")
-    return Run(name, dict(flat(params)), numbers, tables, missing)
+    if HEADLINE not in tables:
+        missing.append(f"{PLOTS / HEADLINE}.csv")
+    scores = {
+        key: found for key, found in _scores(params, parsed) if found.make(numbers.get(key, nan))
+    }
+    return Run(name, params, numbers, tables, scores, missing)
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -112,6 +147,26 @@ def numbers_of(runs: Sequence[Run]) -> dict[str, list[float]]:
     }
 
 
+def differences(first: Run, other: Run) -> dict[str, Difference]:
+    """Headline numbers of `other` less those of `first`, where both have them.
+
+    Paired where both runs keep the scores of the same examples; else the runs are taken as
+    independent, see `difference`; without bounds where one run has none.
+    """
+    confidence = float(first.params.get(CONFIDENCE, 0.95))
+    ours, theirs = first.headline, other.headline
+    found = {}
+    for name in ours.keys() & theirs.keys():
+        gap = difference(theirs[name], ours[name])
+        before, after = first.scores.get(name), other.scores.get(name)
+        paired = bool(before and after and after.pair_with(before))
+        if before and after and paired:
+            bounds = paired_difference(name, after, before, confidence=confidence)
+            gap = bounds._replace(value=gap.value)
+        found[name] = Difference(gap, paired)
+    return found
+
+
 def overlaid(runs: Sequence[Run], name: str) -> pd.DataFrame:
     """One table of metrics/plots of all runs that have it, with the column ``rev``."""
     parts = [run.tables[name].assign(rev=run.name) for run in runs if name in run.tables]
@@ -137,13 +192,34 @@ def _open(repository: Path, name: str) -> DVCFileSystem:
 def _listed(files: DVCFileSystem, folder: Path) -> list[Path]:
     try:
         found = files.ls(folder.as_posix(), detail=False)
-    except (DvcException, OSError):
+    except NOT_HERE:
         return []
     return sorted(Path(path) for path in found if path.endswith(".csv"))
 
 
-def _csv(text: str) -> pd.DataFrame:
-    return pd.read_csv(StringIO(text))
+def _scores(params: Mapping[str, str], read: Read) -> Iterator[tuple[str, ExampleScores]]:
+    """Scores of the examples of the focus, as far as DVC has the tables that hold them."""
+    encoder, focus = params.get("encoder", ""), params.get("focus", "")
+    if corpus := params.get("pairwise.corpus"):
+        folder = examples(f"{corpus}-pairs")
+        outcomes = read(results(encoder, folder.name, "pairwise") / "outcomes.parquet", _parquet)
+        rows, meta = read(folder / "examples.parquet", _parquet), read(folder / META, json.loads)
+        if outcomes is not None and rows is not None and meta is not None:
+            yield from probe_scores(outcomes, rows.label, meta["spans_sha256"], focus)
+    for task in filter(None, params.get("attention.tasks", "").split(", ")):
+        answers = read(results(encoder, task, "evaluate") / "predictions.parquet", _parquet)
+        meta = read(examples(task) / META, json.loads)
+        if answers is not None and meta is not None:
+            name = "pair_task_score" if task in PAIR_TASKS else "sentence_task_score"
+            yield name, text_scores(answers, meta["spans_sha256"], focus)
+
+
+def _csv(text: bytes) -> pd.DataFrame:
+    return pd.read_csv(BytesIO(text))
+
+
+def _parquet(text: bytes) -> pd.DataFrame:
+    return pd.read_parquet(BytesIO(text))
 
 
 def _union(names: Iterable[Iterable[str]]) -> list[str]:

@@ -1,7 +1,7 @@
 """The papers' claims, each tested by a stated rule: `CLAIMS`, judged by `judge_all`."""
 
 from tuneprobe.claims.attention import ATTENTION_CLAIMS
-from tuneprobe.claims.evidence import Estimate, Evidence
+from tuneprobe.claims.evidence import Evidence
 from tuneprobe.claims.geometry import GEOMETRY_CLAIMS
 from tuneprobe.claims.pairwise import PAIRWISE_CLAIMS
 from tuneprobe.claims.verdicts import (
@@ -15,6 +15,7 @@ from tuneprobe.claims.verdicts import (
     Finding,
     judge,
 )
+from tuneprobe.collect.estimates import Estimate
 
 CLAIMS = (*PAIRWISE_CLAIMS, *GEOMETRY_CLAIMS, *ATTENTION_CLAIMS)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tuneprobe.claims.evidence import Estimate, Evidence, difference
+from tuneprobe.claims.evidence import Evidence
 from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero
 from tuneprobe.collect.attention import (
     AFTER,
@@ -21,6 +21,7 @@ from tuneprobe.collect.attention import (
     task_label,
     task_scores,
 )
+from tuneprobe.collect.estimates import Estimate, difference
 from tuneprobe.collect.tables import select
 from tuneprobe.results import NO_HEAD, NO_LAYER
 

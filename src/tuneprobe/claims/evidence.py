@@ -2,25 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan, sqrt
-from typing import NamedTuple
 
 import pandas as pd
 
+from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
 from tuneprobe.collect.pairwise import usual_condition
 from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.results import NO_LAYER
 
-
-class Estimate(NamedTuple):
-    """A number between its bounds; NaN where it was not measured."""
-
-    value: float
-    low: float
-    high: float
-
-
-NOT_MEASURED = Estimate(nan, nan, nan)
 NUMBER_KEYS = ("study", "task", "state", "metric", "layer", "condition")
 
 
@@ -60,8 +49,7 @@ class Evidence:
         """Estimates by study, task, state, metric, layer and condition; heads are left out."""
         rows = self.results[self.results["head"] == NO_LAYER]
         keys = zip(*(rows[name].tolist() for name in NUMBER_KEYS))
-        cells = zip(*(rows[name].tolist() for name in Estimate._fields))
-        return {key: Estimate(*cell) for key, cell in zip(keys, cells)}
+        return dict(zip(keys, estimates(rows)))
 
     def states(self, study: str) -> set[str]:
         """The states that a study has numbers of."""
@@ -91,20 +79,3 @@ class Evidence:
         return self.find(
             "pairwise", probe, state, metric, layer, condition or usual_condition(probe)
         )
-
-
-def difference(after: Estimate, before: Estimate) -> Estimate:
-    """Difference of two independent estimates, its interval from theirs (Zou & Donner 2008).
-
-        low = d - sqrt((a - a_low)² + (b_high - b)²),    high likewise
-
-    For normal estimates the usual interval; too wide where both rest on the same examples. NaN
-    bounds where an estimate has none.
-
-    >>> difference(Estimate(95, 92, 98), Estimate(90, 86, 94))
-    Estimate(value=5, low=0.0, high=10.0)
-    """
-    gap = after.value - before.value
-    below = sqrt((after.value - after.low) ** 2 + (before.high - before.value) ** 2)
-    above = sqrt((after.high - after.value) ** 2 + (before.value - before.low) ** 2)
-    return Estimate(gap, gap - below, gap + above)

@@ -7,8 +7,9 @@ from statistics import fmean
 
 from scipy.stats import binomtest
 
-from tuneprobe.claims.evidence import Estimate, Evidence, difference
+from tuneprobe.claims.evidence import Evidence
 from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero
+from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference
 from tuneprobe.collect.geometry import (
     AFTER,
     BEFORE,
@@ -33,7 +34,7 @@ def share_risen(rose: int, of: int, alpha: float) -> Estimate:
     [90, 55, 100]
     """
     if not of:
-        return Estimate(nan, nan, nan)
+        return NOT_MEASURED
     bounds = binomtest(rose, of).proportion_ci(1 - alpha)
     return Estimate(100 * rose / of, 100 * float(bounds.low), 100 * float(bounds.high))
 

@@ -12,14 +12,23 @@ import pandas as pd
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.collect import attention, geometry, pairwise
 from tuneprobe.collect.attention import attention_headline, attention_tables
+from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.geometry import geometry_headline, geometry_tables
 from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
-from tuneprobe.collect.tables import STATES
+from tuneprobe.collect.tables import STATES, tidy_table
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.results import significant
 
-__all__ = ["STUDY_NUMBERS", "by_study", "headline", "plot_tables", "write_tables"]
+__all__ = [
+    "STUDY_NUMBERS",
+    "by_study",
+    "headline",
+    "headline_estimates",
+    "plot_tables",
+    "write_tables",
+]
 
+HEADLINE_COLUMNS = ("name", *Estimate._fields)
 STUDY_NUMBERS = {  # title of a study to the headline numbers that it may have
     "Pairs that reading needs": pairwise.HEADLINE_NAMES,
     "Spaces of labels": geometry.HEADLINE_NAMES,
@@ -35,10 +44,16 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
     UnknownNameError
         If `focus` is not a state.
     """
+    numbers = headline_estimates(results, focus)
+    return {name: significant(number.value) for name, number in numbers.items()}
+
+
+def headline_estimates(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
+    """The headline numbers with their intervals; NaN bounds where none is known."""
     check_state(focus)
-    numbers = pairwise_headline(results, focus)
-    numbers |= geometry_headline(results, focus) | attention_headline(results, focus)
-    return {name: significant(number) for name, number in sorted(numbers.items())}
+    found = pairwise_headline(results, focus)
+    found |= geometry_headline(results, focus) | attention_headline(results, focus)
+    return dict(sorted(found.items()))
 
 
 def by_study(names: Iterable[str]) -> dict[str, list[str]]:
@@ -54,10 +69,16 @@ def by_study(names: Iterable[str]) -> dict[str, list[str]]:
 def plot_tables(
     results: pd.DataFrame, focus: str, *, confidence: float = 0.95
 ) -> dict[str, pd.DataFrame]:
-    """The tables of metrics/plots, file stem to frame; one without data keeps its columns."""
+    """The tables of metrics/plots, file stem to frame; one without data keeps its columns.
+
+    ``headline`` is drawn by no plot: the headline numbers with their intervals.
+    """
     check_state(focus)
+    numbers = headline_estimates(results, focus)
+    rows = pd.DataFrame([(name, *one) for name, one in numbers.items()], columns=HEADLINE_COLUMNS)
     pairs = pairwise_tables(results, focus, confidence=confidence)
-    return pairs | geometry_tables(results, focus) | attention_tables(results, focus)
+    drawn = pairs | geometry_tables(results, focus) | attention_tables(results, focus)
+    return drawn | {"headline": tidy_table([rows], HEADLINE_COLUMNS)}
 
 
 def check_state(focus: str) -> None:

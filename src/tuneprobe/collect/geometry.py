@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from tuneprobe.collect.estimates import Estimate, estimates
 from tuneprobe.collect.tables import CURVE_COLUMNS, last_layer, select, tidy_table
 
 TASKS = {"pos": "POS", "dep": "DEP", "ps-role": "PS-role", "ps-fxn": "PS-fxn", "trec-50": "TREC-50"}
@@ -57,26 +58,27 @@ def deepest(results: pd.DataFrame) -> int:
     return max(last_layer(results, study) for study in STUDIES)
 
 
-def geometry_headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
-    """Numbers of the state `focus`.
+def geometry_headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
+    """Estimates of the state `focus`.
 
-    ``<task>_accuracy`` of the paper's tasks at the last layer, by the MLP, in percent;
-    ``linear_layers``, how many layers of all tasks need one cluster a label; and
-    ``train_test_similarity``, the spatial similarity of train to test at the last layer, the mean
-    over the tasks. Of two corpora with one kind of labels the first counts.
+    ``<task>_accuracy`` of the paper's tasks at the last layer, by the MLP, in percent, its
+    interval over the initialisations of the classifier; ``linear_layers``, how many layers of all
+    tasks need one cluster a label; and ``train_test_similarity``, the spatial similarity of train
+    to test at the last layer, the mean over the tasks. Of two corpora with one kind of labels the
+    first counts.
     """
-    found: dict[str, float] = {}
-    accuracy = at_last(results, "classify", "accuracy", "mlp", focus)
+    found: dict[str, Estimate] = {}
+    accuracy = estimates_at_last(results, "classify", "accuracy", "mlp", focus)
     for task in tasks_of(results, "classify"):
         if task_key(task) in TASKS and task in accuracy:
             name = task_key(task).removesuffix("-50").replace("-", "_")
             found.setdefault(f"{name}_accuracy", accuracy[task])
     linear = select(results, study="geometry", metric="is_linear", state=focus, condition="")
     if len(linear):
-        found["linear_layers"] = float(linear.value.sum())
+        found["linear_layers"] = Estimate(float(linear.value.sum()))
     similar = at_last(results, "similarity", "spatial_similarity", TRAIN_TEST, focus).values()
     if similar:
-        found["train_test_similarity"] = fmean(similar)
+        found["train_test_similarity"] = Estimate(fmean(similar))
     return found
 
 
@@ -146,9 +148,17 @@ def at_last(
     results: pd.DataFrame, study: str, metric: str, condition: str, state: str
 ) -> dict[str, float]:
     """Task to the value at its last layer, where it was measured."""
+    found = estimates_at_last(results, study, metric, condition, state)
+    return {task: one.value for task, one in found.items()}
+
+
+def estimates_at_last(
+    results: pd.DataFrame, study: str, metric: str, condition: str, state: str
+) -> dict[str, Estimate]:
+    """Task to the estimate at its last layer, where it was measured."""
     rows = select(results, study=study, metric=metric, condition=condition, state=state)
     rows = rows[rows.layer == rows.groupby("task").layer.transform("max")]
-    return dict(zip(rows.task, rows.value))
+    return dict(zip(rows.task, estimates(rows)))
 
 
 def majority(results: pd.DataFrame, task: str) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
 from tuneprobe.collect.tables import CURVE_COLUMNS, last_layer, select, tidy_table
 
 PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
@@ -65,16 +66,17 @@ def panel_name(probe: str, condition: str) -> str:
     return f"{probe.replace('-', ' ')} · {', '.join(parts)}"
 
 
-def pairwise_headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
-    """Numbers of the state `focus`.
+def pairwise_headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
+    """Estimates of the state `focus`.
 
     Per probe, in its usual condition and as auc_macro (chance is 50), at the last layer:
     ``<probe>_last``, and ``<probe>_over_pretrained``, the same less that of the pre-trained
-    encoder. Then ``long_f1``, ``short_f1`` and, for corpora with single answers, ``f1``.
+    encoder, its interval paired over the examples where the gap was measured. Then ``long_f1``,
+    ``short_f1`` and, for corpora with single answers, ``f1``.
     """
     answers = select(results, study="evaluate", state=focus, metric=HEADLINE_ANSWERS)
     answers = answers[answers.task.str.endswith("-qa")]
-    return dict(_probe_numbers(results, focus)) | dict(zip(answers.metric, answers.value))
+    return dict(_probe_numbers(results, focus)) | dict(zip(answers.metric, estimates(answers)))
 
 
 def pairwise_tables(
@@ -95,17 +97,22 @@ def pairwise_tables(
     }
 
 
-def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, float]]:
-    at_last = select(results, study="pairwise", metric="auc_macro", layer=last_layer(results))
-    values = at_last.set_index(["task", "condition", "state"]).value.to_dict()
+def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Estimate]]:
+    at_last = select(
+        results, study="pairwise", metric=("auc_macro", "gap"), layer=last_layer(results)
+    )
+    keys = zip(at_last.task, at_last.condition, at_last.state)
+    found = dict(zip(keys, estimates(at_last)))
     for probe in PROBES:
         name, condition = probe.replace("-", "_"), usual_condition(probe)
-        here = values.get((probe, condition, focus))
+        here = found.get((probe, condition, focus))
         if here is None:
             continue
         yield f"{name}_last", here
-        if (probe, condition, "pretrained") in values:
-            yield f"{name}_over_pretrained", here - values[probe, condition, "pretrained"]
+        before = found.get((probe, condition, "pretrained"))
+        if before:
+            gap = found.get((probe, condition, f"{focus}-pretrained"), NOT_MEASURED)
+            yield f"{name}_over_pretrained", gap._replace(value=here.value - before.value)
 
 
 def _curves(

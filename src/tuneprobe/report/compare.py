@@ -9,14 +9,34 @@ from typing import Any
 import yaml
 
 from tuneprobe.collect import by_study
-from tuneprobe.compare import CompareError, Run, differing, numbers_of, overlaid
+from tuneprobe.collect.estimates import NOT_MEASURED
+from tuneprobe.compare import (
+    CompareError,
+    Difference,
+    Run,
+    differences,
+    differing,
+    numbers_of,
+    overlaid,
+)
 from tuneprobe.paths import PLOT_TEMPLATES
 from tuneprobe.report import charts
 from tuneprobe.report.blocks import Rows, ScoreTable, Table
 from tuneprobe.report.charts import Series, swatch
 from tuneprobe.report.compare_figures import Plot, overlay
 from tuneprobe.report.templates import render
-from tuneprobe.report.wording import number, signed
+from tuneprobe.report.wording import MISSING, bounded
+
+PAIRED = "\N{NO-BREAK SPACE}†"
+INTERVALS = (
+    "In brackets: the interval that each run computed, over its test examples; of the accuracy of "
+    "a classifier (POS to TREC-50) over its initialisations only, so that it says nothing about "
+    "other test examples. A number without brackets has none.",
+    "† The difference is paired: both runs keep the scores of the same examples, and its interval "
+    "is a bootstrap over the differences of single examples. Otherwise the interval follows from "
+    "those of the two runs as if these were independent (Zou & Donner 2008); it is too wide where "
+    "they share examples. No interval covers another seed: run several seeds for that.",
+)
 
 
 def read_plots(repository: Path) -> tuple[list[Plot], dict[str, dict[str, Any]]]:
@@ -83,18 +103,20 @@ def looks_of(names: Sequence[str]) -> list[Series]:
     return [replace(look, name=name, label=name) for look, name in zip(looks, names)]
 
 
-def _params_table(runs: Sequence[Run]) -> Table:
-    rows = [[name, *values] for name, values in differing(runs).items()]
-    return Table(["parameter", *(run.name for run in runs)], rows, n_names=1 + len(runs))
-
-
 def headline_table(runs: Sequence[Run]) -> ScoreTable:
     """Headline numbers by study: each run, and each further run less the first."""
-    others = [run.name for run in runs[1:]]
-    found = numbers_of(runs)
+    others = runs[1:]
+    names = numbers_of(runs)
+    of_runs = [run.headline for run in runs]
+    gaps = [differences(runs[0], other) for other in others]
+
+    def cells(name: str) -> list[str]:
+        values = [bounded(*found.get(name, NOT_MEASURED), digits=2) for found in of_runs]
+        return values + [_difference(found.get(name)) for found in gaps]
+
     groups = [
-        Rows(study, True, [(name.replace("_", " "), _cells(found[name])) for name in names])
-        for study, names in by_study(found).items()
+        Rows(study, True, [(name.replace("_", " "), cells(name)) for name in of_study])
+        for study, of_study in by_study(names).items()
     ]
     return ScoreTable(
         "headline",
@@ -102,12 +124,15 @@ def headline_table(runs: Sequence[Run]) -> ScoreTable:
         "Headline numbers",
         "Headline numbers of each run",
         [("Runs", len(runs)), (f"Less {runs[0].name}", len(others))],
-        [run.name for run in runs] + others,
+        [run.name for run in runs] + [run.name for run in others],
         groups,
+        notes=INTERVALS if groups else (),
         missing=[] if groups else ["metrics/summary.json in every run"],
     )
 
 
-def _cells(values: Sequence[float]) -> list[str]:
-    first, *rest = values
-    return [number(value, 2) for value in values] + [signed(value - first, 2) for value in rest]
+def _difference(found: Difference | None) -> str:
+    if found is None:
+        return MISSING
+    mark = PAIRED if found.paired else ""
+    return bounded(*found.estimate, sign=True, digits=2) + mark

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tuneprobe.claims.evidence import NOT_MEASURED, Estimate, difference
+from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference
 from tuneprobe.compare import Run, overlaid
 from tuneprobe.report.attention_charts import block, draw_bars, draw_heads
 from tuneprobe.report.blocks import Figure, Panel, Table

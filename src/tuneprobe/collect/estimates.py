@@ -1,0 +1,55 @@
+"""Estimates: numbers between their bounds, and what their differences and means are known to."""
+
+from collections.abc import Sequence
+from math import nan, sqrt
+from statistics import fmean
+from typing import NamedTuple
+
+import pandas as pd
+
+
+class Estimate(NamedTuple):
+    """A number between its bounds; NaN where it was not measured."""
+
+    value: float
+    low: float = nan
+    high: float = nan
+
+
+NOT_MEASURED = Estimate(nan)
+
+
+def estimates(rows: pd.DataFrame) -> list[Estimate]:
+    """The columns ``value, low, high`` of result rows."""
+    return [Estimate(*cells) for cells in zip(*(rows[name].tolist() for name in Estimate._fields))]
+
+
+def difference(after: Estimate, before: Estimate) -> Estimate:
+    """Difference of two independent estimates, its interval from theirs (Zou & Donner 2008).
+
+        low = d - sqrt((a - a_low)² + (b_high - b)²),    high likewise
+
+    For normal estimates the usual interval; too wide where both rest on the same examples. NaN
+    bounds where an estimate has none.
+
+    >>> difference(Estimate(95, 92, 98), Estimate(90, 86, 94))
+    Estimate(value=5, low=0.0, high=10.0)
+    """
+    gap = after.value - before.value
+    below = sqrt((after.value - after.low) ** 2 + (before.high - before.value) ** 2)
+    above = sqrt((after.high - after.value) ** 2 + (before.value - before.low) ** 2)
+    return Estimate(gap, gap - below, gap + above)
+
+
+def mean(of: Sequence[Estimate]) -> Estimate:
+    """Mean of independent estimates, its interval from theirs (Zou & Donner 2008).
+
+        low = m - sqrt(Σ (v_i - low_i)²) / n,    high likewise
+
+    >>> mean([Estimate(10, 7, 13), Estimate(20, 16, 24)])
+    Estimate(value=15.0, low=12.5, high=17.5)
+    """
+    middle, n = fmean(one.value for one in of), len(of)
+    below = sqrt(sum((one.value - one.low) ** 2 for one in of)) / n
+    above = sqrt(sum((one.high - one.value) ** 2 for one in of)) / n
+    return Estimate(middle, middle - below, middle + above)
