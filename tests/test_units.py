@@ -3,14 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from made_up_runs import contents, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
@@ -145,26 +144,6 @@ def test_a_stage_gives_the_same_bytes_whatever_the_number_of_processes(
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
-def write_params(root: Path, folder: Path, threads: int) -> None:
-    """The parameters of the checkout, but for classifiers that are trained in no time."""
-    params = yaml.safe_load((root / "params.yaml").read_text())
-    regimen = {"learning_rate": 0.01, "batch": 50, "max_epochs": 4, "patience": 2, "race": [1]}
-    cheap = {"hidden": [[8, 8]], "initialisations": 2, "regimen": regimen}
-    params["geometry"]["classify"].update(cheap)
-    params.update(threads=threads, encoder="minilm-l6")
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-
-
-def start(stage: str, root: Path, folder: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
-    return subprocess.Popen(
-        [sys.executable, str(root / "stages" / f"{stage}.py"), "made-up"],
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-    )
-
-
 def wait_for_units(folder: Path, running: subprocess.Popen[bytes]) -> int:
     """Wait until a unit is finished; the number of finished units then."""
     while running.poll() is None:
@@ -173,8 +152,3 @@ def wait_for_units(folder: Path, running: subprocess.Popen[bytes]) -> int:
             return len(finished)
         time.sleep(0.01)
     raise AssertionError("the stage ended before it could be killed")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (folder / "results").rglob("*.*")
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.is_file()}

@@ -104,8 +104,8 @@ def _outcome(future: "Future") -> Any:
         return future.result()
     except KilledWorker as error:
         raise ClusterError(
-            f"{error.allowed_failures + 1} workers died of the same unit, the last of them "
-            f"{error.last_worker.address}: see its log; often its memory was too small."
+            f"a unit was given up after {error.allowed_failures + 1} of its workers died, the last "
+            f"{error.last_worker.address}: see its log; often the memory was too small."
         ) from None
     except CancelledError as error:
         raise ClusterError(
