@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from killed import left_by_a_killed_process
 from made_up_encoders import (
     N_HEADS,
     N_LAYERS,
@@ -123,7 +124,7 @@ def test_a_second_run_writes_the_same_bytes_over_what_a_killed_one_left(tmp_path
             study_ablation(digit_labeller("label"), digit_examples("label"), **settings), path
         )
         written.append(path.read_bytes())
-        path.with_name(".heads.csv.part").write_text("study,encoder")
+        (left_by_a_killed_process(path) / path.name).write_text("study,encoder")
     assert written[0] == written[1]
 
 

@@ -1,10 +1,23 @@
 """Artifacts and results on disk: whole or absent, and the same bytes again."""
 
+import multiprocessing
+import os
+import shutil
+import subprocess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo as DvcRepo
+from killed import left_by_a_killed_process
 
-from tuneprobe.artifacts import ArtifactError, atomic_file, atomic_folder, write_json
+from tuneprobe.artifacts import (
+    ArtifactError,
+    atomic_file,
+    atomic_folder,
+    scratch_name,
+    write_json,
+)
 from tuneprobe.results import COLUMNS, Result, read_results, write_results
 from tuneprobe.rng import rng, stream_seed
 
@@ -31,12 +44,72 @@ def test_a_failed_write_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_a_killed_process_left_is_not_taken_over(tmp_path: Path) -> None:
-    (tmp_path / ".out.part").mkdir()
-    (tmp_path / ".out.part" / "stale").write_text("x")
+def test_what_a_killed_process_left_is_removed_and_not_taken_over(tmp_path: Path) -> None:
+    left = left_by_a_killed_process(tmp_path / "out")
     with atomic_folder(tmp_path / "out") as part:
         (part / "fresh").write_text("y")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["fresh"]
+        assert not left.exists()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "fresh"]
+
+
+def test_what_others_are_writing_is_left_alone(tmp_path: Path) -> None:
+    living = scratch_name(tmp_path / "out", os.getppid())
+    other_target = left_by_a_killed_process(tmp_path / "out.csv")
+    living.mkdir()
+    for _ in range(2):
+        with atomic_folder(tmp_path / "out"):
+            pass
+    assert living.exists()
+    assert other_target.exists()
+
+
+def test_two_processes_write_the_same_target_and_it_is_always_whole(tmp_path: Path) -> None:
+    together = multiprocessing.get_context("fork").Barrier(2)
+    writers = [
+        multiprocessing.get_context("fork").Process(target=write_often, args=(tmp_path, together))
+        for _ in range(2)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    files = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))]
+    assert files == ["file", "folder", "folder/a", "folder/b"]
+
+
+def write_often(folder: Path, together: Barrier) -> None:
+    for _ in range(20):
+        with atomic_file(folder / "file") as part:
+            part.write_text("whole")
+            together.wait()
+        with atomic_folder(folder / "folder") as part:
+            (part / "a").write_text("whole")
+            together.wait()
+            (part / "b").write_text("whole")
+
+
+def test_git_and_dvc_see_nothing_of_what_is_half_written(root: Path, tmp_path: Path) -> None:
+    for name in (".gitignore", ".dvcignore"):
+        shutil.copy(root / name, tmp_path / name)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    out = tmp_path / "out"
+    with DvcRepo.init(str(tmp_path), no_scm=True) as repo:
+        write_json(out / "a.json", {})
+        alone = hash_of(repo, out)
+        (left_by_a_killed_process(out / "a.json") / "a.json").write_text("half")
+        assert hash_of(repo, out) == alone
+        write_json(out / "b.json", {})
+        assert hash_of(repo, out) != alone
+    left_by_a_killed_process(out)
+    untracked = ["git", "ls-files", "--others", "--exclude-standard"]
+    seen = subprocess.run(untracked, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "out/b.json" in seen.stdout
+    assert ".part" not in seen.stdout
+
+
+def hash_of(repo: DvcRepo, out: Path) -> str:
+    return repo.add(str(out))[0].outs[0].hash_info.value
 
 
 def test_a_failed_file_leaves_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from killed import left_by_a_killed_process
 from tiny_reader import DIM, write_tiny_bert
 
 from tuneprobe.artifacts import ArtifactError
@@ -121,6 +122,6 @@ def test_a_resume_point_comes_back_only_to_its_own_training(tmp_path: Path) -> N
 
 def test_removing_a_resume_point_leaves_nothing(tmp_path: Path) -> None:
     write_resume_point(tmp_path / "resume", "mine", ResumePoint([], {"w": torch.ones(1)}))
-    (tmp_path / ".resume.part").mkdir()
+    left_by_a_killed_process(tmp_path / "resume")
     remove_resume_point(tmp_path / "resume")
     assert list(tmp_path.iterdir()) == []

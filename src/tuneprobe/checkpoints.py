@@ -21,6 +21,7 @@ from tuneprobe.artifacts import (
     atomic_folder,
     file_sha256,
     read_meta,
+    remove_abandoned,
     write_json,
     write_meta,
 )
@@ -131,8 +132,8 @@ def read_resume_point(folder: Path, fingerprint: str) -> ResumePoint | None:
 
 def remove_resume_point(folder: Path) -> None:
     """Remove a resume point, and the unfinished one that a killed process may have left."""
-    for path in (folder, folder.with_name(f".{folder.name}.part")):
-        shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    remove_abandoned(folder)
 
 
 def _on_processor(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

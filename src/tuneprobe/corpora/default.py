@@ -12,13 +12,13 @@ records *before* anything is replaced:
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from hashlib import file_digest, md5
 from pathlib import Path
 
 import yaml
 
+from tuneprobe.artifacts import scratch_folder
 from tuneprobe.corpora.fetch import write_corpus
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.registry import get_corpus
@@ -47,7 +47,7 @@ def fetch_default(data: Path, source: str | None = None) -> str:
     kept = listing(data, others)
     if recorded and recorded == folder_md5({**kept, **present}):
         return f"{data} is what {_record(data)} records; nothing to do."
-    with _scratch(data) as new:
+    with scratch_folder(data) as new:
         for name in DEFAULT:
             (new / name).mkdir()
             write_corpus(get_corpus(name), new / name, source)
@@ -111,18 +111,6 @@ def _unrecorded(others: list[str]) -> str:
     if not others:
         return ""
     return f" Not recorded: {', '.join(others)}; 'dvc add' or the next 'dvc repro' records it."
-
-
-@contextmanager
-def _scratch(data: Path) -> Iterator[Path]:
-    """An empty folder beside `data`, removed at the end; what a killed run left goes first."""
-    folder = data.with_name(f".{data.name}.part")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _replace(data: Path, new: Path) -> None:
