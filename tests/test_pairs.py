@@ -10,11 +10,12 @@ from made_up_wordnet import write_wordnet
 from spacy.language import Language
 
 from tuneprobe.annotate import load_spacy
+from tuneprobe.corpora.mrc import Shard
 from tuneprobe.corpora.qed import read_qed
 from tuneprobe.corpora.question import Annotation, Candidate, Question
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples import Examples
-from tuneprobe.pairs import Funnel, SynonymRule, build_pairs
+from tuneprobe.pairs import Funnel, SynonymRule, build_pairs, join_pairs, parts, write_pairs_part
 from tuneprobe.pairs.observation import NoPair
 from tuneprobe.pairs.passage import Passage
 from tuneprobe.paragraphs import pairs_from_examples
@@ -222,6 +223,29 @@ def test_no_question_gives_empty_tables(nlp: Language, wordnet: WordNet) -> None
     examples, funnel = build_pairs([], wordnet=wordnet, nlp=nlp, seed=1)
     assert len(examples.texts) == len(examples.spans) == len(examples.examples) == 0
     assert set(funnel.frame().kept) == {0}
+
+
+def test_pairs_found_shard_by_shard_are_drawn_as_those_found_at_once(
+    nlp: Language, wordnet: WordNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "TOGETHER", 5)
+    questions = [*crowd(12), NOTHING, replace(CURIE, id="t", split="train")]
+    sizes = {"per_probe": 4, "boundary_train": 1, "boundary_test": 3}
+    rules = {"synonyms": {"all_pairs": True}, "abbreviation": {}, "coreference": {}}
+    folders = [tmp_path / str(number) for number in range(3)]
+    for folder, some in zip(folders, (questions[:8], [], questions[8:])):
+        folder.mkdir()
+        shard = Shard((), lambda _, some=some: iter(some))
+        place = str(write_wordnet(tmp_path / "wordnet"))
+        write_pairs_part(shard, folder, wordnet=place, max_words=200, **rules)
+    examples, funnel = join_pairs(folders, seed=1, **sizes)
+    at_once, funnel_at_once = build_pairs(
+        questions, wordnet=wordnet, nlp=nlp, seed=1, synonyms=SynonymRule(all_pairs=True), **sizes
+    )
+    assert spoken(examples) == spoken(at_once)
+    assert examples.spans_sha256() == at_once.spans_sha256()
+    pd.testing.assert_frame_equal(examples.examples, at_once.examples)
+    pd.testing.assert_frame_equal(funnel.frame(), funnel_at_once.frame())
 
 
 def test_an_empty_funnel_has_its_columns() -> None:
