@@ -107,6 +107,7 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
+        ("backend", "dask", ()),
         ("focus", "pretrained", NUMBERS),
         ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], *NUMBERS)),
         ("prepare.pairs.per_probe", 10, ("prepare-pairs", *READING[:2], "pairwise", *NUMBERS)),
