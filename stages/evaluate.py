@@ -3,9 +3,8 @@
 from tuneprobe import paths
 from tuneprobe.encoder import thread_limit
 from tuneprobe.evaluate import STATES, evaluate_reader, load_reader
-from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.qa_examples import qa_questions
+from tuneprobe.qa_examples import read_questions
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
 
@@ -15,7 +14,7 @@ def main(task: str) -> None:
     params = load_params()
     thread_limit(params.threads)
     encoder = params.encoder
-    questions = qa_questions(read_examples(paths.examples(task)))
+    questions = list(read_questions(paths.examples(task), "test"))
     rows = []
     for state in STATES:
         reader = load_reader(

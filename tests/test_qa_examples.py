@@ -9,7 +9,7 @@ import pytest
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.corpora.question import Annotation, Candidate, Question
 from tuneprobe.examples import ExamplesBuilder, read_examples, write_examples
-from tuneprobe.qa_examples import build_qa, qa_questions
+from tuneprobe.qa_examples import build_qa, qa_questions, read_questions
 
 KITES = Question(
     id="kites",
@@ -51,6 +51,15 @@ def test_questions_survive_storing_writing_and_reading(tmp_path: Path) -> None:
     questions = [NO_ANSWER, KITES, replace(NO_ANSWER, candidates=(), id="bare")]
     write_examples(build_qa(questions), tmp_path / "qa")
     assert qa_questions(read_examples(tmp_path / "qa")) == questions
+
+
+def test_questions_of_one_split_are_read_back_in_order(tmp_path: Path) -> None:
+    questions = [KITES, NO_ANSWER, replace(KITES, id="again")]
+    write_examples(build_qa(questions), tmp_path / "qa")
+    assert list(read_questions(tmp_path / "qa", "test")) == [KITES, questions[2]]
+    assert list(read_questions(tmp_path / "qa", "train")) == [NO_ANSWER]
+    with pytest.raises(ArtifactError, match="run 'dvc repro'"):
+        next(read_questions(tmp_path / "none", "train"))
 
 
 def test_candidates_of_the_same_words_share_a_span_that_is_top_level_if_any_is() -> None:

@@ -147,6 +147,18 @@ def test_a_null_window_is_kept_or_not_whatever_else_is_read(encoder: Encoder) ->
     assert backward == {n: forward[n] for n in backward}
 
 
+def test_training_windows_hold_no_whole_document_and_do_not_depend_on_how_many_are_read_together(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [question(n, f"who {n}", LONG_TEXT * 3, short(3, 6)) for n in range(7)]
+    at_once = training_windows(encoder, iter(asked), **CUT, null_keep=0.5, seed=1)
+    monkeypatch.setattr("tuneprobe.windows.TOGETHER", 2)
+    by_two = training_windows(encoder, iter(asked), **CUT, null_keep=0.5, seed=1)
+    assert by_two.sha256() == at_once.sha256()
+    assert [one.item for one in by_two.windows] == [one.item for one in at_once.windows]
+    assert all(one.document.base is None and one.words.base is None for one in by_two.windows)
+
+
 def test_the_fingerprint_sees_texts_targets_and_order(encoder: Encoder) -> None:
     def fingerprint(questions) -> str:
         return training_windows(encoder, questions, **CUT, null_keep=1.0, seed=1).sha256()

@@ -14,10 +14,12 @@ none.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from tuneprobe.artifacts import ArtifactError
+from tuneprobe.artifacts import ArtifactError, read_meta
 from tuneprobe.corpora.question import Annotation, Candidate, Interval, Question
+from tuneprobe.example_pieces import read_pieces
 from tuneprobe.examples import NO_SPAN, Examples, ExamplesBuilder
 
 ANNOTATORS = 100  # more than any corpus has
@@ -122,6 +124,19 @@ def qa_questions(examples: Examples) -> list[Question]:
         )
         for text, (source, words, document) in enumerate(texts)
     ]
+
+
+def read_questions(folder: Path, split: str) -> Iterator[Question]:
+    """The questions of one split in a folder of examples, a row group in memory at a time.
+
+    Raises
+    ------
+    ArtifactError
+        If the folder is missing, or its tables are not of kind ``qa``.
+    """
+    read_meta(folder)
+    for piece in read_pieces(folder, ANNOTATORS):
+        yield from (question for question in qa_questions(piece) if question.split == split)
 
 
 def _candidates(examples: Examples) -> defaultdict[int, dict[int, Candidate]]:

@@ -5,9 +5,9 @@ whole answer is a null window: its answer is [CLS] and its type ``unknown``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ ANSWER_TYPES = ("unknown", "yes", "no", "short", "long")
 UNKNOWN = 0
 CLS = 0
 SPECIAL = 3  # [CLS], [SEP], [SEP]
+TOGETHER = 256  # questions
 TARGETS = ("start", "end", "answer_type")
 
 Ids = NDArray[np.int32]
@@ -67,6 +68,10 @@ class Window:
         """Position of the slice's first piece in the window."""
         return len(self.question) + SPECIAL - 1
 
+    def on_its_own(self, item: int) -> "Window":
+        """The same window of question `item`, without holding on to the rest of its document."""
+        return replace(self, item=item, document=self.document.copy(), words=self.words.copy())
+
     def pieces(self, tokenizer: Any) -> Pieces:
         """The window as an encoder reads it."""
         return layout_pieces(tokenizer, [self.question.tolist()], [self.document.tolist()])
@@ -105,7 +110,7 @@ class Windows:
 
 def training_windows(
     encoder: Encoder,
-    questions: Sequence[Question],
+    questions: Iterable[Question],
     *,
     window: int,
     stride: int,
@@ -120,6 +125,8 @@ def training_windows(
 
     Parameters
     ----------
+    questions : iterable of Question
+        Read once, `TOGETHER` at a time; only the windows that are kept stay in memory.
     null_keep : float
         Probability that a null window is kept.
 
@@ -128,15 +135,19 @@ def training_windows(
     WindowError
         If no window is left.
     """
-    kept = []
-    cut = cut_windows(encoder, questions, window=window, stride=stride, max_question=max_question)
-    for question, its_windows in zip(questions, cut):
-        for number, one in enumerate(its_windows):
-            if one.answer_type != UNKNOWN or _draw(seed, question.id, number) < null_keep:
-                kept.append(one)
+    kept: list[Window] = []
+    n_questions = 0
+    sizes = {"window": window, "stride": stride, "max_question": max_question}
+    reading = iter(questions)
+    while some := list(islice(reading, TOGETHER)):
+        for question, its_windows in zip(some, cut_windows(encoder, some, **sizes)):
+            for number, one in enumerate(its_windows):
+                if one.answer_type != UNKNOWN or _draw(seed, question.id, number) < null_keep:
+                    kept.append(one.on_its_own(n_questions))
+            n_questions += 1
     if not kept:
         raise WindowError(
-            f"{len(questions)} questions give no window to train on: none has an answer and no "
+            f"{n_questions} questions give no window to train on: none has an answer and no "
             f"null window was kept (null_keep {null_keep:g})."
         )
     return Windows(encoder, kept)
