@@ -60,7 +60,8 @@ def write_pairs_part(
         CoreferenceRule(**coreference),
     )
     for number, questions in enumerate(_lists(shard.read(Counter()))):
-        found = find_pairs(questions, _spacy(), rules, max_words)
+        with _spacy().memory_zone():  # else spaCy keeps every word that it ever met
+            found = find_pairs(questions, _spacy(), rules, max_words)
         (folder / f"{number:04}.json").write_text(json.dumps(_plain(found), ensure_ascii=False))
 
 
