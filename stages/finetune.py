@@ -2,20 +2,21 @@
 
 from tuneprobe import paths
 from tuneprobe.encoder import load_encoder, thread_limit
-from tuneprobe.examples import read_examples
 from tuneprobe.finetune import finetune_reader
+from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
-from tuneprobe.qa_examples import qa_questions
+from tuneprobe.qa_examples import read_questions
 from tuneprobe.stage import run
 
 
+@launched_processes()
 def main(task: str, state: str) -> None:
     """Tune on TASK; STATE is `finetuned`, or `frozen` for the head alone."""
     params = load_params()
     thread_limit(params.threads)
     finetune_reader(
         load_encoder(params.encoder, **params.encoder_source()),
-        qa_questions(read_examples(paths.examples(task))),
+        read_questions(paths.examples(task), "train"),
         state=state,
         seed=params.seed,
         out=paths.checkpoint(params.encoder, task, state),

@@ -4,11 +4,13 @@ from tuneprobe import paths
 from tuneprobe.encoder import load_encoder, thread_limit
 from tuneprobe.examples import read_examples
 from tuneprobe.labelling import RANDOM_FINETUNED, tune_labels
+from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
 
 
+@launched_processes()
 def main(task: str, state: str, study: str) -> None:
     """Tune on TASK with the settings of STUDY; STATE is `finetuned`, `frozen`, `random-finetuned`.
 

@@ -3,11 +3,13 @@
 from tuneprobe import paths
 from tuneprobe.encoder import load_encoder, thread_limit
 from tuneprobe.examples import read_examples
+from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
 from tuneprobe.represent import write_representations
 from tuneprobe.stage import run
 
 
+@launched_processes()
 def main(task: str, tuned_on: str, states: list[str]) -> None:
     """Represent TASK in STATES; the state `finetuned` is the encoder tuned on TUNED_ON."""
     params = load_params()

@@ -3,11 +3,13 @@
 from tuneprobe import paths
 from tuneprobe.encoder import load_encoder, thread_limit
 from tuneprobe.examples import read_examples
+from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
 from tuneprobe.represent import write_representations
 from tuneprobe.stage import run
 
 
+@launched_processes()
 def main(task: str, tuned_on: list[str]) -> None:
     """Represent TASK once for each task of TUNED_ON."""
     params = load_params()

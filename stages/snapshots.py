@@ -3,12 +3,14 @@
 from tuneprobe import paths
 from tuneprobe.encoder import load_encoder, thread_limit
 from tuneprobe.examples import read_examples
+from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
 from tuneprobe.snapshots import write_snapshots
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
 
 
+@launched_processes()
 def main(task: str, study: str) -> None:
     """Tune on TASK as `finetune_labels` does with the settings of STUDY, and write snapshots."""
     params, kind = load_params(), get_task(task).kind

@@ -18,8 +18,9 @@ from tuneprobe.params import Params, load_params
 PLUMBING = {"__init__", "artifacts", "backends", "errors", "params", "paths", "stage", "tasks"}
 
 
-# Parameters of how, not of what: no result depends on them, so no stage does.
-HOW = {"backend"}
+# Parameters of how, not of what: no result depends on them, so no stage does; `launch` is a part of
+# the commands themselves.
+HOW = {"backend", "launch"}
 SHARDED = {
     "prepare_pairs.py",
     "prepare_qa.py",

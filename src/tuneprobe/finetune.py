@@ -3,10 +3,12 @@
 AdamW, linear warm-up and decay, clipped gradients. The same settings give the same bytes, also
 when the process was killed and started again: the order of an epoch and the dropout of a step are
 drawn from streams of their own, so a resume point holds weights, moments and losses, no generator.
+Several processes (`tuneprobe.parallel`) take the same batches and share the inputs of each: the
+numbers of one process but for rounding and dropout, which each process draws from its own stream.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +33,15 @@ from tuneprobe.encoder import Encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.frozen import read_once
 from tuneprobe.heads import Head, make_head
+from tuneprobe.parallel import (
+    is_main,
+    mean_loss,
+    n_processes,
+    rank,
+    require_same,
+    share,
+    wait_for_all,
+)
 from tuneprobe.training import (
     Training,
     TrainingSet,
@@ -52,7 +63,7 @@ class TrainingError(TuneprobeError):
 
 def finetune_reader(
     encoder: Encoder,
-    questions: Sequence[Question],
+    questions: Iterable[Question],
     *,
     state: str,
     learning_rate: float,
@@ -68,8 +79,8 @@ def finetune_reader(
 
     Parameters
     ----------
-    questions : sequence of Question
-        Those whose split is ``train`` are used.
+    questions : iterable of Question
+        Those whose split is ``train`` are used; read once.
     state : str
         ``finetuned``, or ``frozen``: the head alone is trained, at `head_learning_rate`.
     training : Any
@@ -79,7 +90,7 @@ def finetune_reader(
         raise UnknownNameError("state", state, TUNED_STATES)
     data = training_windows(
         encoder,
-        [question for question in questions if question.split == "train"],
+        (question for question in questions if question.split == "train"),
         window=window,
         stride=stride,
         max_question=max_question,
@@ -130,9 +141,9 @@ def finetune(
         Kind of head, for whoever reads the checkpoint.
     state : str
         ``frozen`` trains the head alone, on an encoder without dropout, whose last layer is
-        computed once; any other state trains both.
+        computed once (by several processes: in every step); any other state trains both.
     batch : int
-        Inputs per step.
+        Inputs per step, of all processes together.
     warmup : float
         Share of the steps in which the learning rate rises; then it falls to zero.
     clip : float
@@ -181,6 +192,8 @@ def finetune(
         },
         "data_sha256": data.sha256(),
     }
+    if n_processes() > 1:  # another order of sums, and other streams of dropout
+        described["processes"] = n_processes()
     frozen = state == FROZEN
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
     head = head.to(encoder.device)
@@ -195,7 +208,9 @@ def finetune(
         pieces=None if frozen else used_pieces(data),
     )
     losses = training.resume(read_resume_point(work, fingerprint))
-    source = read_once(training, data, work.parent) if frozen else data
+    require_same("the training", fingerprint)
+    require_same("the number of finished steps", str(len(losses)))
+    source = read_once(training, data, work.parent) if frozen and n_processes() == 1 else data
     pace = {"learning_rate": learning_rate, "warmup": warmup, "clip": clip}
 
     def look(step: int) -> None:
@@ -203,20 +218,23 @@ def finetune(
             with training.resting():
                 visit(step, head)
 
-    with training.running(), training_curve(curves, losses) as plot, _removed_on_failure(work):
+    shown = curves if is_main() else None
+    with training.running(), training_curve(shown, losses) as plot, _removed_on_failure(work):
         if not losses:
             look(0)
         for loss in _steps(training, source, plan, len(losses), seed=seed, **pace):
             losses.append(loss)
             plot(losses)
             look(len(losses))
-            if len(losses) % resume_every == 0:
+            if len(losses) % resume_every == 0 and is_main():
                 write_resume_point(work, fingerprint, training.resume_point(losses))
-    if out is not None:
-        described["n_inputs"], described["n_steps"] = len(data.lengths), len(plan)
-        described["last_loss"] = float(np.mean(losses[-LAST:]))
-        write_checkpoint(out, encoder, head, **described)
-    remove_resume_point(work)
+    if is_main():
+        if out is not None:
+            described["n_inputs"], described["n_steps"] = len(data.lengths), len(plan)
+            described["last_loss"] = float(np.mean(losses[-LAST:]))
+            write_checkpoint(out, encoder, head, **described)
+        remove_resume_point(work)
+    wait_for_all()
     return losses
 
 
@@ -233,18 +251,23 @@ def _steps(
 ) -> Iterator[float]:
     """Take the steps from `first` on, each on its rows of `plan`; yield the loss after each."""
     steps = range(first, len(plan))
-    for step in tqdm(steps, "tune", len(plan), initial=first, unit="step", disable=None):
+    own_stream = (rank(),) if rank() else ()
+    quiet = None if is_main() else True
+    for step in tqdm(steps, "tune", len(plan), initial=first, unit="step", disable=quiet):
         rate = learning_rate * schedule(step, len(plan), warmup)
-        with random_stream(training.encoder.device, seed, "dropout", step):
-            loss = training.loss(data.batch(plan[step]))
-        if not torch.isfinite(loss):
+        rows, n = share(plan[step])
+        batch = data.batch(rows)
+        with random_stream(training.encoder.device, seed, "dropout", step, *own_stream):
+            loss = training.loss(batch)
+        mean, part = mean_loss(loss, n and training.head.n_targets(batch))
+        if not torch.isfinite(mean):
             raise TrainingError(
-                f"the loss is {loss.item()} at step {step + 1} of {len(plan)}, at learning rate "
+                f"the loss is {mean.item()} at step {step + 1} of {len(plan)}, at learning rate "
                 f"{rate:.2e}; nothing was written. Lower learning_rate (in the state frozen: "
                 "head_learning_rate), or set precision to float32."
             )
-        training.update(loss, rate, clip)
-        yield loss.item()
+        training.update(part, rate, clip)
+        yield mean.item()
 
 
 @contextmanager

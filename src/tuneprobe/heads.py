@@ -51,6 +51,10 @@ class Head(nn.Module, ABC):
         """Mean loss over the batch, a scalar; `batch` holds inputs and targets."""
 
     @abstractmethod
+    def n_targets(self, batch: Batch) -> int:
+        """How many targets the mean of `loss` is over."""
+
+    @abstractmethod
     def split(self, read: Tensor, batch: Batch) -> list[Tensor]:
         """What was read of each input alone, each of shape (rows, width)."""
 
@@ -89,6 +93,10 @@ class QAHead(Head):
         """Mean of the cross-entropies of start, end and type (Alberti et al. 2019, eq. 2)."""
         logits = self(read, batch)
         return torch.stack([cross_entropy(logits[name], batch[name]) for name in TARGETS]).mean()
+
+    def n_targets(self, batch: Batch) -> int:
+        """The windows."""
+        return len(batch["answer_type"])
 
     def split(self, read: Tensor, batch: Batch) -> list[Tensor]:
         """The real pieces of each input."""
@@ -137,6 +145,10 @@ class LabelHead(Head):
     def loss(self, read: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the labels ``batch["target"]``."""
         return cross_entropy(self.logits(read), batch["target"])
+
+    def n_targets(self, batch: Batch) -> int:
+        """The examples."""
+        return len(batch["target"])
 
     def split(self, read: Tensor, batch: Batch) -> list[Tensor]:
         """The vectors of each text's examples; ``batch["n_examples"]`` counts them."""

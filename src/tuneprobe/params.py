@@ -319,6 +319,7 @@ class Params(_Block):
     seed: Annotated[int, Field(ge=0)]
     threads: PositiveInt
     backend: Literal["local", "dask"]
+    launch: str
     encoders: dict[str, EncoderSource]
     prepare: Prepare
     finetune: Finetune

@@ -4,15 +4,17 @@ A word is the mean of its word pieces, a span the mean of its words (Cai et al. 
 whole text is its [CLS].
 """
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from tuneprobe.artifacts import atomic_folder, write_meta
+from tuneprobe.artifacts import atomic_folder, reserve, write_meta
 from tuneprobe.encoder import (
     Encoder,
     EncoderError,
@@ -23,7 +25,10 @@ from tuneprobe.encoder import (
     word_pieces,
 )
 from tuneprobe.examples import WHOLE_TEXT, Examples
+from tuneprobe.parallel import gathered, is_main, require_same, wait_for_all
 from tuneprobe.representations import layer_file
+
+SpanVectors = tuple[np.ndarray, list[np.ndarray]]
 
 
 def write_representations(
@@ -38,7 +43,8 @@ def write_representations(
 
     Texts are read in order of length under a token budget, so memory is bounded by
     ``tokens_per_batch`` x layers x dim whatever the corpus. Rows are written into memory-mapped
-    files at their place, so the order of the batches leaves no trace.
+    files at their place, so the order of the batches leaves no trace. Several processes
+    (`tuneprobe.parallel`) share the batches, the main process writes: the bytes are those of one.
 
     Raises
     ------
@@ -49,34 +55,26 @@ def write_representations(
     if layout == "plain" and (examples.spans.segment == WHOLE_TEXT).any():
         raise EncoderError("whole texts are their [CLS], which 'plain' has not: use 'pair'.")
     texts = cut_texts(encoder, examples.texts, layout)
-    n_spans, n_layers = len(examples.spans), encoder.n_layers + 1
-    with atomic_folder(folder) as part:
-        stores = [
-            np.lib.format.open_memmap(
-                part / layer_file(layer), mode="w+", dtype=np.float32, shape=(n_spans, encoder.dim)
-            )
-            for layer in range(n_layers)
-        ]
-        for rows, layers in span_vectors(encoder, texts, examples.spans, tokens_per_batch):
-            for layer, (store, vectors) in enumerate(zip(stores, layers)):
-                _refuse_not_finite(vectors, rows, layer)
-                store[rows] = vectors
-        for store in stores:
-            store.flush()
-        write_meta(
-            part,
-            encoder=encoder.name,
-            state=encoder.state,
-            weights_sha256=encoder.weights_sha256,
-            tokenizer_sha256=encoder.tokenizer_sha256,
-            layout=layout,
-            pooling="mean of word pieces, mean of words; whole text: [CLS]",
-            dtype="float32",
-            n_layers=n_layers,
-            n_spans=n_spans,
-            dim=encoder.dim,
-            spans_sha256=examples.spans_sha256(),
-        )
+    facts = {
+        "encoder": encoder.name,
+        "state": encoder.state,
+        "weights_sha256": encoder.weights_sha256,
+        "tokenizer_sha256": encoder.tokenizer_sha256,
+        "layout": layout,
+        "pooling": "mean of word pieces, mean of words; whole text: [CLS]",
+        "dtype": "float32",
+        "n_layers": encoder.n_layers + 1,
+        "n_spans": len(examples.spans),
+        "dim": encoder.dim,
+        "spans_sha256": examples.spans_sha256(),
+    }
+    require_same("what is encoded", f"{facts}, {tokens_per_batch} tokens per batch")
+    batches = span_vectors(encoder, texts, examples.spans, tokens_per_batch)
+    if is_main():
+        _store(folder, batches, facts)
+    else:
+        deque(batches, maxlen=0)  # encodes and sends
+    wait_for_all()
 
 
 def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces]:
@@ -101,24 +99,37 @@ def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces
 @torch.inference_mode()
 def span_vectors(
     encoder: Encoder, texts: list[Pieces], spans: pd.DataFrame, tokens_per_batch: int
-) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-    """Yield span ids and their vectors at every layer, batch by batch.
+) -> Iterator[SpanVectors]:
+    """Yield span ids and their vectors at every layer, batch by batch, in the main process.
 
     Each item is (rows of shape (n,), one float32 array of shape (n, dim) per layer).
     """
     rows_of_text = spans.groupby("text").indices
     lengths = np.array([len(pieces) for pieces in texts])
-    progress = tqdm(total=int(lengths.sum()), unit="piece", unit_scale=True, disable=None)
-    for batch in budget_batches(lengths, tokens_per_batch):
-        rows = np.concatenate([rows_of_text.get(text, np.empty(0, int)) for text in batch])
-        if len(rows):
-            pieces = [texts[text] for text in batch]
-            inputs = pad_batch(encoder, pieces)
-            pool = pooling_matrix(pieces, batch, spans.iloc[rows], inputs["input_ids"].shape[1])
-            states = encoder.model(**inputs, output_hidden_states=True).hidden_states
-            yield rows, [_pooled(pool, state) for state in states]
-        progress.update(int(lengths[batch].sum()))
-    progress.close()
+    batches = [
+        (batch, np.concatenate([rows_of_text.get(text, np.empty(0, int)) for text in batch]))
+        for batch in budget_batches(lengths, tokens_per_batch)
+    ]
+
+    def encode(task: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+        batch, rows = task
+        pieces = [texts[text] for text in batch]
+        inputs = pad_batch(encoder, pieces)
+        pool = pooling_matrix(pieces, batch, spans.iloc[rows], inputs["input_ids"].shape[1])
+        states = encoder.model(**inputs, output_hidden_states=True).hidden_states
+        return [_pooled(pool, state) for state in states]
+
+    def empty(task: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+        shape = (len(task[1]), encoder.dim)
+        return [np.empty(shape, dtype=np.float32) for _ in range(encoder.n_layers + 1)]
+
+    tasks = [(batch, rows) for batch, rows in batches if len(rows)]
+    total = sum(int(lengths[batch].sum()) for batch, _ in tasks)
+    quiet = None if is_main() else True
+    with tqdm(total=total, unit="piece", unit_scale=True, disable=quiet) as progress:
+        for (batch, rows), layers in gathered(tasks, encode, empty):
+            yield rows, layers
+            progress.update(int(lengths[batch].sum()))
 
 
 def pooling_matrix(
@@ -159,6 +170,27 @@ def _pooled(pool: torch.Tensor, state: torch.Tensor) -> np.ndarray:
     flat = state.reshape(-1, state.shape[-1])  # (batch * seq, dim)
     vectors: np.ndarray = torch.sparse.mm(pool.to(flat.device), flat).cpu().numpy()
     return vectors
+
+
+def _store(folder: Path, batches: Iterator[SpanVectors], facts: dict[str, Any]) -> None:
+    """Write each layer's vectors at their rows, and meta.json."""
+    shape = (facts["n_spans"], facts["dim"])
+    with atomic_folder(folder) as part:
+        stores = [
+            np.lib.format.open_memmap(
+                part / layer_file(layer), mode="w+", dtype=np.float32, shape=shape
+            )
+            for layer in range(facts["n_layers"])
+        ]
+        for layer in range(facts["n_layers"]):
+            reserve(part / layer_file(layer))
+        for rows, layers in batches:
+            for layer, (store, vectors) in enumerate(zip(stores, layers)):
+                _refuse_not_finite(vectors, rows, layer)
+                store[rows] = vectors
+        for store in stores:
+            store.flush()
+        write_meta(part, **facts)
 
 
 def _refuse_not_finite(vectors: np.ndarray, rows: np.ndarray, layer: int) -> None:

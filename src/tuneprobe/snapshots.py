@@ -16,6 +16,7 @@ from tuneprobe.encoder import Encoder
 from tuneprobe.examples import Examples
 from tuneprobe.heads import Head
 from tuneprobe.labelling import train_labels, tune_labels
+from tuneprobe.parallel import is_main, wait_for_all
 from tuneprobe.represent import write_representations
 
 CHECKPOINT = "checkpoint"  # in the folder of a step
@@ -53,12 +54,12 @@ def write_snapshots(
     finished, labels = work / "snapshots", train_labels(examples, kind)
 
     def visit(step: int, head: Head) -> None:
-        if step == 0:  # what another training left
+        if step == 0 and is_main():  # what another training left
             shutil.rmtree(finished, ignore_errors=True)
         now = _as_tuned(encoder, state) if step else encoder
         folder = step_folder(finished, step)
         write_representations(now, examples, folder, tokens_per_batch=tokens_per_batch)
-        if keep_weights:
+        if keep_weights and is_main():
             facts: dict[str, Any] = {"kind": kind, "state": state, "labels": labels, "step": step}
             write_checkpoint(folder / CHECKPOINT, now, head, **facts)
 
@@ -80,19 +81,20 @@ def write_snapshots(
         facts={"snapshots": settings},
         **training,
     )
-    steps = _move_steps(finished, out, encoder=encoder.name, kind=kind, state=state, **settings)
-    shutil.rmtree(work)
-    return steps
+    if is_main():
+        _move_steps(finished, out, encoder=encoder.name, kind=kind, state=state, **settings)
+        shutil.rmtree(work)
+    wait_for_all()
+    return read_steps(out)
 
 
-def _move_steps(finished: Path, out: Path, **facts: Any) -> list[int]:
+def _move_steps(finished: Path, out: Path, **facts: Any) -> None:
     """Move the finished snapshots to `out` in one step."""
     steps = sorted(int(folder.name.removeprefix("step_")) for folder in finished.glob("step_*"))
     with atomic_folder(out) as part:
         for step in steps:
             shutil.move(step_folder(finished, step), step_folder(part, step))
         write_meta(part, steps=steps, **facts)
-    return steps
 
 
 def _as_tuned(encoder: Encoder, state: str) -> Encoder:

@@ -17,6 +17,7 @@ from tuneprobe.checkpoints import ResumePoint
 from tuneprobe.dropout import quick_dropout
 from tuneprobe.encoder import Encoder, budget_batches
 from tuneprobe.heads import Batch, Head, last_layer
+from tuneprobe.parallel import add_gradients
 from tuneprobe.rng import rng, stream_seed
 from tuneprobe.vocabulary import UsedRows
 
@@ -99,10 +100,11 @@ class Training:
         return self.head.read(hidden.float(), batch)
 
     def update(self, loss: Tensor, rate: float, clip: float) -> None:
-        """One step of the optimizer."""
+        """One step of the optimizer, on the gradients of all processes together."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss.backward()
+        add_gradients(self.weights.values())
         clip_grad_norm_(self.weights.values(), clip, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad()
