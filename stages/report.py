@@ -1,4 +1,4 @@
-"""Write the page of the run."""
+"""Write the page of the run, and its figures as files."""
 
 import json
 
@@ -8,13 +8,13 @@ from tuneprobe import paths
 from tuneprobe.artifacts import atomic_file, read_meta
 from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
-from tuneprobe.report import PageInputs, render_page
+from tuneprobe.report import PageInputs, draw_studies, figures_of, render_page, write_figures
 from tuneprobe.report.attention_maps import map_cells
 from tuneprobe.stage import run
 
 
 def main() -> None:
-    """Read results and provenance; write report/index.html."""
+    """Read results and provenance; write report/index.html and report/figures."""
     params = load_params()
     settings = params.pairwise
     made = Inventory(
@@ -29,24 +29,24 @@ def main() -> None:
         f"{task}/attention/maps": map_cells(folder / "maps", results, task)
         for task, folder in made.map_folders().items()
     }
-    page = render_page(
-        PageInputs(
-            results=results,
-            funnel=pd.read_csv(paths.examples(f"{settings.corpus}-pairs") / "funnel.csv"),
-            params=params.model_dump(),
-            artifacts={str(path): read_meta(path) for path in made.artifacts()},
-            templates={
-                path.stem: json.loads(path.read_text())
-                for path in paths.PLOT_TEMPLATES.glob("*.json")
-            },
-            encoder=params.encoder,
-            corpus=settings.corpus,
-            layer_mark=settings.layer_mark,
-            margin=settings.equivalence_margin,
-            confidence=settings.confidence,
-            tables=made.step_tables() | maps,
-        )
+    inputs = PageInputs(
+        results=results,
+        funnel=pd.read_csv(paths.examples(f"{settings.corpus}-pairs") / "funnel.csv"),
+        params=params.model_dump(),
+        artifacts={str(path): read_meta(path) for path in made.artifacts()},
+        templates={
+            path.stem: json.loads(path.read_text()) for path in paths.PLOT_TEMPLATES.glob("*.json")
+        },
+        encoder=params.encoder,
+        corpus=settings.corpus,
+        layer_mark=settings.layer_mark,
+        margin=settings.equivalence_margin,
+        confidence=settings.confidence,
+        tables=made.step_tables() | maps,
     )
+    studies = draw_studies(inputs)
+    write_figures(figures_of(studies), paths.FIGURES)
+    page = render_page(inputs, studies)
     with atomic_file(paths.PAGE) as part:
         part.write_text(page)
 

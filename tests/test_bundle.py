@@ -18,6 +18,7 @@ FILES = {
     "dvc.yaml": "stages: {}\n",
     "data.dvc": "outs: []\n",
     "report/index.html": "<p>61.2</p>",
+    "report/figures/layers.svg": "<svg/>",
     "metrics/summary.json": '{"f1": 61.2}',
     "metrics/plots/layers.csv": "layer,value\n0,50\n",
     "examples/mine/meta.json": '{"seed": 13}',
@@ -111,7 +112,7 @@ def test_a_folder_that_exists_is_not_written_over(repository: Path, bundle: Path
 def test_the_command_writes_and_verifies(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     run = CliRunner()
-    assert "8 files" in run.invoke(app, ["bundle", "run-13"]).stdout
-    assert "8 files" in run.invoke(app, ["bundle", "--verify", "run-13"]).stdout
+    assert "9 files" in run.invoke(app, ["bundle", "run-13"]).stdout
+    assert "9 files" in run.invoke(app, ["bundle", "--verify", "run-13"]).stdout
     Path("run-13/params.yaml").write_text("seed: 14\n")
     assert isinstance(run.invoke(app, ["bundle", "--verify", "run-13"]).exception, BundleError)

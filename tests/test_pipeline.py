@@ -171,6 +171,7 @@ def test_dvc_yaml_and_paths_spell_the_same_places(stages, root: Path) -> None:
         paths.SUMMARY,
         paths.PLOTS,
         paths.PAGE,
+        paths.FIGURES,
         paths.PATTERNS,
         *(paths.examples(task) for task in (qa, pairs, *labelled, *texts)),
         *(paths.checkpoint(encoder, *one) for one in tuned),

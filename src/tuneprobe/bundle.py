@@ -13,7 +13,7 @@ import yaml
 
 from tuneprobe.artifacts import META, ArtifactError, atomic_folder, file_sha256
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.paths import PAGE, PLOTS, SUMMARY
+from tuneprobe.paths import FIGURES, PAGE, PLOTS, SUMMARY
 
 SUMS = "SHA256SUMS"
 CONDITIONS = ("params.yaml", "dvc.yaml", "dvc.lock", "data.dvc")
@@ -63,7 +63,8 @@ def bundled_files(repository: Path, recorded: dict[Path, str]) -> Iterator[Path]
     """Paths, from the top of the repository, of what a bundle holds."""
     yield from (Path(name) for name in CONDITIONS)
     yield from (PAGE, SUMMARY)
-    yield from (path.relative_to(repository) for path in (repository / PLOTS).glob("*.csv"))
+    for folder, files in ((PLOTS, "*.csv"), (FIGURES, "*")):
+        yield from (path.relative_to(repository) for path in (repository / folder).glob(files))
     yield from (out / META for out in recorded if (repository / out / META).is_file())
 
 

@@ -7,6 +7,7 @@ METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"
 PLOTS = METRICS / "plots"
 PAGE = Path("report") / "index.html"
+FIGURES = Path("report") / "figures"
 WORDNET = DATA / "wordnet"
 PATTERNS = Path("patterns")
 PLOT_TEMPLATES = Path(".dvc") / "plots"

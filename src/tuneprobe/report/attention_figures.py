@@ -1,6 +1,6 @@
 """Figures of what heads attend to: patterns, similarity, types of tokens, entropy, word pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ from tuneprobe.collect.attention import (
     task_label,
     type_label,
 )
-from tuneprobe.collect.tables import select
+from tuneprobe.collect.tables import records, select
 from tuneprobe.report import attention_captions as captions
 from tuneprobe.report.attention_charts import draw_attention_map, limits
 from tuneprobe.report.attention_kinds import (
@@ -58,8 +58,10 @@ def maps_figure(inputs: PageInputs) -> Figure:
         panels[:MAX_MAPS],
         "word pieces that attend",
         [],
-        Table([], []),
-        missing=[] if panels else ["stored attention maps, or the patterns of the heads"],
+        _strongest_table(tables),
+        missing=list(_unseen(tables))
+        if panels
+        else ["stored attention maps, or the patterns of the heads"],
     )
 
 
@@ -245,6 +247,27 @@ def _maps(inputs: PageInputs, task: str, cells: pd.DataFrame) -> Iterator[Panel]
         share = f"{task_label(task)}, {where}, in {number(100 * one.share.iloc[0], 0)} % of texts"
         drawing = draw_attention_map(inputs.templates["heat_map"], one, label)
         yield Panel(str(pattern), share, drawing)
+
+
+def _unseen(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    for task, cells in tables.items():
+        for pattern in PATTERNS:
+            if pattern not in set(cells.pattern):
+                yield f"{pattern} on {task_label(task)}, which no head shows"
+
+
+def _strongest_table(tables: Mapping[str, pd.DataFrame]) -> Table:
+    """What each word piece attends to most, map by map."""
+    body = []
+    for task, cells in tables.items():
+        pieces = cells.text.iloc[0].split()
+        for (pattern, layer, head), one in cells.groupby(["pattern", "layer", "head"], sort=False):
+            for row in records(one.loc[one.groupby("row").weight.idxmax()]):
+                where = [task_label(task), str(pattern), f"layer {layer} head {head}"]
+                ends = [pieces[row["row"]], pieces[row["column"]]]
+                body.append([*where, *ends, number(row["weight"], 3)])
+    names = ["task", "pattern", "head", "word piece", "attends most to", "weight"]
+    return Table(names, body, n_names=5)
 
 
 def _change_table(changes: pd.DataFrame) -> Table:

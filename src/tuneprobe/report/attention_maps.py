@@ -14,6 +14,8 @@ COLUMNS = ("pattern", "share", "state", "layer", "head", "text", "row", "column"
 def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFORE) -> pd.DataFrame:
     """Cells of one map per pattern: of the shortest stored text, under the pattern's best head.
 
+    A pattern that no head shows has none.
+
     Parameters
     ----------
     folder : Path
@@ -30,6 +32,7 @@ def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFOR
     index = pd.read_csv(folder / "index.csv", keep_default_na=False)
     stored = index[index.state == state]
     shares = of_heads(select(pattern_shares(results), task=task, state=state))
+    shares = shares[shares.value > 0]
     if not len(stored) or not len(shares):
         return pd.DataFrame(columns=list(COLUMNS))
     text = min(records(stored), key=lambda one: len(one["pieces"].split()))

@@ -43,6 +43,8 @@ class Figure:
         How many panels belong in one row; 0: as many as fit.
     missing : list of str
         What could not be drawn.
+    undefined : list of str
+        What does not exist, as the accuracy on control labels of texts that have no word type.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Figure:
     wide: bool = False
     in_row: int = 0
     missing: list[str] = field(default_factory=list)
+    undefined: list[str] = field(default_factory=list)
     kind: ClassVar[str] = "figure"
 
 

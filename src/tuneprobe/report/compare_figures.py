@@ -9,7 +9,7 @@ import pandas as pd
 
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference
 from tuneprobe.compare import Run, overlaid
-from tuneprobe.report.attention_charts import block, draw_bars, draw_heads
+from tuneprobe.report.attention_charts import block, draw_bars, draw_heads, heads_table
 from tuneprobe.report.blocks import Figure, Panel, Table
 from tuneprobe.report.charts import Series, draw_panel, swatch
 from tuneprobe.report.curve_figures import Measure, limits
@@ -235,5 +235,13 @@ def _maps(
         + ".",
         panels=panels,
         legend=[ramp(domain, diverging=diverging)],
+        table=heads_table(
+            "panel, run",
+            {
+                f"{panel}, {rev}": cells
+                for (panel, rev), cells in rows.groupby(["panel", "rev"], sort=False)
+            },
+            digits=2,
+        ),
         in_row=len(looks),
     )

@@ -1,7 +1,7 @@
 """Small multiples: for each task one panel a measure, curves by layer or step."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 from typing import Any
 
@@ -30,6 +30,8 @@ class Measure:
         Values that the y axis holds in any case.
     baseline : str
         What the dotted line is, written with its value beside the label.
+    undefined : collection of str
+        Groups in which the quantity does not exist, so that it cannot be missing.
     """
 
     label: str
@@ -38,6 +40,7 @@ class Measure:
     baseline: str = ""
     scale: str = "linear"
     digits: int = 1
+    undefined: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,6 @@ class Curves:
     groups: Sequence[str]
     group_label: Callable[[str], str] = str
     x: str = "layer"
-    missing: Sequence[str] = field(default_factory=list)
 
 
 def draw_curves(curves: Curves, template: Mapping[str, Any]) -> Figure:
@@ -63,7 +65,9 @@ def draw_curves(curves: Curves, template: Mapping[str, Any]) -> Figure:
     seen = set(pd.concat(drawn).rev) if drawn else set()
     series = [one for one in curves.series if one.name in seen]
     domains = [limits(measure) for measure in curves.measures]
-    panels, missing = [], []
+    panels: list[Panel] = []
+    missing: list[str] = []
+    undefined: list[str] = []
     for group in curves.groups:
         for measure, domain in zip(curves.measures, domains):
             rows = measure.rows[measure.rows.task == group]
@@ -71,12 +75,13 @@ def draw_curves(curves: Curves, template: Mapping[str, Any]) -> Figure:
             if len(rows):
                 panels.append(_panel(curves, template, group, measure, rows, series, domain))
             else:
-                missing.append(name)
+                exists = group not in measure.undefined
+                (missing if exists else undefined).append(name)
                 if len(curves.measures) == 2:  # keeps the two rows of panels in step
-                    label = f"{measure.label}: not measured"
+                    label = f"{measure.label}: {'not measured' if exists else 'not defined'}"
                     panels.append(Panel(curves.group_label(group), label, ""))
     if not drawn:
-        missing = ["every number of this figure"]
+        missing, undefined = ["every number of this figure"], []
     absent = [one.label for one in curves.series if one not in series] if drawn else []
     return Figure(
         curves.name,
@@ -92,7 +97,8 @@ def draw_curves(curves: Curves, template: Mapping[str, Any]) -> Figure:
             n_names=2,
         ),
         pairs=len(curves.measures) == 2,
-        missing=[*missing, *absent, *curves.missing],
+        missing=[*missing, *absent],
+        undefined=undefined,
     )
 
 

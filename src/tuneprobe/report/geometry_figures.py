@@ -101,7 +101,8 @@ def distances_figure(evidence: Evidence, template: Template) -> Figure:
             distances_caption(evidence),
             "First of each pair: the distance from a label’s hull to the nearest hull of another "
             "label, the mean over the labels. Second: the mean distance between two examples of "
-            "one cluster. Both are Euclidean; each has its axis.",
+            "one cluster. Both are Euclidean; each has its axis."
+            f"{_unmeasured(evidence)}",
             "Euclidean distance",
             [
                 Measure("to the nearest label", by_state(evidence, "geometry", "outside_min")),
@@ -110,7 +111,6 @@ def distances_figure(evidence: Evidence, template: Template) -> Figure:
             STATES,
             tasks_of(evidence.results, "geometry"),
             task_label,
-            missing=_unmeasured(evidence),
         ),
         template,
     )
@@ -120,6 +120,7 @@ def spatial_figure(evidence: Evidence, template: Template) -> Figure:
     """Spatial similarity to the original by layer, and of train to test."""
     original = by_state(evidence, "similarity", "spatial_similarity", TO_ORIGINAL)
     split = by_state(evidence, "similarity", "spatial_similarity", TRAIN_TEST)
+    compared = set(select(evidence.results, study="similarity", metric="cka").task)
     return draw_curves(
         Curves(
             "spatial",
@@ -131,8 +132,8 @@ def spatial_figure(evidence: Evidence, template: Template) -> Figure:
             "space is not linear.",
             "correlation",
             [
-                Measure(SPATIAL[TO_ORIGINAL], original, around=[1.0], digits=2),
-                Measure(SPATIAL[TRAIN_TEST], split, around=[1.0], digits=2),
+                Measure(label, rows, [1.0], digits=2, undefined=compared - set(rows.task))
+                for label, rows in zip(SPATIAL.values(), (original, split))
             ],
             STATES,
             tasks_of(evidence.results, "similarity"),
@@ -174,6 +175,9 @@ def alike_figure(evidence: Evidence, template: Template) -> Figure:
 
 def controls_figure(evidence: Evidence, template: Template) -> Figure:
     """Selectivity and compression of the MLP."""
+    selectivity = by_state(evidence, "classify", "selectivity", "mlp")
+    compression = by_state(evidence, "classify", "compression", "mlp")
+    without_types = set(compression.task) - set(selectivity.task) if len(selectivity) else set()
     return draw_curves(
         Curves(
             "selectivity",
@@ -186,10 +190,8 @@ def controls_figure(evidence: Evidence, template: Template) -> Figure:
             "type, so no selectivity.",
             "points; times",
             [
-                Measure(
-                    "selectivity, points", by_state(evidence, "classify", "selectivity", "mlp")
-                ),
-                Measure("compression, times", by_state(evidence, "classify", "compression", "mlp")),
+                Measure("selectivity, points", selectivity, undefined=without_types),
+                Measure("compression, times", compression),
             ],
             STATES,
             tasks_of(evidence.results, "classify"),
@@ -206,8 +208,8 @@ def by_state(evidence: Evidence, study: str, metric: str, condition: str = "") -
     return rows.assign(rev=rows.state, baseline=float("nan"))
 
 
-def _unmeasured(evidence: Evidence) -> list[str]:
-    """Spaces that were clustered but whose distances were not measured."""
+def _unmeasured(evidence: Evidence) -> str:
+    """How many spaces were clustered without that their distances were measured."""
     clustered, measured = (
         set(
             by_state(evidence, "geometry", metric)[["task", "rev", "layer"]].itertuples(index=False)
@@ -215,4 +217,4 @@ def _unmeasured(evidence: Evidence) -> list[str]:
         for metric in ("n_clusters", "outside_min")
     )
     left = len(clustered - measured)
-    return [f"the distances of {left} spaces of too many clusters"] if left else []
+    return f" {left} spaces of too many clusters have no distances." if left else ""

@@ -1,6 +1,6 @@
 """The page of one run: from result rows and provenance to one self-contained HTML text."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite, nan
 from typing import Any
 
@@ -17,7 +17,7 @@ from tuneprobe.claims import (
     judge_all,
 )
 from tuneprobe.report.attention import attention_study
-from tuneprobe.report.blocks import Study, Table
+from tuneprobe.report.blocks import Figure, Study, Table
 from tuneprobe.report.geometry import geometry_study
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.pairwise import pairwise_study
@@ -43,10 +43,21 @@ WHEN = {"pretrained": "before", "finetuned": "after"}
 VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
 
 
-def render_page(inputs: PageInputs) -> str:
+def draw_studies(inputs: PageInputs) -> list[Study]:
+    """The studies of a page, their figures drawn."""
+    return [study(inputs) for study in STUDIES]
+
+
+def figures_of(studies: Sequence[Study]) -> list[Figure]:
+    """The figures in the order of the page."""
+    return [block for study in studies for block in study.blocks if isinstance(block, Figure)]
+
+
+def render_page(inputs: PageInputs, studies: Sequence[Study] | None = None) -> str:
     """One HTML page without scripts or outside resources; the same inputs give the same bytes.
 
-    What is missing from the results (a state, a probe, a study) is named on the page.
+    What is missing from the results (a state, a probe, a study) is named on the page. `studies`
+    are those of `draw_studies`, where they are drawn already.
     """
     evidence = inputs.evidence
     findings = judge_all(evidence)
@@ -61,7 +72,7 @@ def render_page(inputs: PageInputs) -> str:
         signs=VERDICT_SIGNS,
         glance=_by_paper(findings),
         ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
-        studies=[study(inputs) for study in STUDIES],
+        studies=draw_studies(inputs) if studies is None else studies,
         encoder_note=ENCODER_NOTES.get(inputs.encoder, ""),
         settings=Table(["setting", "value"], [[k, v] for k, v in _flat(inputs.params)], n_names=2),
         provenance=_provenance(inputs.artifacts),

@@ -79,6 +79,7 @@ def similarity_steps_figure(task: str, similarity: pd.DataFrame, template: Templ
     """Spatial similarity to the original space over the steps, a panel a layer."""
     linear = similarity[similarity.linear.astype(bool)]
     points = linear.assign(task=linear.layer, rev=GAP.name, value=linear.spatial_similarity)
+    never = set(similarity.layer) - set(linear.layer)
     caption = "No layer was linear at two steps."
     if len(points):
         least = lowest(points[points.step == points.step.max()])
@@ -96,7 +97,11 @@ def similarity_steps_figure(task: str, similarity: pd.DataFrame, template: Templ
             "so many updates to those before the first. A point is missing where a space is not "
             "linear.",
             "correlation",
-            [Measure("to the original", _with_bounds(points), around=[1.0], digits=2)],
+            [
+                Measure(
+                    "to the original", _with_bounds(points), around=[1.0], digits=2, undefined=never
+                )
+            ],
             [series],
             sorted(similarity.layer.unique()),
             _layer_name,

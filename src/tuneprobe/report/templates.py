@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tuneprobe.report.files import csv_address
 from tuneprobe.report.wording import number, plain, unbroken
 
 
@@ -18,5 +19,6 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"plain": plain, "number": number, "unbroken": unbroken}
+    environment.filters["csv_address"] = csv_address
     style = files("tuneprobe.report").joinpath("page.css").read_text()
     return environment.get_template(template).render(css=style, **values)

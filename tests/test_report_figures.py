@@ -1,0 +1,124 @@
+"""Every figure of a page of all studies: what stands around it, and the files that hold it."""
+
+import csv
+import re
+from io import StringIO
+from math import nan
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from made_up_page import made_up_page
+
+from tuneprobe.report import draw_studies, figures_of, render_page, write_figures
+from tuneprobe.report.blocks import Figure, Panel, Study, Table
+from tuneprobe.report.charts import STATES
+from tuneprobe.report.curve_figures import Curves, Measure, draw_curves
+from tuneprobe.report.files import figure_svg, table_csv
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def inputs(root: Path, tmp_path_factory: pytest.TempPathFactory):
+    return made_up_page(root, tmp_path_factory.mktemp("maps"))
+
+
+@pytest.fixture(scope="module")
+def studies(inputs) -> list[Study]:
+    return draw_studies(inputs)
+
+
+@pytest.fixture(scope="module")
+def figures(studies) -> list[Figure]:
+    return figures_of(studies)
+
+
+def section_of(page: str, figure: Figure) -> str:
+    start = page.index(f'<section id="{figure.name}"')
+    return page[start : page.index("</section>", start)]
+
+
+def rows_of(text: str) -> list[list[str]]:
+    return list(csv.reader(StringIO(text)))
+
+
+def test_every_figure_has_anchor_caption_reading_named_drawings_and_its_data(
+    inputs, studies, figures
+):
+    page = render_page(inputs, studies)
+    assert len(figures) == 26
+    for number, figure in enumerate(figures, 1):
+        section = section_of(page, figure)
+        assert f"Figure {number}</span>" in section
+        assert f'<a href="#{figure.name}">' in page  # from the table of contents
+        assert "How to read it." in section
+        assert len(figure.caption) > 30, figure.name
+        assert len(figure.reading) > 60, figure.name
+        labels = re.findall(r'<svg [^>]*role="img" aria-label="([^"]+)"', section)
+        assert len(labels) == sum(bool(panel.svg) for panel in figure.panels) > 0, figure.name
+        assert all(len(label) > 20 for label in labels), figure.name
+        assert f"<summary>Data of figure {number}</summary>" in section
+        assert section.count('<th scope="row">') == len(figure.table.rows) > 0, figure.name
+        [address] = re.findall(r'href="data:text/csv;charset=utf-8,([^"]+)"', section)
+        found = rows_of(unquote(address))
+        assert len(found) == 1 + len(figure.table.rows)
+        assert len({len(row) for row in found}) == 1, figure.name
+
+
+def test_every_figure_is_also_a_drawing_that_stands_alone_a_picture_and_a_table(figures, tmp_path):
+    write_figures(figures[:2] + figures[14:17], tmp_path / "figures")
+    stems = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert stems == {figure.name for figure in figures[:2] + figures[14:17]}
+    for figure in figures[:2] + figures[14:17]:
+        path = tmp_path / "figures" / figure.name
+        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        assert path.with_suffix(".csv").read_text() == table_csv(figure.table)
+        svg = path.with_suffix(".svg").read_text()
+        assert "var(" not in svg
+        assert "currentColor" not in svg
+        drawn = ElementTree.fromstring(svg)
+        shown = {text.text for text in drawn.iter(f"{SVG}text")}
+        assert {figure.title, *(panel.ability for panel in figure.panels)} <= shown
+
+
+def test_no_two_panels_of_a_file_overlap_and_none_leaves_it(figures):
+    for figure in figures:
+        drawn = ElementTree.fromstring(figure_svg(figure))
+        width, height = float(drawn.get("width")), float(drawn.get("height"))
+        boxes = [
+            [float(one.get(name)) for name in ("x", "y", "width", "height")]
+            for one in drawn.findall(f"{SVG}svg")
+            if one.get("role") == "img"
+        ]
+        assert all(x + w <= width and y + h <= height for x, y, w, h in boxes), figure.name
+        for place, (x, y, w, h) in enumerate(boxes):
+            for a, b, c, d in boxes[:place]:
+                assert x >= a + c or a >= x + w or y >= b + d or b >= y + h, figure.name
+
+
+def test_what_does_not_exist_is_not_called_missing(inputs):
+    template = inputs.templates["curves"]
+    rows = pd.DataFrame(
+        [("a", "finetuned", 1, 2.0, nan, nan), ("b", "finetuned", 1, 3.0, nan, nan)],
+        columns=["task", "rev", "layer", "value", "low", "high"],
+    )
+    measures = [
+        Measure("accuracy", rows),
+        Measure("selectivity", rows[rows.task == "a"], undefined={"b"}),
+        Measure("compression", rows[rows.task == "a"]),
+    ]
+    drawn = draw_curves(
+        Curves("x", "X", "", "", "points", measures, STATES[:1], ["a", "b"]), template
+    )
+    assert drawn.undefined == ["b, selectivity"]
+    assert drawn.missing == ["b, compression"]
+
+
+def test_a_picture_has_room_for_headings_longer_than_the_drawing():
+    panel = Panel("a", "a measure with a heading of some length", '<svg viewBox="0 0 10 10"/>')
+    figure = Figure("x", "X", "", "", [panel, panel], "y", [], Table([], []))
+    drawn = ElementTree.fromstring(figure_svg(figure))
+    assert float(drawn.get("width")) > 2 * 200
