@@ -2,13 +2,13 @@
 
 from tuneprobe import paths
 from tuneprobe.ablation_study import study_ablation
-from tuneprobe.checkpoints import FINETUNED
 from tuneprobe.encoder import thread_limit
 from tuneprobe.examples import read_examples
 from tuneprobe.label_scores import load_labeller
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED
 from tuneprobe.tasks import get_task
 
 

@@ -14,7 +14,7 @@ from tuneprobe.attention_study import (
     short_texts,
 )
 from tuneprobe.attention_types import UNUSED_PARTS, token_types
-from tuneprobe.encoder import Encoder, load_encoder, thread_limit
+from tuneprobe.encoder import load_states, thread_limit
 from tuneprobe.example_maps import write_example_maps
 from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
@@ -29,6 +29,7 @@ from tuneprobe.pattern_study import (
 from tuneprobe.results import write_results
 from tuneprobe.rng import rng
 from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED
 
 
 def main(task: str) -> None:
@@ -36,16 +37,13 @@ def main(task: str) -> None:
     params = load_params()
     settings, encoder = params.attention.maps, params.encoder
     thread_limit(params.threads)
-    encoders: dict[str, Encoder] = {
-        state: load_encoder(
-            encoder,
-            **params.encoder_source(),
-            state=state,
-            seed=params.seed,
-            checkpoint=paths.checkpoint(encoder, task, "finetuned"),
-        )
-        for state in settings.states
-    }
+    encoders = load_states(
+        encoder,
+        settings.states,
+        **params.encoder_source(),
+        seed=params.seed,
+        checkpoint=paths.checkpoint(encoder, task, FINETUNED),
+    )
     reader = encoders[settings.before]
     examples = read_examples(paths.examples(task))
     drawn = sample_texts(examples, max_texts=settings.max_texts, seed=params.seed)

@@ -7,13 +7,11 @@ from tuneprobe.artifacts import atomic_folder
 from tuneprobe.classify_study import NETWORKS, STUDY, layer_accuracy
 from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_representations
+from tuneprobe.representations import open_states
 from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
-
-STATES = ("random", "pretrained", "finetuned")
 
 
 def main(task: str) -> None:
@@ -22,10 +20,7 @@ def main(task: str) -> None:
     encoder, settings = params.encoder, params.geometry.classify.model_dump()
     where = {extra: settings.pop(extra) for extra in ("controls", "codelength")}
     examples = read_examples(paths.examples(task))
-    states = {
-        state: open_representations(paths.representation(encoder, task, state), examples)
-        for state in STATES
-    }
+    states = open_states(encoder, task, examples)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:
         extras = {extra: chosen(which, layer, n_layers) for extra, which in where.items()}

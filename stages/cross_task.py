@@ -11,9 +11,8 @@ from tuneprobe.representations import open_representations
 from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
-
-BEFORE = "pretrained"
 
 
 def main(task: str, others: list[str]) -> None:
@@ -21,7 +20,9 @@ def main(task: str, others: list[str]) -> None:
     params = load_params()
     encoder = params.encoder
     examples = read_examples(paths.examples(task))
-    folders = {state: paths.representation(encoder, task, state) for state in (BEFORE, "finetuned")}
+    folders = {
+        state: paths.representation(encoder, task, state) for state in (PRETRAINED, FINETUNED)
+    }
     for other in others:
         folder = paths.cross_representation(encoder, task, other)
         folders[folder.name] = folder
@@ -51,7 +52,9 @@ def main(task: str, others: list[str]) -> None:
         numbers = found[NUMBERS]
         keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": params.seed}
         rows = result_rows(numbers, study=STUDY, **keys)
-        write_results(rows + change_results(numbers, before=BEFORE, **keys), folder / "layers.csv")
+        write_results(
+            rows + change_results(numbers, before=PRETRAINED, **keys), folder / "layers.csv"
+        )
 
 
 if __name__ == "__main__":

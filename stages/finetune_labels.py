@@ -3,10 +3,11 @@
 from tuneprobe import paths
 from tuneprobe.encoder import load_encoder, thread_limit
 from tuneprobe.examples import read_examples
-from tuneprobe.labelling import RANDOM_FINETUNED, tune_labels
+from tuneprobe.labelling import tune_labels
 from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
+from tuneprobe.states import PRETRAINED, RANDOM, RANDOM_FINETUNED
 from tuneprobe.tasks import get_task
 
 
@@ -21,7 +22,7 @@ def main(task: str, state: str, study: str) -> None:
     encoder = load_encoder(
         params.encoder,
         **params.encoder_source(),
-        state="random" if state == RANDOM_FINETUNED else "pretrained",
+        state=RANDOM if state == RANDOM_FINETUNED else PRETRAINED,
         seed=params.seed,
     )
     tune_labels(

@@ -12,13 +12,11 @@ from tuneprobe.geometry_study import (
     write_directprobe_texts,
 )
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_representations
+from tuneprobe.representations import open_states
 from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
-
-STATES = ("random", "pretrained", "finetuned")
 
 
 def main(task: str) -> None:
@@ -27,10 +25,7 @@ def main(task: str) -> None:
     encoder, settings = params.encoder, params.geometry.directprobe.model_dump()
     nearest, at_most = settings.pop("nearest"), settings.pop("max_nearest")
     examples = read_examples(paths.examples(task))
-    states = {
-        state: open_representations(paths.representation(encoder, task, state), examples)
-        for state in STATES
-    }
+    states = open_states(encoder, task, examples)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:
         max_nearest = at_most if chosen(nearest, layer, n_layers) else 0

@@ -2,11 +2,12 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.encoder import Encoder, load_encoder, thread_limit
+from tuneprobe.encoder import load_states, thread_limit
 from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED
 from tuneprobe.word_pairs import pair_results, pair_weights
 
 
@@ -15,16 +16,13 @@ def main(task: str, tuned_on: str) -> None:
     params = load_params()
     settings, encoder = params.attention.pair_heads, params.encoder
     thread_limit(params.threads)
-    encoders: dict[str, Encoder] = {
-        state: load_encoder(
-            encoder,
-            **params.encoder_source(),
-            state=state,
-            seed=params.seed,
-            checkpoint=paths.checkpoint(encoder, tuned_on, "finetuned"),
-        )
-        for state in settings.states
-    }
+    encoders = load_states(
+        encoder,
+        settings.states,
+        **params.encoder_source(),
+        seed=params.seed,
+        checkpoint=paths.checkpoint(encoder, tuned_on, FINETUNED),
+    )
     weights = pair_weights(
         encoders,
         read_examples(paths.examples(task)),

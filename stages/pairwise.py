@@ -10,11 +10,10 @@ from tuneprobe.pairwise import conditions
 from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
 from tuneprobe.pairwise_study import example_table, rank_boundary, rank_pairs
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_representations
+from tuneprobe.representations import open_states
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
 
-STATES = ("random", "pretrained", "finetuned")
 TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}
 
 
@@ -23,10 +22,7 @@ def main(task: str, tuned_on: str) -> None:
     params = load_params()
     encoder, settings = params.encoder, params.pairwise
     examples = read_examples(paths.examples(task))
-    states = {
-        state: open_representations(paths.representation(encoder, task, state), examples)
-        for state in STATES
-    }
+    states = open_states(encoder, task, examples)
     heads = {
         state: load_head(paths.checkpoint(encoder, tuned_on, trained))["span.weight"]
         for state, trained in TRAINED_HEADS.items()

@@ -16,9 +16,7 @@ def main(name: str) -> None:
         examples,
         paths.examples(name),
         {"funnel.csv": funnel},
-        corpus=task.corpus,
-        synthetic=task.synthetic,
-        version=task.version,
+        **task.provenance,
     )
 
 

@@ -22,9 +22,7 @@ def main(name: str) -> None:
         examples,
         paths.examples(name),
         {"funnel.csv": counts},
-        corpus=task.corpus,
-        synthetic=task.synthetic,
-        version=task.version,
+        **task.provenance,
     )
 
 

@@ -41,9 +41,7 @@ def main(name: str) -> None:
             examples,
             paths.examples(name),
             {"funnel.csv": funnel.frame()},
-            corpus=task.corpus,
-            synthetic=task.synthetic,
-            version=task.version,
+            **task.provenance,
         )
 
 

@@ -23,9 +23,7 @@ def main(name: str) -> None:
         join_qa(
             parts,
             paths.examples(name),
-            corpus=task.corpus,
-            synthetic=task.synthetic,
-            version=task.version,
+            **task.provenance,
         )
 
 

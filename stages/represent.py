@@ -7,6 +7,7 @@ from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
 from tuneprobe.represent import write_representations
 from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED
 
 
 @launched_processes()
@@ -21,7 +22,7 @@ def main(task: str, tuned_on: str, states: list[str]) -> None:
             **params.encoder_source(),
             state=state,
             seed=params.seed,
-            checkpoint=paths.checkpoint(params.encoder, tuned_on, "finetuned"),
+            checkpoint=paths.checkpoint(params.encoder, tuned_on, FINETUNED),
         )
         write_representations(
             encoder,

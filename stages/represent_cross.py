@@ -7,6 +7,7 @@ from tuneprobe.parallel import launched_processes
 from tuneprobe.params import load_params
 from tuneprobe.represent import write_representations
 from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED
 
 
 @launched_processes()
@@ -19,9 +20,9 @@ def main(task: str, tuned_on: list[str]) -> None:
         encoder = load_encoder(
             params.encoder,
             **params.encoder_source(),
-            state="finetuned",
+            state=FINETUNED,
             seed=params.seed,
-            checkpoint=paths.checkpoint(params.encoder, other, "finetuned"),
+            checkpoint=paths.checkpoint(params.encoder, other, FINETUNED),
         )
         write_representations(
             encoder,

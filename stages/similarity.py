@@ -8,7 +8,7 @@ from tuneprobe.examples import read_examples
 from tuneprobe.geometry_study import DISTANCES, read_distances
 from tuneprobe.geometry_study import STUDY as GEOMETRY
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_representations
+from tuneprobe.representations import open_states
 from tuneprobe.results import write_results
 from tuneprobe.similarity_study import (
     STUDY,
@@ -19,21 +19,16 @@ from tuneprobe.similarity_study import (
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
 
-STATES = ("random", "pretrained", "finetuned")
-
 
 def main(task: str) -> None:
     """Compare the spaces of TASK; its label distances are those of the stage `geometry`."""
     params = load_params()
     encoder, settings = params.encoder, params.geometry.similarity
     examples = read_examples(paths.examples(task))
-    states = {
-        state: open_representations(paths.representation(encoder, task, state), examples)
-        for state in STATES
-    }
+    states = open_states(encoder, task, examples)
     distances = read_distances(paths.results(encoder, task, GEOMETRY) / DISTANCES)
     shared: dict[str, Any] = {
-        "pairs": state_pairs(STATES),
+        "pairs": state_pairs(list(states)),
         "encoder": encoder,
         "task": task,
         "seed": params.seed,

@@ -101,7 +101,14 @@ def pair_rows() -> Iterator[Result]:
                 strong = (layer, head) in STRONG and direction == "from-to"
                 at = 0.05 + 0.001 * layer + (0.15 if strong else 0)
                 yield row(
-                    "attention", "framenet-1.5", state, (layer, head), what, at, at - 0.02, at + 0.02
+                    "attention",
+                    "framenet-1.5",
+                    state,
+                    (layer, head),
+                    what,
+                    at,
+                    at - 0.02,
+                    at + 0.02,
                 )
         yield row("attention", "framenet-1.5", "uniform", (-1, -1), what, 0.04)
 

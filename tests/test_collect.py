@@ -18,8 +18,8 @@ from tuneprobe.collect import (
 )
 from tuneprobe.collect.estimates import Estimate, difference, mean
 from tuneprobe.collect.pairwise import PROBES
-from tuneprobe.collect.tables import STATES
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.states import STATES
 
 
 @pytest.fixture(scope="module")

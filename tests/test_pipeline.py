@@ -11,11 +11,22 @@ import yaml
 from dvc.repo import Repo
 
 from tuneprobe import paths
-from tuneprobe.inventory import CROSSED, FOLLOWED, LABEL_TASKS, STATES
+from tuneprobe.inventory import CROSSED, FOLLOWED, LABEL_TASKS
 from tuneprobe.params import Params, load_params
+from tuneprobe.states import STATES
 
 # Modules that check, name, write or start something; none of them can change a number.
-PLUMBING = {"__init__", "artifacts", "backends", "errors", "params", "paths", "stage", "tasks"}
+PLUMBING = {
+    "__init__",
+    "artifacts",
+    "backends",
+    "errors",
+    "params",
+    "paths",
+    "stage",
+    "states",
+    "tasks",
+}
 
 
 # Parameters of how, not of what: no result depends on them, so no stage does; `launch` is a part of

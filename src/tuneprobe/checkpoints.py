@@ -27,9 +27,9 @@ from tuneprobe.artifacts import (
 )
 from tuneprobe.encoder import WEIGHTS, Encoder
 from tuneprobe.heads import Head, make_head
+from tuneprobe.states import FROZEN
 
 HEAD = "head.safetensors"
-FROZEN, FINETUNED = "frozen", "finetuned"
 TENSORS, PROGRESS = "tensors.safetensors", "progress.json"
 
 

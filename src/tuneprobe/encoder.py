@@ -5,7 +5,7 @@ The only module that knows transformers. Layer 0 is the embedding output, layers
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,9 +20,9 @@ from transformers.utils import logging as transformers_logging
 from tuneprobe.artifacts import file_sha256
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.rng import stream_seed
+from tuneprobe.states import FINETUNED, RANDOM, STATES
 
 WEIGHTS = "model.safetensors"
-STATES = ("random", "pretrained", "finetuned")
 LAYOUTS = ("pair", "plain")
 
 
@@ -109,12 +109,17 @@ def load_encoder(
         raise UnknownNameError("state", state, STATES)
     source = find_weights(name, package=package, folder=folder, hub=hub, path=path)
     tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
-    if state == "random":
+    if state == RANDOM:
         model, digest = _random_model(source, seed, attention)
     else:
-        weights = checkpoint if state == "finetuned" and checkpoint is not None else source
+        weights = checkpoint if state == FINETUNED and checkpoint is not None else source
         model, digest = _stored_model(weights, attention)
     return Encoder(name, state, model.eval().to(best_device()), tokenizer, digest)
+
+
+def load_states(name: str, states: Iterable[str], **source: Any) -> dict[str, Encoder]:
+    """The encoder in some of its states, by state; `source` as for `load_encoder`."""
+    return {state: load_encoder(name, state=state, **source) for state in states}
 
 
 def best_device() -> torch.device:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from tuneprobe.checkpoints import FINETUNED, FROZEN, read_head
+from tuneprobe.checkpoints import read_head
 from tuneprobe.corpora.question import Question
 from tuneprobe.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
 from tuneprobe.encoder import Encoder, budget_batches, load_encoder
@@ -20,10 +20,11 @@ from tuneprobe.nq_eval import Answer, EvaluationError, Judgement, best_f1, judge
 from tuneprobe.results import NO_HEAD, NO_LAYER, Result
 from tuneprobe.rng import rng
 from tuneprobe.squad_eval import exact_match, token_f1
+from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM
 from tuneprobe.stats import mean_interval
 from tuneprobe.windows import Window, Windows, cut_windows
 
-STATES = ("random", "pretrained", FROZEN, FINETUNED)
+STATES = (RANDOM, PRETRAINED, FROZEN, FINETUNED)
 TOGETHER = 256  # questions whose windows are held at the same time
 CONFIDENCE, N_BOOTSTRAP = 0.95, 1000
 

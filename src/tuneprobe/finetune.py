@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tuneprobe.checkpoints import (
-    FINETUNED,
-    FROZEN,
     read_resume_point,
     remove_resume_point,
     write_checkpoint,
@@ -42,6 +40,7 @@ from tuneprobe.parallel import (
     share,
     wait_for_all,
 )
+from tuneprobe.states import FINETUNED, FROZEN
 from tuneprobe.training import (
     Training,
     TrainingSet,

@@ -8,11 +8,11 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.results import read_results
+from tuneprobe.states import STATES
 
 LABEL_TASKS = ("pos", "dep", "ps-role", "ps-fxn", "trec-50")
 FOLLOWED = "ps-role"  # the task whose fine-tuning is followed step by step
 CROSSED = "ps-fxn"  # the task that is probed under encoders tuned on others
-STATES = ("random", "pretrained", "finetuned")
 STEP_TABLES = ("steps", "similarity", "paths", "differences")
 
 

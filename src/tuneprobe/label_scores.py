@@ -9,17 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tuneprobe.artifacts import read_meta
-from tuneprobe.checkpoints import FINETUNED, FROZEN, read_head
+from tuneprobe.checkpoints import read_head
 from tuneprobe.encoder import Encoder, load_encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.examples import Examples
 from tuneprobe.glue_metrics import estimate, majority_prediction, metrics_of
 from tuneprobe.heads import LabelHead
-from tuneprobe.labelling import KINDS, RANDOM_FINETUNED, predict, train_labels, untrained_head
+from tuneprobe.labelling import KINDS, predict, train_labels, untrained_head
 from tuneprobe.results import NO_HEAD, NO_LAYER, Result
 from tuneprobe.rng import rng
+from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM, RANDOM_FINETUNED
 
-RANDOM, PRETRAINED = "random", "pretrained"
 UNTRAINED = (RANDOM, PRETRAINED)  # states without a checkpoint
 STATES = (*UNTRAINED, FROZEN, FINETUNED, RANDOM_FINETUNED)
 ENCODER_STATE = {FROZEN: PRETRAINED, RANDOM_FINETUNED: FINETUNED}  # of the others: the same

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from tuneprobe.artifacts import read_meta
-from tuneprobe.checkpoints import FINETUNED, FROZEN, HEAD
+from tuneprobe.checkpoints import HEAD
 from tuneprobe.encoder import Encoder, budget_batches
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples import Examples
 from tuneprobe.finetune import finetune
 from tuneprobe.heads import LabelHead, last_layer, make_head
 from tuneprobe.labelled_texts import LabelError, Targets, labelled_texts, spans_per_example
+from tuneprobe.states import FINETUNED, FROZEN, RANDOM, RANDOM_FINETUNED
 
 KINDS = ("label", "score")
-RANDOM_FINETUNED = "random-finetuned"
 STATES = (FROZEN, FINETUNED, RANDOM_FINETUNED)
 
 
@@ -61,7 +61,7 @@ def tune_labels(
     """
     if state not in STATES:
         raise UnknownNameError("state", state, STATES)
-    if (state == RANDOM_FINETUNED) != (encoder.state == "random"):
+    if (state == RANDOM_FINETUNED) != (encoder.state == RANDOM):
         raise LabelError(
             f"the state '{state}' was asked of an encoder in the state '{encoder.state}': "
             f"load it as 'random' for '{RANDOM_FINETUNED}', as 'pretrained' otherwise."

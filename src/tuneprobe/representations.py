@@ -1,5 +1,6 @@
 """Reading representations: one memory-mapped matrix per layer, row i is span i."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError, read_meta
 from tuneprobe.examples import NO_SPAN, Examples
+from tuneprobe.states import STATES
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,13 @@ def open_representations(folder: Path, examples: Examples) -> Representations:
             f"{len(examples.spans)}: run 'dvc repro represent'."
         )
     return Representations(folder, meta)
+
+
+def open_states(
+    encoder: str, task: str, examples: Examples, states: Iterable[str] = STATES
+) -> dict[str, Representations]:
+    """The representations of a task in some states of an encoder, by state."""
+    return {
+        state: open_representations(paths.representation(encoder, task, state), examples)
+        for state in states
+    }

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tuneprobe.artifacts import atomic_folder, read_meta, write_meta
-from tuneprobe.checkpoints import FINETUNED, write_checkpoint
+from tuneprobe.checkpoints import write_checkpoint
 from tuneprobe.encoder import Encoder
 from tuneprobe.examples import Examples
 from tuneprobe.heads import Head
 from tuneprobe.labelling import train_labels, tune_labels
 from tuneprobe.parallel import is_main, wait_for_all
 from tuneprobe.represent import write_representations
+from tuneprobe.states import FINETUNED
 
 CHECKPOINT = "checkpoint"  # in the folder of a step
 

@@ -32,6 +32,11 @@ class Task:
     version: int = 1
     synthetic: bool = False
 
+    @property
+    def provenance(self) -> dict[str, str | int]:
+        """What the examples' meta.json says of where they come from."""
+        return {"corpus": self.corpus, "synthetic": self.synthetic, "version": self.version}
+
 
 READING = ("world", "nq-passages", "natural-questions", "xquad", "squad")
 LABELLED = {  # name: (corpus in English, target)

@@ -15,9 +15,10 @@ from tuneprobe.collect.attention import attention_headline, attention_tables
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.geometry import geometry_headline, geometry_tables
 from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
-from tuneprobe.collect.tables import STATES, tidy_table
+from tuneprobe.collect.tables import tidy_table
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.results import significant
+from tuneprobe.states import STATES
 
 __all__ = [
     "STUDY_NUMBERS",

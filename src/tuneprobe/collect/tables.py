@@ -7,7 +7,6 @@ import pandas as pd
 
 from tuneprobe.results import NO_LAYER, significant
 
-STATES = ("random", "pretrained", "finetuned")
 CURVE_COLUMNS = ("panel", "layer", "value", "low", "high")
 
 

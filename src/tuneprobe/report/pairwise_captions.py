@@ -7,9 +7,9 @@ import pandas as pd
 
 from tuneprobe.claims import Evidence
 from tuneprobe.collect.pairwise import GAP, PAIR_PROBES, PROBES, panel_name, usual_condition
-from tuneprobe.collect.tables import STATES
 from tuneprobe.report import charts
 from tuneprobe.report.wording import bounded, layer_ranges, listed, number, plain, signed, spread
+from tuneprobe.states import STATES
 
 NEGATIVES = ("euclidean/words", "euclidean/length-matched")
 CENTRED = ("cosine/words", "cosine/words/centred")
