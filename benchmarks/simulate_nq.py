@@ -1,13 +1,13 @@
 """Write shards in the original format of Natural Questions, filled with made-up documents.
 
-A document is a page of paragraphs, tables and lists with their tags as tokens: 7,000 tokens in the
-median, log-normal, with byte offsets and HTML as upstream. The share of questions with a long and
+A document is a page of paragraphs, tables and lists with their tags as tokens, log-normal in length
+around 7,000 tokens, with byte offsets and HTML as upstream. The share of questions with a long and
 with a short answer, and of those answered yes or no, is about that of the training set. Words are
 function words, some nouns and verbs, and syllables put together by a Zipf law.
 
 Few documents are all different: questions, answers and identifiers are new, but the pages are drawn
-from `--distinct` of them, which are packed once (a gzip file may have many members). Reading costs
-the same; writing 10,000 documents takes a minute. The shards of the whole set are no larger each.
+from `--distinct` of them, which are packed once (a gzip file may have many members). They
+are parsed anew each time, but no new words come after the first few hundred.
 
     python benchmarks/simulate_nq.py data/natural-questions --documents 10000 --shards 20
 """
