@@ -1,7 +1,7 @@
 """dvc.yaml: its dependencies cover the imports, its params the keys used, its paths paths.py."""
 
 import ast
-import subprocess
+import runpy
 import sys
 from functools import cache
 from pathlib import Path
@@ -205,10 +205,13 @@ def test_every_input_of_a_stage_is_exactly_an_output_or_a_tracked_file(stages, r
             )
 
 
-def test_every_stage_script_explains_itself(root: Path) -> None:
+def test_every_stage_script_explains_itself(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for script in sorted((root / "stages").glob("*.py")):
-        run = subprocess.run(
-            [sys.executable, script, "--help"], capture_output=True, text=True, cwd=root
-        )
-        assert run.returncode == 0, run.stderr
+        monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(script), run_name="__main__")
+        assert not ended.value.code
+        assert "Usage:" in capsys.readouterr().out
         assert ast.get_docstring(ast.parse(script.read_text())), script.name
