@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 from shared_by_processes import LABELLED, compute, no_dropout_in_heads
 from tiny_reader import write_tiny_bert
 
 from tuneprobe.artifacts import read_meta
+from tuneprobe.parallel import mean_loss, share
 
 HERE = Path(__file__).parent
 TUNED = ["qa", "frozen", *LABELLED]
@@ -92,6 +94,14 @@ def test_a_checkpoint_tells_how_many_processes_made_it(by_one_and_two) -> None:
     one, two = (read_meta(folder / "qa" / "checkpoint") for folder in by_one_and_two)
     assert two["processes"] == 2
     assert "processes" not in one
+
+
+def test_a_process_alone_keeps_its_loss_and_all_rows() -> None:
+    rows, loss = np.array([4, 2, 7]), torch.tensor(0.3)
+    own, n = share(rows)
+    assert own.tolist() == rows.tolist()
+    assert n == 3
+    assert all(same is loss for same in mean_loss(loss, n))
 
 
 def test_processes_that_differ_are_refused_by_all(by_one_and_two) -> None:

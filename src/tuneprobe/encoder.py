@@ -123,7 +123,7 @@ def load_states(name: str, states: Iterable[str], **source: Any) -> dict[str, En
 
 
 def best_device() -> torch.device:
-    """The first CUDA device where there is one, else the processor."""
+    """The current CUDA device, the first if none was set, or the processor where there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
