@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import (
     BertConfig,
     BertModel,
@@ -66,3 +67,14 @@ def made_up_pieces(*lengths: tuple[int, int]) -> list[Pieces]:
         )
         for pair in lengths
     ]
+
+
+def little_memory(module: nn.Module, most: int) -> Any:
+    """Let a module run out of memory when it reads more than `most` tokens; undone by `remove`."""
+
+    def refuse(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        rows, seq = (args[0] if args else named["input_ids"]).shape[:2]
+        if rows * seq > most:
+            raise torch.OutOfMemoryError
+
+    return module.register_forward_pre_hook(refuse, with_kwargs=True)

@@ -16,6 +16,7 @@ from made_up_encoders import (
     made_up_texts,
 )
 from replaced_attention import attention_of, replaced_attention
+from small_encoders import little_memory
 from transformers import AttentionInterface
 
 from tuneprobe.ablation import (
@@ -72,6 +73,15 @@ def test_the_size_of_the_chunks_and_the_other_texts_change_nothing() -> None:
     )
     alone = replace(data, pieces=data.pieces[:1], span_ids=data.span_ids[:1])
     np.testing.assert_allclose(ablation_sweep(head, alone)[:, 0], together[:, 0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("ablation", TYPES)
+def test_a_lack_of_memory_changes_no_output_beyond_float32_noise(ablation) -> None:
+    data, head = made_up_texts(made_up_encoder("bert"), LENGTHS, 2), made_up_head(2)
+    together = ablation_sweep(head, data, ablation=ablation, tokens_per_chunk=500)
+    little_memory(data.encoder.model.encoder.layer[-1].output, most=60)
+    parts = ablation_sweep(head, data, ablation=ablation, tokens_per_chunk=500)
+    np.testing.assert_allclose(parts, together, rtol=0, atol=1e-5)
 
 
 def test_a_head_that_is_uniform_already_is_not_changed_by_uniform_weights() -> None:

@@ -6,7 +6,14 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from small_encoders import ARCHITECTURES, HEADS, LAYERS, made_up_pieces, small_encoder
+from small_encoders import (
+    ARCHITECTURES,
+    HEADS,
+    LAYERS,
+    little_memory,
+    made_up_pieces,
+    small_encoder,
+)
 from torch import Tensor
 
 from tuneprobe.attention_maps import LayerMaps, attention_blocks, stream_maps
@@ -49,6 +56,16 @@ def test_streamed_maps_are_the_stored_ones_of_each_text_alone_whatever_the_paddi
         expected = stored(encoders[encoder], TEXTS[text])[layer - 1]
         torch.testing.assert_close(maps, expected, atol=1e-5, rtol=0)
         assert maps.shape == (HEADS, len(TEXTS[text]), len(TEXTS[text]))
+
+
+def test_maps_come_again_in_smaller_batches_where_the_memory_runs_out():
+    encoders = [small_encoder("bert"), small_encoder("bert", "finetuned", seed=1)]
+    together = streamed(encoders, TEXTS)
+    little_memory(encoders[1].model.encoder.layer[2], most=40)
+    parts = streamed(encoders, TEXTS)
+    assert parts.keys() == together.keys()
+    for place, maps in parts.items():
+        torch.testing.assert_close(maps, together[place], atol=1e-5, rtol=0)
 
 
 @every_architecture

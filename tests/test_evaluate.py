@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_encoders import little_memory
 from tiny_reader import DIM, question, short, simple_questions, write_tiny_bert
 
 from tuneprobe.checkpoints import write_checkpoint
@@ -116,6 +117,15 @@ def test_answers_do_not_depend_on_what_is_read_together(reader) -> None:
     np.testing.assert_allclose(
         [r.score for r in together], [r.score for r in alone], rtol=1e-4, atol=1e-6
     )
+
+
+def test_a_lack_of_memory_changes_no_answer(reader) -> None:
+    asked = simple_questions(9)
+    together = read_answers(*reader, asked, **CUT, **DECODE)
+    lack = little_memory(reader[0].model, most=50)
+    parts = read_answers(*reader, asked, **CUT, **DECODE)
+    lack.remove()
+    assert [(r.start, r.end, r.type) for r in parts] == [(r.start, r.end, r.type) for r in together]
 
 
 def test_a_reading_points_to_the_words_of_its_best_pieces(reader) -> None:

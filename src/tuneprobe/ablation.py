@@ -12,7 +12,7 @@ configurations have in common:
 - where the task reads [CLS] alone, the last layer computes that one row.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,11 +26,14 @@ from tuneprobe.blocks import Block, blocks, embedded
 from tuneprobe.encoder import Encoder, Pieces, pad_batch
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.examples import WHOLE_TEXT
+from tuneprobe.forward import TokenBudget, fitted_tokens
 from tuneprobe.heads import INPUTS, Batch, LabelHead, last_layer
 from tuneprobe.labelled_texts import LabelledTexts
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
 TYPES = ("uniform", "zero", "mean")
+ON_PROCESSOR = 768  # tokens per chunk where none are given
+COPIES = 4  # of the variants of a layer, where all are in memory
 TOLERANCE = 1e-4  # of hidden states: between float32 rounding of two ways and a real change
 
 
@@ -64,7 +67,7 @@ def ablation_sweep(
     data: LabelledTexts,
     *,
     ablation: str = "uniform",
-    tokens_per_chunk: int = 768,
+    tokens_per_chunk: int | None = ON_PROCESSOR,
 ) -> NDArray[np.float32]:
     """The outputs of the task under every configuration.
 
@@ -79,8 +82,9 @@ def ablation_sweep(
     ----------
     data : LabelledTexts
         Texts with their examples, and the encoder that reads them.
-    tokens_per_chunk : int
-        Tokens that run through a layer together. Some hundred are fastest on a processor.
+    tokens_per_chunk : int, optional
+        Tokens that run through a layer together. Some hundred are fastest on a processor. None: as
+        many as a CUDA device's memory holds, 768 on a processor.
 
     Returns
     -------
@@ -92,25 +96,31 @@ def ablation_sweep(
     AblationError
         If the encoder is not the stack of layers that the sweep takes it for; see
         `verify_ablation`.
+    OutOfMemoryError
+        If the memory does not hold the variants of a single text.
     """
     if ablation not in TYPES:
         raise UnknownNameError("ablation", ablation, TYPES)
     verify_ablation(data.encoder, data.pieces)
     layers = blocks(data.encoder.model)
-    batches = list(equal_length_batches(data.lengths, tokens_per_chunk))
-    means = None
-    if ablation == "mean":
-        inputs = (layer_zero(data.encoder, data.batch(texts)) for texts in batches)
-        means = mean_contexts(layers, inputs)
-    stack = Stack(layers, ablation, reads_first_only(data), tokens_per_chunk, means)
+    tokens = tokens_per_chunk or chunk_tokens(data.encoder)
+    budget = TokenBudget(tokens, equal_length_batches)
+    means = mean_contexts(layers, data, budget) if ablation == "mean" else None
+    first_only = reads_first_only(data)
     n_configurations = 1 + len(layers) * (layers[0].n_heads + 1)
     shape = (n_configurations, len(data.span_ids), head.output.out_features)
     outputs = np.full(shape, np.nan, dtype=np.float32)
-    for texts in tqdm(batches, unit="batch", disable=None):
+
+    def ablate(texts: NDArray[np.int64]) -> None:
         batch, examples = data.batch(texts), data.examples_of(texts)
+        stack = Stack(layers, ablation, first_only, budget.tokens, means)
         for first, states in stack.variants(layer_zero(data.encoder, batch)):
             found = read_outputs(head, states, batch).cpu().numpy()
             outputs[first : first + len(found), examples] = found
+
+    with tqdm(total=len(data.pieces), unit="text", disable=None) as progress:
+        for texts, _ in budget.passes(data.lengths, ablate):
+            progress.update(len(texts))
     return outputs
 
 
@@ -215,23 +225,28 @@ def read_outputs(head: LabelHead, states: Tensor, batch: Batch) -> Tensor:
     return head.logits(vectors.reshape(len(states), -1, head.output.in_features))
 
 
-def mean_contexts(layers: list[Block], inputs: Iterable[Tensor]) -> list[Tensor]:
-    """Each head's context, averaged over all tokens: per layer, shape (heads, head_dim).
+def chunk_tokens(encoder: Encoder) -> int:
+    """Tokens whose variants, one for each head of a layer and one for all, fit the memory.
 
-    Parameters
-    ----------
-    inputs : iterable of Tensors of shape (batch, seq, dim)
-        Layer 0 of texts of equal length each.
+    On a processor 768, small enough for its cache.
     """
-    totals: list[Any] = [0.0] * len(layers)
-    n_tokens = 0
-    for hidden in inputs:
-        n_tokens += hidden.shape[0] * hidden.shape[1]
-        for number, layer in enumerate(layers):
+    n_variants = encoder.model.config.num_attention_heads + 1
+    return fitted_tokens(encoder.device, COPIES * n_variants * encoder.dim, ON_PROCESSOR)
+
+
+def mean_contexts(layers: list[Block], data: LabelledTexts, budget: TokenBudget) -> list[Tensor]:
+    """Each head's context, averaged over all tokens: per layer, shape (heads, head_dim)."""
+
+    def sums(texts: NDArray[np.int64]) -> Tensor:
+        hidden, found = layer_zero(data.encoder, data.batch(texts)), []
+        for layer in layers:
             contexts = layer.contexts(hidden)
-            totals[number] = totals[number] + contexts.double().sum(dim=(0, 1))
+            found.append(contexts.double().sum(dim=(0, 1)))
             hidden = layer.finish(hidden + layer.attended(contexts))
-    return [(total / n_tokens).float() for total in totals]
+        return torch.stack(found)  # (layers, heads, head_dim)
+
+    total: Any = sum(found for _, found in budget.passes(data.lengths, sums))
+    return list((total / int(data.lengths.sum())).float())
 
 
 @torch.inference_mode()

@@ -38,7 +38,7 @@ def study_ablation(
     seed: int,
     ablations: Sequence[str],
     max_texts: int,
-    tokens_per_chunk: int,
+    tokens_per_chunk: int | None,
     confidence: float,
     bootstrap: int,
 ) -> list[Result]:

@@ -12,15 +12,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
-from tuneprobe.encoder import Encoder, EncoderError, Pieces, budget_batches, pad_batch
+from tuneprobe.encoder import Encoder, EncoderError, Pieces, pad_batch
+from tuneprobe.forward import TokenBudget, fitted_tokens
 
 ATTENTION = "tuneprobe-maps"
 CACHED = 1 << 18  # values of a map that are read together: 1 MiB
+ON_PROCESSOR = 2048  # tokens per batch where none are given
+MAPS_TOGETHER = 6  # of one encoder: the layer's, and what is computed of them
 
 
 @dataclass(frozen=True)
@@ -65,19 +69,22 @@ def stream_maps(
     texts: Sequence[Pieces],
     see: Callable[[LayerMaps], None],
     *,
-    tokens_per_batch: int = 2048,
+    tokens_per_batch: int | None = ON_PROCESSOR,
     padded_to: int = 0,
 ) -> None:
     """Show every layer's maps of every text to `see`, which must not keep them.
 
     Memory beyond the encoders is one layer's maps, batch x heads x seq² floats for each encoder,
     and one forward pass of the batch; `tokens_per_batch` bounds batch x seq. Batches hold texts of
-    like length; layers come in order, 1 ... L, batch by batch.
+    like length; layers come in order, 1 ... L, batch by batch. Where the memory runs out,
+    the texts of a batch come again in smaller ones: `see` must store what it finds, not add it up.
 
     Parameters
     ----------
     encoders
         Encoders that read the same pieces, of equal depth and number of heads.
+    tokens_per_batch : int, optional
+        None: as many as a CUDA device's memory holds, 2,048 on a processor.
     padded_to : int
         Pad each batch to at least so many pieces, as Kovaleva et al.'s code does.
 
@@ -85,20 +92,28 @@ def stream_maps(
     ------
     EncoderError
         If the encoders differ in shape, or do not use transformers' attention interface.
+    OutOfMemoryError
+        If the memory does not hold the maps of a single text.
     """
     _refuse_other_shapes(encoders)
     lengths = np.array([len(pieces) for pieces in texts], dtype=np.int64)
     cost = np.maximum(lengths, padded_to)
+    n_heads = encoders[0].model.config.num_attention_heads
+    floats = len(encoders) * MAPS_TOGETHER * n_heads * int(cost.max(initial=1))
+    tokens = tokens_per_batch or fitted_tokens(encoders[0].device, floats, ON_PROCESSOR)
+
+    def show(batch: NDArray[np.int64]) -> None:
+        pieces = [texts[text] for text in batch]
+        passes = [layer_maps(encoder, pieces, padded_to=padded_to) for encoder in encoders]
+        real = torch.from_numpy(lengths[batch]).to(encoders[0].device)
+        for layer in range(1, encoders[0].n_layers + 1):
+            see(LayerMaps(layer, batch, real, tuple(next(maps) for maps in passes)))
+
     progress = tqdm(total=int(lengths.sum()), unit="piece", unit_scale=True, disable=None)
     with ExitStack() as stack, progress:
         for encoder in encoders:
             stack.enter_context(_maps_recorded(encoder))
-        for batch in budget_batches(cost, tokens_per_batch):
-            pieces = [texts[text] for text in batch]
-            passes = [layer_maps(encoder, pieces, padded_to=padded_to) for encoder in encoders]
-            real = torch.from_numpy(lengths[batch]).to(encoders[0].device)
-            for layer in range(1, encoders[0].n_layers + 1):
-                see(LayerMaps(layer, batch, real, tuple(next(maps) for maps in passes)))
+        for batch, _ in TokenBudget(tokens).passes(cost, show):
             progress.update(int(lengths[batch].sum()))
 
 

@@ -24,6 +24,7 @@ from tuneprobe.states import FINETUNED, RANDOM, STATES
 
 WEIGHTS = "model.safetensors"
 LAYOUTS = ("pair", "plain")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class EncoderError(TuneprobeError):
@@ -309,7 +310,13 @@ def pad_batch(encoder: Encoder, pieces: list[Pieces]) -> dict[str, torch.Tensor]
     batch = {"input_ids": ids, "attention_mask": mask}
     if getattr(encoder.model.config, "type_vocab_size", 0) > 1:
         batch["token_type_ids"] = types
-    return {name: torch.from_numpy(array).to(encoder.device) for name, array in batch.items()}
+    return {name: _on_device(array, encoder.device) for name, array in batch.items()}
+
+
+def _on_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """The array as a tensor; a CUDA device fetches it without keeping the program waiting."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def budget_batches(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from tuneprobe.checkpoints import read_head
 from tuneprobe.corpora.question import Question
 from tuneprobe.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
-from tuneprobe.encoder import Encoder, budget_batches, load_encoder
+from tuneprobe.encoder import Encoder, load_encoder
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.forward import TokenBudget, encoding_tokens
 from tuneprobe.heads import Head, last_layer, make_head
 from tuneprobe.nq_eval import Answer, EvaluationError, Judgement, best_f1, judge_long, judge_short
 from tuneprobe.results import NO_HEAD, NO_LAYER, Result
@@ -91,7 +92,7 @@ def evaluate_reader(
     top_k: int,
     max_answer: int,
     min_annotators: int,
-    tokens_per_batch: int = 8192,
+    tokens_per_batch: int | None = None,
 ) -> list[Result]:
     """Result rows of one reader on the questions whose split is ``test``.
 
@@ -135,21 +136,30 @@ def read_answers(
     max_question: int,
     top_k: int,
     max_answer: int,
-    tokens_per_batch: int = 8192,
+    tokens_per_batch: int | None = None,
 ) -> list[Reading]:
     """What the reader answers to each question.
 
     All windows are read, in order of length under a token budget; the windows of some 256
     questions are held at a time, so memory is bounded whatever the corpus.
+
+    Parameters
+    ----------
+    tokens_per_batch : int, optional
+        None: `encoding_tokens`.
     """
     readings: list[Reading] = []
+    budget = TokenBudget(tokens_per_batch or encoding_tokens(encoder))
     for first in tqdm(range(0, len(questions), TOGETHER), desc="read", disable=None):
         part = questions[first : first + TOGETHER]
         cut = cut_windows(encoder, part, window=window, stride=stride, max_question=max_question)
         windows = Windows(encoder, [one for its_windows in cut for one in its_windows])
         best = np.zeros(len(windows.windows), dtype=SPAN)
-        for rows in budget_batches(windows.lengths, tokens_per_batch):
-            logits = _logits(encoder, head, windows.batch(rows))
+
+        def read(rows: NDArray[np.int64], windows: Windows = windows) -> dict[str, Floats]:
+            return _logits(encoder, head, windows.batch(rows))
+
+        for rows, logits in budget.passes(windows.lengths, read):
             words = words_of_pieces([windows.windows[row] for row in rows])
             best[rows] = best_spans(**logits, words=words, top_k=top_k, max_answer=max_answer)
         items = np.array([one.item for one in windows.windows])

@@ -49,11 +49,11 @@ def example_maps(
     The maps have shape (n_layers, n_heads, n_pieces, n_pieces).
     """
     for number, text in enumerate(texts):
-        layers: list[list[NDArray[np.float16]]] = []
+        layers: dict[int, list[NDArray[np.float16]]] = {}
 
-        def see(found: LayerMaps, layers: list[list[NDArray[np.float16]]] = layers) -> None:
-            layers.append([maps[0].cpu().numpy().astype(np.float16) for maps in found.maps])
+        def see(found: LayerMaps, layers: dict[int, list[NDArray[np.float16]]] = layers) -> None:
+            layers[found.layer] = [maps[0].cpu().numpy().astype(np.float16) for maps in found.maps]
 
         stream_maps(list(encoders.values()), [text], see)
-        for state, maps in zip(encoders, zip(*layers)):
+        for state, maps in zip(encoders, zip(*layers.values())):
             yield number, state, np.stack(maps)

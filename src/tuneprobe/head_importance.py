@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tuneprobe.ablation import equal_length_batches, layer_zero, read_outputs
+from tuneprobe.ablation import chunk_tokens, equal_length_batches, layer_zero, read_outputs
 from tuneprobe.blocks import Block, blocks
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.forward import TokenBudget
 from tuneprobe.heads import LabelHead
 from tuneprobe.labelled_texts import LabelledTexts
 
 Floats = NDArray[np.float64]
 
 
-def head_importance(head: LabelHead, data: LabelledTexts, *, tokens_per_chunk: int = 768) -> Floats:
+def head_importance(
+    head: LabelHead, data: LabelledTexts, *, tokens_per_chunk: int | None = None
+) -> Floats:
     """``E |d loss / d m_h|`` at ``m_h = 1``, where m_h scales the context of head h.
 
     Michel et al. 2019, eq. 2, without their normalisation by layer. The expectation is over the
@@ -37,16 +40,22 @@ def head_importance(head: LabelHead, data: LabelledTexts, *, tokens_per_chunk: i
     if data.targets is None:
         raise TuneprobeError("importance is of a loss: give labelled_texts the targets.")
     layers = blocks(data.encoder.model)
-    total = torch.zeros(len(layers), layers[0].n_heads, dtype=torch.float64)
-    for texts in equal_length_batches(data.lengths, tokens_per_chunk):
+    shape = (len(layers), layers[0].n_heads)
+
+    def steepness(texts: NDArray[np.int64]) -> Tensor:
         batch = data.batch(texts)
         with torch.no_grad():
             hidden = layer_zero(data.encoder, batch)
-        masks = hidden.new_ones((len(texts), *total.shape), requires_grad=True)
+        masks = hidden.new_ones((len(texts), *shape), requires_grad=True)
         states = masked_forward(layers, hidden, masks).unsqueeze(0)
         loss = example_losses(read_outputs(head, states, batch)[0], batch["target"]).sum()
         (gradient,) = torch.autograd.grad(loss, masks)  # (batch, layers, heads)
-        total += gradient.abs().double().sum(dim=0).cpu()
+        return gradient.abs().double().sum(dim=0).cpu()
+
+    total = torch.zeros(shape, dtype=torch.float64)
+    budget = TokenBudget(tokens_per_chunk or chunk_tokens(data.encoder), equal_length_batches)
+    for _, found in budget.passes(data.lengths, steepness):
+        total += found
     importance: Floats = (total / len(data.pieces)).numpy()
     return importance
 

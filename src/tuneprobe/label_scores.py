@@ -113,7 +113,9 @@ def gold_answers(examples: Examples, kind: str) -> pd.Series:
     return gold.astype(float) if kind == "score" else gold
 
 
-def read_answers(labeller: Labeller, examples: Examples, tokens_per_batch: int = 8192) -> Values:
+def read_answers(
+    labeller: Labeller, examples: Examples, tokens_per_batch: int | None = None
+) -> Values:
     """What the labeller answers to each test example, shape (n,): a label or a score."""
     outputs = predict(labeller.encoder, labeller.head, examples, tokens_per_batch=tokens_per_batch)
     return to_answers(outputs, labeller.labels)

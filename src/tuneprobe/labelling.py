@@ -15,10 +15,11 @@ from safetensors.torch import load_file
 
 from tuneprobe.artifacts import read_meta
 from tuneprobe.checkpoints import HEAD
-from tuneprobe.encoder import Encoder, budget_batches
+from tuneprobe.encoder import Encoder
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples import Examples
 from tuneprobe.finetune import finetune
+from tuneprobe.forward import TokenBudget, encoding_tokens
 from tuneprobe.heads import LabelHead, last_layer, make_head
 from tuneprobe.labelled_texts import LabelError, Targets, labelled_texts, spans_per_example
 from tuneprobe.states import FINETUNED, FROZEN, RANDOM, RANDOM_FINETUNED
@@ -130,7 +131,7 @@ def predict(
     head: LabelHead,
     examples: Examples,
     split: str = "test",
-    tokens_per_batch: int = 8192,
+    tokens_per_batch: int | None = None,
 ) -> NDArray[np.float32]:
     """Logits of the examples of a split (kind ``score``: the scores).
 
@@ -140,10 +141,16 @@ def predict(
     """
     data = labelled_texts(encoder, examples, split)
     logits = np.empty((len(data.span_ids), head.output.out_features), dtype=np.float32)
-    for rows in budget_batches(data.lengths, tokens_per_batch):
+
+    def read(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         batch = data.batch(rows)
         vectors = head.read(last_layer(encoder, batch), batch)
-        logits[data.examples_of(rows)] = head.logits(vectors).cpu().numpy()
+        found: NDArray[np.float32] = head.logits(vectors).cpu().numpy()
+        return found
+
+    budget = TokenBudget(tokens_per_batch or encoding_tokens(encoder))
+    for rows, found in budget.passes(data.lengths, read):
+        logits[data.examples_of(rows)] = found
     return logits
 
 

@@ -55,7 +55,7 @@ def pair_weights(
     *,
     split: str = "test",
     pairing: str = "all",
-    tokens_per_batch: int = 2048,
+    tokens_per_batch: int | None = 2048,
 ) -> PairWeights:
     """Each head's largest weight between annotated words, by text, relation and direction.
 
@@ -169,7 +169,7 @@ def _largest_weights(
     pieces: Sequence[Pieces],
     text_rows: Places,
     places: Sequence[Places],
-    tokens_per_batch: int,
+    tokens_per_batch: int | None,
 ) -> dict[str, Values]:
     """Largest weight of each group in one pass; groups of a text are neighbours."""
     config = next(iter(encoders.values())).model.config
