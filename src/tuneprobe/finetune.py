@@ -27,7 +27,7 @@ from tuneprobe.checkpoints import (
 )
 from tuneprobe.corpora.question import Question
 from tuneprobe.curves import training_curve
-from tuneprobe.encoder import Encoder
+from tuneprobe.encoder import PRECISIONS, Encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.frozen import read_once
 from tuneprobe.heads import Head, make_head
@@ -51,7 +51,6 @@ from tuneprobe.training import (
 )
 from tuneprobe.windows import training_windows
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 TUNED_STATES = (FROZEN, FINETUNED)
 LAST = 10  # steps whose mean loss is the last loss
 

@@ -22,7 +22,7 @@ from tuneprobe.errors import TuneprobeError
 MAIN = 0
 Task = TypeVar("Task")
 Rows = NDArray[np.int64]
-Arrays = list[NDArray[np.float32]]
+Arrays = Iterable[NDArray[np.float32]]
 
 
 class ParallelError(TuneprobeError):

@@ -150,7 +150,9 @@ class Represent(_Block):
     """Encoding of texts."""
 
     layout: Literal["pair", "plain"]
-    tokens_per_batch: PositiveInt
+    tokens_per_batch: PositiveInt | None
+    precision: Literal["float32", "bfloat16"]
+    linear: Literal["stock", "onednn", "measured"]
 
 
 class BoundaryHead(_Block):
@@ -260,7 +262,7 @@ class Maps(_Block):
     rows: Literal["mean", "max"]
     tokens: Literal["max", "mean", "sum"]
     padded_to: Annotated[int, Field(ge=0)]
-    tokens_per_batch: PositiveInt
+    tokens_per_batch: PositiveInt | None
     confidence: Confidence
     bootstrap: PositiveInt
     example_maps: ExampleMaps
@@ -282,7 +284,7 @@ class Ablate(_Block):
 
     ablations: tuple[Literal["uniform", "zero", "mean"], ...]
     max_texts: PositiveInt
-    tokens_per_chunk: PositiveInt
+    tokens_per_chunk: PositiveInt | None
     confidence: Confidence
     bootstrap: PositiveInt
 
@@ -294,7 +296,7 @@ class PairHeads(_Block):
     tuned_on: str
     states: States
     pairing: Literal["all", "zip"]
-    tokens_per_batch: PositiveInt
+    tokens_per_batch: PositiveInt | None
     confidence: Confidence
     bootstrap: PositiveInt
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder, reserve, write_meta
 from tuneprobe.encoder import (
+    PRECISIONS,
     Encoder,
     EncoderError,
     Pieces,
@@ -24,11 +25,14 @@ from tuneprobe.encoder import (
     pad_batch,
     word_pieces,
 )
+from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples import WHOLE_TEXT, Examples
-from tuneprobe.parallel import gathered, is_main, require_same, wait_for_all
+from tuneprobe.forward import HostCopies, TokenBudget, encoding_tokens, write_behind
+from tuneprobe.linear import with_linear
+from tuneprobe.parallel import Arrays, gathered, is_main, require_same, wait_for_all
 from tuneprobe.representations import layer_file
 
-SpanVectors = tuple[np.ndarray, list[np.ndarray]]
+SpanVectors = tuple[np.ndarray, Arrays]
 
 
 def write_representations(
@@ -37,7 +41,9 @@ def write_representations(
     folder: Path,
     *,
     layout: str = "pair",
-    tokens_per_batch: int = 8192,
+    tokens_per_batch: int | None = None,
+    precision: str = "float32",
+    linear: str = "stock",
 ) -> None:
     """Encode every text once and store the spans' vectors of each layer.
 
@@ -45,16 +51,34 @@ def write_representations(
     ``tokens_per_batch`` x layers x dim whatever the corpus. Rows are written into memory-mapped
     files at their place, so the order of the batches leaves no trace. Several processes
     (`tuneprobe.parallel`) share the batches, the main process writes: the bytes are those of one.
+    A batch is written while the next one is computed.
+
+    Parameters
+    ----------
+    tokens_per_batch : int, optional
+        None: `encoding_tokens`.
+    precision : str
+        ``float32``, or ``bfloat16`` (autocast; what is stored is float32 all the same).
+    linear : str
+        Linear layers in float32 on a processor, see `with_linear`.
 
     Raises
     ------
     EncoderError
         For a text longer than the encoder's maximum, a whole text in the layout ``plain``, or a
         vector that is not finite.
+    OutOfMemoryError
+        If the memory of a device does not hold a single text.
     """
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
     if layout == "plain" and (examples.spans.segment == WHOLE_TEXT).any():
         raise EncoderError("whole texts are their [CLS], which 'plain' has not: use 'pair'.")
     texts = cut_texts(encoder, examples.texts, layout)
+    linear = linear if precision == "float32" else "stock"
+    encoder, linear = with_linear(encoder, linear, texts)
+    tokens = tokens_per_batch or encoding_tokens(encoder)
+    departures = {"precision": (precision, "float32"), "linear": (linear, "stock")}
     facts = {
         "encoder": encoder.name,
         "state": encoder.state,
@@ -67,9 +91,10 @@ def write_representations(
         "n_spans": len(examples.spans),
         "dim": encoder.dim,
         "spans_sha256": examples.spans_sha256(),
+        **{name: value for name, (value, usual) in departures.items() if value != usual},
     }
-    require_same("what is encoded", f"{facts}, {tokens_per_batch} tokens per batch")
-    batches = span_vectors(encoder, texts, examples.spans, tokens_per_batch)
+    require_same("what is encoded", f"{facts}, {tokens} tokens per batch")
+    batches = span_vectors(encoder, texts, examples.spans, tokens, precision)
     if is_main():
         _store(folder, batches, facts)
     else:
@@ -98,37 +123,49 @@ def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces
 
 @torch.inference_mode()
 def span_vectors(
-    encoder: Encoder, texts: list[Pieces], spans: pd.DataFrame, tokens_per_batch: int
+    encoder: Encoder,
+    texts: list[Pieces],
+    spans: pd.DataFrame,
+    tokens_per_batch: int,
+    precision: str = "float32",
 ) -> Iterator[SpanVectors]:
     """Yield span ids and their vectors at every layer, batch by batch, in the main process.
 
-    Each item is (rows of shape (n,), one float32 array of shape (n, dim) per layer).
+    Each item is (rows of shape (n,), one float32 array of shape (n, dim) per layer). The arrays of
+    a CUDA device may still be on their way; whoever iterates waits for them.
     """
     rows_of_text = spans.groupby("text").indices
     lengths = np.array([len(pieces) for pieces in texts])
-    batches = [
-        (batch, np.concatenate([rows_of_text.get(text, np.empty(0, int)) for text in batch]))
-        for batch in budget_batches(lengths, tokens_per_batch)
-    ]
+    budget = TokenBudget(tokens_per_batch)
+    device, lower = encoder.device, PRECISIONS[precision]
 
-    def encode(task: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
-        batch, rows = task
+    def rows_of(batch: np.ndarray) -> np.ndarray:
+        return np.concatenate([rows_of_text.get(text, np.empty(0, int)) for text in batch])
+
+    def vectors(batch: np.ndarray) -> HostCopies:
         pieces = [texts[text] for text in batch]
         inputs = pad_batch(encoder, pieces)
-        pool = pooling_matrix(pieces, batch, spans.iloc[rows], inputs["input_ids"].shape[1])
-        states = encoder.model(**inputs, output_hidden_states=True).hidden_states
-        return [_pooled(pool, state) for state in states]
+        seq = inputs["input_ids"].shape[1]
+        pool = pooling_matrix(pieces, batch, spans.iloc[rows_of(batch)], seq).to(device)
+        with torch.autocast(device.type, lower, enabled=lower != torch.float32):
+            states = encoder.model(**inputs, output_hidden_states=True).hidden_states
+        return HostCopies([_pooled(pool, state) for state in states])
 
-    def empty(task: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
-        shape = (len(task[1]), encoder.dim)
+    def encode(batch: np.ndarray) -> Arrays:
+        passes = budget.passes(lengths[batch], lambda some: vectors(batch[some]))
+        parts = [found for _, found in passes]
+        return parts[0] if len(parts) == 1 else [np.concatenate(layer) for layer in zip(*parts)]
+
+    def empty(batch: np.ndarray) -> Arrays:
+        shape = (len(rows_of(batch)), encoder.dim)
         return [np.empty(shape, dtype=np.float32) for _ in range(encoder.n_layers + 1)]
 
-    tasks = [(batch, rows) for batch, rows in batches if len(rows)]
-    total = sum(int(lengths[batch].sum()) for batch, _ in tasks)
+    batches = [one for one in budget_batches(lengths, tokens_per_batch) if len(rows_of(one))]
+    total = sum(int(lengths[batch].sum()) for batch in batches)
     quiet = None if is_main() else True
     with tqdm(total=total, unit="piece", unit_scale=True, disable=quiet) as progress:
-        for (batch, rows), layers in gathered(tasks, encode, empty):
-            yield rows, layers
+        for batch, layers in gathered(batches, encode, empty):
+            yield rows_of(batch), layers
             progress.update(int(lengths[batch].sum()))
 
 
@@ -166,10 +203,9 @@ def _expand(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.nda
     return which, np.arange(len(which)) - before[which] + starts[which]
 
 
-def _pooled(pool: torch.Tensor, state: torch.Tensor) -> np.ndarray:
+def _pooled(pool: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
     flat = state.reshape(-1, state.shape[-1])  # (batch * seq, dim)
-    vectors: np.ndarray = torch.sparse.mm(pool.to(flat.device), flat).cpu().numpy()
-    return vectors
+    return torch.sparse.mm(pool, flat.float())
 
 
 def _store(folder: Path, batches: Iterator[SpanVectors], facts: dict[str, Any]) -> None:
@@ -184,10 +220,14 @@ def _store(folder: Path, batches: Iterator[SpanVectors], facts: dict[str, Any]) 
         ]
         for layer in range(facts["n_layers"]):
             reserve(part / layer_file(layer))
-        for rows, layers in batches:
+
+        def write(found: SpanVectors) -> None:
+            rows, layers = found
             for layer, (store, vectors) in enumerate(zip(stores, layers)):
                 _refuse_not_finite(vectors, rows, layer)
                 store[rows] = vectors
+
+        write_behind(batches, write)
         for store in stores:
             store.flush()
         write_meta(part, **facts)

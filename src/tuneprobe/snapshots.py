@@ -31,7 +31,7 @@ def write_snapshots(
     kind: str,
     state: str = FINETUNED,
     keep_weights: bool = False,
-    tokens_per_batch: int = 8192,
+    tokens_per_batch: int | None = None,
     out: Path,
     work: Path,
     **training: Any,
