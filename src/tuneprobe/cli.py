@@ -1,4 +1,7 @@
-"""The command line: ``tuneprobe data ...``, ``show``, ``check`` and ``bundle``."""
+"""The command line: ``tuneprobe data ...``, ``show``, ``compare``, ``check`` and ``bundle``.
+
+What takes a second to import (pandas, scipy, DVC) is imported by the commands that need it.
+"""
 
 import json
 from pathlib import Path
@@ -9,16 +12,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tuneprobe import storage
 from tuneprobe.artifacts import atomic_file, read_json
 from tuneprobe.bundle import SUMS, verify_bundle, write_bundle
-from tuneprobe.collect import by_study
-from tuneprobe.compare import WORKSPACE, read_run
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
 from tuneprobe.paths import DATA, SUMMARY
-from tuneprobe.report.compare import read_plots, render_comparison
 from tuneprobe.stage import exit_on_mistake
 
 app = typer.Typer(
@@ -83,6 +82,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Print the headline numbers of this checkout's run, by study."""
+    from tuneprobe.collect import by_study
+
     numbers = read_json(SUMMARY)
     if as_json:
         typer.echo(json.dumps(numbers))
@@ -110,6 +111,9 @@ def compare(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("compare.html"),
 ) -> None:
     """Write one page of several runs: what differs in their parameters and numbers."""
+    from tuneprobe.compare import WORKSPACE, read_run
+    from tuneprobe.report.compare import read_plots, render_comparison
+
     names = list(dict.fromkeys(revisions if len(revisions) > 1 else [*revisions, WORKSPACE]))
     console = Console(stderr=True)
     reading = track(
@@ -133,6 +137,8 @@ def check(
     ] = False,
 ) -> None:
     """Compare stored artifacts with the MD5 that names them; DVC itself trusts its cache."""
+    from tuneprobe import storage
+
     with storage.open_repository() as repo:
         damage = storage.damaged_objects(repo, remote)
         damage += [] if remote else storage.damaged_files(repo)
