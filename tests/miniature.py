@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
+from tempfile import TemporaryFile
 
 KEY, SECRET, BUCKET = "miniature-key", "miniature-secret", "group"
 N_FILES = 24  # of the checkpoint: enough for a transfer to have a middle
@@ -160,9 +161,12 @@ class Project:
         )
 
     def run(self, *words: str, **more: str) -> Done:
-        process = self.start(*words, **more)
-        text, _ = process.communicate(timeout=120)
-        return Done(process.returncode, text)
+        """A command to its end; what it leaves in the background is not waited for."""
+        settings = {"cwd": self.folder, "env": self.environment(**more), "timeout": 120}
+        with TemporaryFile("w+") as said:
+            done = subprocess.run(words, stdout=said, stderr=subprocess.STDOUT, **settings)
+            said.seek(0)
+            return Done(done.returncode, said.read())
 
     def dvc(self, *words: str, **more: str) -> Done:
         return self.run("dvc", *words, **more)
@@ -197,9 +201,9 @@ class Project:
         return self
 
     def copy(self, folder: Path) -> "Project":
-        """This checkout, its cache included, in another folder."""
-        homes = self.folder, self.home
-        return Project(*(Path(shutil.copytree(home, folder / home.name)) for home in homes))
+        """This checkout, its cache and what lies beside it, in another folder."""
+        shutil.copytree(self.folder.parent, folder, dirs_exist_ok=True)
+        return Project(folder / self.folder.name, folder / self.home.name)
 
     def made(self) -> dict[str, bytes]:
         """Every artifact of the run, by its name."""
@@ -242,26 +246,35 @@ def committed_run(project: Project) -> Project:
 class Server:
     """`rclone serve`: a real protocol (s3 with real signatures) over plain files."""
 
-    def __init__(self, folder: Path, protocol: str = "s3") -> None:
+    def __init__(self, folder: Path, protocol: str = "s3", *options: str) -> None:
         self.folder = folder
         self.protocol = protocol
+        self.options = options
         (folder / BUCKET).mkdir(parents=True, exist_ok=True)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.start()
 
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def url(self, scheme: str) -> str:
+        """The address of the bucket's folder in a protocol that knows folders."""
+        return f"{scheme}://127.0.0.1:{self.port}/{BUCKET}"
 
     def start(self) -> None:
         rclone = Path(sys.executable).parent / "rclone"
         login = ["--user", KEY, "--pass", SECRET]
         options = ["--auth-key", f"{KEY},{SECRET}"] if self.protocol == "s3" else login
-        options += ["--addr", f"127.0.0.1:{self.port}", "--dir-cache-time", "1s", "--config", ""]
+        options += [
+            *self.options,
+            "--addr",
+            f"127.0.0.1:{self.port}",
+            "--dir-cache-time",
+            "1s",
+            "--config",
+            "",
+        ]
         options += ["--vfs-cache-mode", "writes"] if self.protocol == "sftp" else []
-        options += ["--cache-dir", str(self.folder.parent / "served")]
+        options += ["--cache-dir", str(self.folder.parent / "served"), *self.options]
         self.process = subprocess.Popen(
             [rclone, "serve", self.protocol, *options, self.folder],
             stdout=subprocess.DEVNULL,
@@ -285,7 +298,7 @@ def s3_settings(server: Server, secret: str = SECRET) -> dict[str, str]:
     """Options of a remote in the bucket of the server."""
     return {
         "url": f"s3://{BUCKET}/miniature",
-        "endpointurl": server.address,
+        "endpointurl": f"http://127.0.0.1:{server.port}",
         "region": "us-east-1",
         "access_key_id": KEY,
         "secret_access_key": secret,
@@ -293,9 +306,9 @@ def s3_settings(server: Server, secret: str = SECRET) -> dict[str, str]:
 
 
 @contextmanager
-def served(folder: Path, protocol: str = "s3") -> Iterator[Server]:
+def served(folder: Path, protocol: str = "s3", *options: str) -> Iterator[Server]:
     """A running server, stopped at the end."""
-    server = Server(folder, protocol)
+    server = Server(folder, protocol, *options)
     try:
         yield server
     finally:
