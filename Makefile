@@ -46,7 +46,8 @@ START := echo "start the workers: dvc queue start --jobs 2; watch them: dvc queu
 PAPER := encoder=bert-base pairwise.corpus=natural-questions geometry.corpus=english \
   prepare.pairs.boundary.train=10000 prepare.pairs.boundary.test=5000 \
   prepare.labels.train=null prepare.labels.test=null prepare.texts.train=null prepare.texts.test=null \
-  finetune.learning_rate=4.0e-5 geometry.finetune.epochs=3 geometry.finetune.learning_rate=3.0e-4 \
+  finetune.epochs=2 finetune.batch=64 finetune.learning_rate=4.0e-5 \
+  geometry.finetune.epochs=3 geometry.finetune.learning_rate=3.0e-4 \
   geometry.snapshot_every=5 geometry.classify.initialisations=5 \
   'geometry.classify.hidden=[[32,32],[32,64],[32,128],[32,256],[64,32],[64,64],[64,128],[64,256],[128,32],[128,64],[128,128],[128,256],[256,32],[256,64],[256,128],[256,256]]' \
   'geometry.classify.decays=[1.0e-7,1.0e-6,1.0e-5,1.0e-4,1.0e-3,1.0e-2,1.0e-1,1.0]' \
