@@ -1,6 +1,7 @@
 """Write the page of the run, and its figures as files."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
 from tuneprobe.report import PageInputs, draw_studies, figures_of, render_page, write_figures
 from tuneprobe.report.attention_maps import map_cells
+from tuneprobe.report.origin import Origin, code_commit, corpora_of, library_versions
 from tuneprobe.stage import run
 
 
@@ -43,6 +45,9 @@ def main() -> None:
         margin=settings.equivalence_margin,
         confidence=settings.confidence,
         tables=made.step_tables() | maps,
+        origin=Origin(
+            corpora_of([*made.tasks, made.linked]), library_versions(), code_commit(Path())
+        ),
     )
     studies = draw_studies(inputs)
     write_figures(figures_of(studies), paths.FIGURES)

@@ -101,13 +101,3 @@ def _notes(inputs: PageInputs) -> Iterator[str]:
             "The paper takes its labels from UD English-PUD, STREUSLE 4.2 and TREC; this run takes "
             f"them from the corpus ‘{corpus}’."
         )
-    classifier = settings.get("classify", {})
-    if classifier:
-        yield (
-            f"The classifier’s sizes are chosen among {len(classifier['hidden'])} and its decay "
-            f"among {len(classifier['decays'])} (the paper: 16 sizes, decays from 1e-7 to 1), with "
-            f"{classifier['initialisations']} initialisations (the paper: 5)."
-        )
-    every = settings.get("snapshot_every")
-    if every:
-        yield f"A snapshot is taken every {every} updates (the paper: 5)."

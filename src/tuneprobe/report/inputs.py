@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.claims import Evidence
+from tuneprobe.report.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class PageInputs:
         Settings of the tests, see `tuneprobe.claims.Evidence`.
     tables : mapping
         What is drawn but is no result row, by ``<task>/<study>/<name>``.
+    origin : Origin
+        Corpora, versions of libraries, commit.
     """
 
     results: pd.DataFrame
@@ -43,6 +46,7 @@ class PageInputs:
     margin: float
     confidence: float
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def evidence(self) -> Evidence:

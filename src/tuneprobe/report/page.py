@@ -18,8 +18,10 @@ from tuneprobe.claims import (
 )
 from tuneprobe.report.attention import attention_study
 from tuneprobe.report.blocks import Figure, Study, Table
+from tuneprobe.report.deviations import deviations
 from tuneprobe.report.geometry import geometry_study
 from tuneprobe.report.inputs import PageInputs
+from tuneprobe.report.origin import files_sha256
 from tuneprobe.report.pairwise import pairwise_study
 from tuneprobe.report.published import ENCODER_NOTES
 from tuneprobe.report.templates import render
@@ -74,6 +76,9 @@ def render_page(inputs: PageInputs, studies: Sequence[Study] | None = None) -> s
         ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
         studies=draw_studies(inputs) if studies is None else studies,
         encoder_note=ENCODER_NOTES.get(inputs.encoder, ""),
+        deviations=deviations(inputs.params),
+        corpora=_corpora(inputs),
+        weights=_weights(inputs.artifacts),
         settings=Table(["setting", "value"], [[k, v] for k, v in _flat(inputs.params)], n_names=2),
         provenance=_provenance(inputs.artifacts),
     )
@@ -164,6 +169,36 @@ def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
         else:
             several = isinstance(value, list | tuple)
             yield f"{prefix}{key}", ", ".join(map(str, value)) if several else str(value)
+
+
+def _corpora(inputs: PageInputs) -> Table:
+    rows = []
+    for corpus in inputs.origin.corpora:
+        digest = files_sha256(corpus)
+        files = f"{len(corpus.files)} files, {digest[:HASH_LENGTH]}…" if digest else "written here"
+        if corpus.obtain == "generate":
+            files = f"generated (synthetic), version {_version(inputs.artifacts, corpus.name)}"
+        rows.append([corpus.name, corpus.title, corpus.licence, files])
+    return Table(["corpus", "what it is", "licence", "files, SHA-256 of their list"], rows, 4)
+
+
+def _version(artifacts: Mapping[str, Mapping[str, Any]], corpus: str) -> str:
+    of_corpus = (m for m in artifacts.values() if str(m.get("corpus")).split("/")[0] == corpus)
+    return ", ".join(sorted({str(meta.get("version", "unknown")) for meta in of_corpus}))
+
+
+def _weights(artifacts: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Weights of every state that vectors were taken from."""
+    found = {
+        (meta.get("encoder", ""), STATE_LABELS.get(meta["state"], meta["state"])): meta
+        for meta in artifacts.values()
+        if "weights_sha256" in meta and "state" in meta
+    }
+    rows = [
+        [*names, meta["weights_sha256"], meta.get("tokenizer_sha256", "")[:HASH_LENGTH]]
+        for names, meta in found.items()
+    ]
+    return Table(["encoder", "state", "SHA-256 of the weights", "of the tokenizer"], rows, 4)
 
 
 def _provenance(artifacts: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -1,0 +1,139 @@
+"""What the page says of where a run comes from, and of where it leaves the papers."""
+
+import re
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from made_up_results import made_up_artifacts, made_up_funnel, made_up_params
+
+from tuneprobe.corpora.registry import Corpus, CorpusFile, get_corpus
+from tuneprobe.params import load_params
+from tuneprobe.report import PageInputs, render_page
+from tuneprobe.report.deviations import PAPER_SETTINGS, deviations
+from tuneprobe.report.origin import (
+    Origin,
+    code_commit,
+    corpora_of,
+    files_sha256,
+    library_versions,
+)
+from tuneprobe.results import to_frame
+
+
+def git(repository: Path, *words: str) -> str:
+    who = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+    run = subprocess.run(["git", *who, *words], cwd=repository, check=True, capture_output=True)
+    return run.stdout.decode().strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Under Git: a pipeline whose one stage depends on ``src/numbers.py``."""
+    stage = {"cmd": "", "deps": ["src/numbers.py", "data"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"one": stage}}))
+    (tmp_path / "src").mkdir()
+    for name in ("numbers", "other"):
+        (tmp_path / f"src/{name}.py").write_text("1\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "all")
+    return tmp_path
+
+
+def test_the_commit_is_the_last_one_that_could_change_a_number(repository):
+    first = git(repository, "rev-parse", "HEAD")
+    assert code_commit(repository) == first
+    (repository / "src/other.py").write_text("2\n")
+    git(repository, "commit", "-q", "-a", "-m", "other")
+    assert code_commit(repository) == first
+    (repository / "src/numbers.py").write_text("2\n")
+    assert code_commit(repository) == f"{first}, with uncommitted changes"
+    git(repository, "commit", "-q", "-a", "-m", "numbers")
+    assert code_commit(repository) == git(repository, "rev-parse", "HEAD") != first
+
+
+def test_there_is_no_commit_outside_of_git(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    assert code_commit(tmp_path) == ""
+
+
+def test_corpora_are_those_of_the_tasks_their_parts_named_once_and_wordnet():
+    tasks = ["nq-passages-pairs", "nq-passages-qa", "world-rte", "world-pos"]
+    assert [one.name for one in corpora_of(tasks)] == ["qed", "nq-oracle", "world", "wordnet"]
+
+
+def test_the_hash_of_a_corpus_is_that_of_its_list_of_files():
+    files = (CorpusFile("b", "22"), CorpusFile("a", "11"))
+    corpus = Corpus("x", "X", "CC0", "allowed", "", "", files=files)
+    assert files_sha256(corpus) == sha256(b"11  a\n22  b\n").hexdigest()
+    assert files_sha256(get_corpus("world")) == ""
+
+
+def test_every_setting_of_a_paper_is_one_of_params_yaml(root):
+    params = load_params(root / "params.yaml").model_dump()
+    for setting in PAPER_SETTINGS:
+        block = params
+        for name in setting.name.split("."):
+            block = block[name]
+
+
+def test_settings_that_leave_a_paper_are_listed_and_the_others_are_not():
+    params = {
+        "encoder": "bert-base",
+        "finetune": {"epochs": 2, "learning_rate": 1e-4},
+        "prepare": {"labels": {"train": 256, "test": None}},
+        "geometry": {"finetune": {"epochs": 3}, "classify": {"hidden": ((32, 32), (64, 64))}},
+    }
+    found = {row[0]: row[1:] for row in deviations(params).rows}
+    assert found.keys() == {
+        "finetune.learning_rate",
+        "prepare.labels.train",
+        "geometry.classify.hidden",
+    }
+    assert found["finetune.learning_rate"] == ["0.0001", "4e-05", "Cai et al., their code"]
+    assert found["prepare.labels.train"] == ["256", "all", "Zhou & Srikumar"]
+    assert found["geometry.classify.hidden"][0] == "32×32, 64×64"
+    small = {"encoder": "bert-tiny", "geometry": {"finetune": {"epochs": 3}}}
+    assert [row[:3] for row in deviations(small).rows] == [
+        ["encoder", "bert-tiny", "bert-base"],
+        ["geometry.finetune.epochs", "3", "10"],
+    ]
+
+
+def test_the_methods_name_corpora_weights_seed_libraries_and_commit():
+    page = render_page(
+        PageInputs(
+            to_frame([]),
+            made_up_funnel(),
+            made_up_params(),
+            made_up_artifacts(),
+            {},
+            "minilm-l6",
+            "world",
+            0.4167,
+            2.0,
+            0.95,
+            origin=Origin(corpora_of(["world-pairs"]), {"torch": "2.0"}, "5e" * 20),
+        ),
+        studies=[],
+    )
+    methods = page[page.index('<section id="methods"') :]
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", methods))
+    assert "world A small closed world, written by this project CC0 1.0 generated (syn" in text
+    assert f"8 files, {files_sha256(get_corpus('wordnet'))[:16]}" in text
+    assert f"minilm-l6 pre-trained {'5e' * 32}" in text
+    assert f"minilm-l6 fine-tuned {'a7' * 32}" in text
+    assert "Seed 13" in text
+    assert "torch 2.0" in text
+    assert f"commit {'5e' * 20}" in text
+    assert "finetune.learning_rate 0.0001 4e-05" in text
+    assert "‘world’ is synthetic" in text
+
+
+def test_the_versions_are_those_of_what_is_installed():
+    assert library_versions()["numpy"] == np.__version__
