@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tuneprobe.errors import UnknownNameError
+from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.networks import Network, Regimen, Trained
 from tuneprobe.rng import rng
 from tuneprobe.stack import _Stack, train
@@ -172,6 +172,12 @@ def test_the_loss_as_monitor_is_minus_the_held_out_cross_entropy() -> None:
     log_p = trained.log_probabilities(X_held)
     np.testing.assert_allclose(np.exp(log_p).sum(axis=1), 1)
     assert trained.score == pytest.approx(log_p[np.arange(40), y_held].mean(), abs=1e-6)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a CUDA device here")
+def test_a_device_that_is_not_there_is_refused_with_what_to_do() -> None:
+    with pytest.raises(TuneprobeError, match="finds no CUDA device: set geometry.classify.device"):
+        train(MIXED, *rings(), n_labels=3, device="cuda")
 
 
 def test_an_unknown_monitor_is_answered_with_the_known_ones() -> None:

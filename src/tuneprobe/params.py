@@ -203,6 +203,7 @@ class Classify(_Block):
     controls: Layers
     codelength: Layers
     regimen: RegimenBlock
+    device: Literal["cpu", "cuda"]
     confidence: Confidence
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from tuneprobe.errors import UnknownNameError
+from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.networks import MONITORS, Network, Regimen, Trained
 from tuneprobe.rng import rng
 
@@ -56,7 +56,17 @@ def train(
     padded : bool
         Networks of one depth share one stack, as wide as the widest: many times fewer kernels, for
         a GPU. Otherwise a stack holds equal sizes and no product is wasted. Default: not on a CPU.
+
+    Raises
+    ------
+    TuneprobeError
+        For the device ``cuda`` where torch finds none.
     """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise TuneprobeError(
+            f"device is '{device}' but torch finds no CUDA device: set geometry.classify.device to "
+            "cpu, or install a torch built for your GPU."
+        )
     regimen = regimen or Regimen()
     if regimen.monitor not in MONITORS:
         raise UnknownNameError("monitor", regimen.monitor, MONITORS)
