@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from tuneprobe.artifacts import room_for
 from tuneprobe.encoder import budget_batches
 from tuneprobe.heads import Batch, Head
 from tuneprobe.training import READ, TOKENS_PER_BATCH, Training, TrainingSet
@@ -67,7 +68,8 @@ def read_once(training: Training, data: TrainingSet, folder: Path) -> TrainingSe
     start, n_rows = np.zeros(n_inputs, dtype=np.int64), np.zeros(n_inputs, dtype=np.int64)
     folder.mkdir(parents=True, exist_ok=True)
     written, width = 0, 1
-    with TemporaryFile(dir=folder) as file:
+    what = f"the vectors of a frozen encoder in {folder}"
+    with room_for(what, folder), TemporaryFile(dir=folder) as file:
         for batch in tqdm(budget_batches(data.lengths, TOKENS_PER_BATCH), "encode", disable=None):
             parts = _parts(training, data.batch(batch))
             width = parts[0].shape[1]
