@@ -1,6 +1,8 @@
 """The command line: what `show` prints, and where a mistake ends."""
 
+import ast
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.cli import app
+from tuneprobe.cli import app, main
 from tuneprobe.stage import exit_on_mistake
 
 
@@ -73,3 +75,41 @@ def test_a_file_system_that_refuses_is_one_line_too(capsys: pytest.CaptureFixtur
         exit_on_mistake(full)
     assert stop.value.code == 2
     assert capsys.readouterr().err == "error: [Errno 28] No space left on device: 'examples/x'\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["show"], "run 'dvc repro'"),
+        (["compare", "main"], "cannot read"),
+        (["check"], "no DVC repository"),
+        (["bundle", "new"], "dvc.lock is missing"),
+        (["bundle", "--verify", "new"], "SHA256SUMS is missing"),
+        (["data", "fetch", "wrld"], "Did you mean 'world'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["tuneprobe", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert says in line
+
+
+def test_every_progress_bar_is_quiet_where_nobody_watches(root: Path) -> None:
+    bars = 0
+    for file in (root / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "tqdm":
+                assert any(word.arg == "disable" for word in node.keywords), file
+                bars += 1
+    assert bars > 12

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
+from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_file, read_json
 from tuneprobe.bundle import SUMS, verify_bundle, write_bundle
@@ -115,10 +115,7 @@ def compare(
     from tuneprobe.report.compare import read_plots, render_comparison
 
     names = list(dict.fromkeys(revisions if len(revisions) > 1 else [*revisions, WORKSPACE]))
-    console = Console(stderr=True)
-    reading = track(
-        names, "reading", console=console, transient=True, disable=not console.is_terminal
-    )
+    reading = tqdm(names, "read", unit="run", disable=None)
     runs = [read_run(Path(), name) for name in reading]
     page = render_comparison(runs, *read_plots(Path()))
     with atomic_file(out) as part:

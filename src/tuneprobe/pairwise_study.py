@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from tuneprobe.boundary import fit_head, rank_positions
 from tuneprobe.examples import Examples
@@ -159,7 +160,7 @@ def _each_layer(
     if len(set(depths.values())) > 1:
         raise PairwiseError(f"the states have different numbers of layers: {depths}.")
     found: dict[tuple[str, str], list[Outcomes]] = {}
-    for number in range(max(depths.values(), default=0)):
+    for number in tqdm(range(max(depths.values(), default=0)), "rank", unit="layer", disable=None):
         for state, layers in states.items():
             try:
                 outcomes = rank(state, layers.layer(number))

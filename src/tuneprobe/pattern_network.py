@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from tqdm import tqdm
 
 from tuneprobe.artifacts import ArtifactError, atomic_folder, file_sha256, read_meta, write_meta
 from tuneprobe.pattern_agreement import confusion
@@ -102,7 +103,7 @@ def train_network(seed: int, *, maps: int, epochs: int, learning_rate: float) ->
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     steps = epochs * -(-maps // BATCH)
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
-    for epoch in range(epochs):
+    for epoch in tqdm(range(epochs), "train", unit="epoch", disable=None):
         order = torch.from_numpy(rng(seed, "pattern-order", epoch).permutation(maps))
         for batch in order.split(BATCH):
             optimizer.zero_grad()

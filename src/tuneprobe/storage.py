@@ -15,6 +15,7 @@ from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from tqdm import tqdm
 
 from tuneprobe.errors import TuneprobeError
 
@@ -58,7 +59,7 @@ def damaged_objects(repo: Repo, remote: str | None = None) -> list[Damage]:
     names = {oid: name for name, oid in tracked_files(repo)}
     return [
         Damage(odb.oid_to_path(oid), names.get(oid, ""), oid)
-        for oid in object_names(odb)
+        for oid in tqdm(object_names(odb), "read", unit="object", disable=None)
         if content_md5(odb, odb.oid_to_path(oid)) != oid.removesuffix(".dir")
     ]
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder, code_sha256, file_sha256
 from tuneprobe.backends import ClusterError, outcomes
@@ -133,7 +134,8 @@ def measured(
     left = {digest: unit for digest, unit in zip(digests, units) if not (cache / digest).exists()}
     calls = [(measure, unit.at_full_path(), table, digest) for digest, unit in left.items()]
     function = _measure if backend == "local" else _measure_away
-    for digest, tables in outcomes(function, calls, backend=backend, processes=workers):
+    done = outcomes(function, calls, backend=backend, processes=workers)
+    for digest, tables in tqdm(done, "measure", len(calls), unit="unit", disable=None):
         _keep(tables, cache / digest)
     yield _gather(units, [cache / digest for digest in digests])
     shutil.rmtree(cache, ignore_errors=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tqdm import tqdm
 
 from tuneprobe.collect import by_study
 from tuneprobe.collect.estimates import NOT_MEASURED
@@ -86,7 +87,10 @@ def render_comparison(
             ["parameter", *names], [[k, *v] for k, v in differing(runs).items()], 1 + len(runs)
         ),
         numbers=headline_table(runs),
-        figures=[overlay(runs, looks, plot, templates) for plot in drawn],
+        figures=[
+            overlay(runs, looks, plot, templates)
+            for plot in tqdm(drawn, "draw", unit="figure", disable=None)
+        ],
         absent=[plot.title for plot in plots if plot not in drawn],
     )
 

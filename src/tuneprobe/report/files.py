@@ -6,13 +6,14 @@ in a grid under their headings, light colours, and a font that vl-convert brings
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from html import escape
 from io import StringIO
 from pathlib import Path
 from urllib.parse import quote
 
 import vl_convert
+from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.report.blocks import Figure, Panel, Table
@@ -27,10 +28,10 @@ PNG_SCALE = 2
 BOUNDED = re.compile(r"(?P<value>\S+) \[(?P<low>\S+), (?P<high>\S+)\]")
 
 
-def write_figures(figures: Iterable[Figure], folder: Path) -> None:
+def write_figures(figures: Sequence[Figure], folder: Path) -> None:
     """Write ``<anchor>.svg``, ``.png`` and ``.csv`` of each figure that could be drawn."""
     with atomic_folder(folder) as part:
-        for figure in figures:
+        for figure in tqdm(figures, "write", unit="figure", disable=None):
             if figure.panels:
                 svg = figure_svg(figure)
                 (part / f"{figure.name}.svg").write_text(svg)

@@ -5,6 +5,7 @@ from math import isfinite, nan
 from typing import Any
 
 import pandas as pd
+from tqdm import tqdm
 
 from tuneprobe.claims import (
     FAILS,
@@ -47,7 +48,7 @@ VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
 
 def draw_studies(inputs: PageInputs) -> list[Study]:
     """The studies of a page, their figures drawn."""
-    return [study(inputs) for study in STUDIES]
+    return [study(inputs) for study in tqdm(STUDIES, "draw", unit="study", disable=None)]
 
 
 def figures_of(studies: Sequence[Study]) -> list[Figure]:
