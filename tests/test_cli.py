@@ -47,6 +47,7 @@ def test_every_command_has_a_help_with_an_example() -> None:
         if not below:
             yield words
 
+    assert "Exit codes: 0 done; 2 a mistake" in CliRunner().invoke(app, ["--help"]).stdout
     found = list(commands(typer.main.get_command(app), []))
     assert ["data", "fetch"] in found
     assert ["compare"] in found

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from io import StringIO
 from math import nan
 from pathlib import Path
@@ -122,3 +123,40 @@ def test_a_picture_has_room_for_headings_longer_than_the_drawing():
     figure = Figure("x", "X", "", "", [panel, panel], "y", [], Table([], []))
     drawn = ElementTree.fromstring(figure_svg(figure))
     assert float(drawn.get("width")) > 2 * 200
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """For tests of the text: every chart is an empty drawing."""
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: empty)
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("column", "names", "says"),
+    [
+        ("study", ["pairwise"], "The pairwise study is missing"),
+        ("study", ["evaluate"], "the study ‘evaluate’ has not run"),
+        ("study", ["classify", "geometry", "similarity", "cross-task"], "geometry study has not"),
+        ("study", ["attention", "ablation"], "‘attention’ and ‘ablation’ have not run"),
+        ("state", ["random"], "the state random encoder"),
+        ("state", ["pretrained", "finetuned-pretrained"], "the state pre-trained"),
+        ("state", ["finetuned", "finetuned-pretrained"], "no two states to compare"),
+    ],
+)
+def test_a_page_without_a_study_or_a_state_says_what_is_missing(inputs, column, names, says):
+    results = inputs.results[~inputs.results[column].isin(names)]
+    text = re.sub(r"<[^>]+>", " ", render_page(replace(inputs, results=results)))
+    assert says in re.sub(r"\s+", " ", text)
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_numbers_without_an_interval_stand_alone_and_decide_no_claim(inputs):
+    results = inputs.results.assign(low=nan, high=nan)
+    page = render_page(replace(inputs, results=results, tables={}))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+    assert not re.search(r"\[[−+\d.]+, [−+\d.]+\]", text.partition("Methods")[0])
+    assert "undecided" in text

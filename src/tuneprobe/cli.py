@@ -22,6 +22,7 @@ from tuneprobe.stage import exit_on_mistake
 
 app = typer.Typer(
     help="What fine-tuning changes inside a transformer encoder.",
+    epilog="Exit codes: 0 done; 2 a mistake or damage, said in one line on stderr.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -73,7 +73,7 @@ def _tells_apart(evidence: Evidence) -> Iterator[Check]:
             for state in (BEFORE, AFTER)
         )
         fell = before - after
-        yield Check(task_label(task), "fell by", _sign(fell), fell, unit="similarity")
+        yield Check(task_label(task), "train to test", _sign(fell), -fell, unit="fraction")
 
 
 def _groups(evidence: Evidence) -> Iterator[Check]:

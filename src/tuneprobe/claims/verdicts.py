@@ -97,7 +97,7 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
     if missing := _without_numbers(checks):
         reason += f" (no numbers for {', '.join(missing)})"
     if 2 * undecided > len(checks):
-        return Finding(claim, checks, UNTESTED, f"too little to decide: {reason}")
+        return Finding(claim, checks, UNTESTED, f"mostly undecided: {reason}")
     if passed == len(checks):
         return Finding(claim, checks, HOLDS, reason)
     return Finding(claim, checks, FAILS if failed > passed else PARTLY, reason)

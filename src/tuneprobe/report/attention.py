@@ -75,7 +75,7 @@ def three_ways_table(inputs: PageInputs) -> ScoreTable:
     ours = list(_score_rows(inputs))
     return ScoreTable(
         "three-ways",
-        "Table 2",
+        "Table 2 of Kovaleva et al. 2019",
         "What tuning and pre-training are worth",
         "First metric of each task in percent, by state, beside Table 2 of Kovaleva et al. 2019",
         [("Untrained head", 2), ("", 1), ("Trained", 3)],

@@ -16,7 +16,7 @@ from tuneprobe.collect.attention import (
     type_label,
 )
 from tuneprobe.collect.tables import records, select
-from tuneprobe.report.wording import bounded, listed, number, signed
+from tuneprobe.report.wording import bounded, listed, number, signed, spread
 from tuneprobe.results import NO_HEAD, NO_LAYER
 
 NOTHING = "Not measured in this run."
@@ -166,27 +166,31 @@ def entropy_caption(rows: pd.DataFrame) -> str:
 
 
 def pairs_caption(rows: pd.DataFrame, even: pd.DataFrame) -> str:
-    """The strongest heads of each relation and direction, and how many stand out."""
-    texts = []
-    for (task, relation, direction), found in rows.groupby(["task", "relation", "direction"]):
-        heads = of_heads(found)
-        if len(heads) < MIN_HEADS:
-            continue
-        first, second, third = records(heads.nlargest(3, "value"))
-        above = int((heads.value > tukey_fence(heads.value)).sum())
+    """The strongest head of each relation and direction, and how many stand out."""
+
+    def write(task: str, of_task: pd.DataFrame) -> str:
+        parts = []
+        for (relation, direction), found in of_task.groupby(["relation", "direction"]):
+            heads = of_heads(found)
+            if len(heads) >= MIN_HEADS:
+                best = _extreme(heads, largest=True)
+                above = int((heads.value > tukey_fence(heads.value)).sum())
+                parts.append(
+                    f"{relation}, {DIRECTIONS[str(direction)]}: {place(best)} "
+                    f"({number(best['value'], 2)}; {above})"
+                )
+        if not parts:
+            return ""
+        level = select(even, task=str(of_task.task.iloc[0])).value
         text = (
-            f"For {relation} of {task_label(str(task))}, {DIRECTIONS[str(direction)]}, "
-            f"{place(first)} ({number(first['value'], 3)}) and "
-            f"{place(second)} ({number(second['value'], 3)}) are the strongest "
-            f"of {len(heads)}, the third has {number(third['value'], 3)}; {above} "
-            "stand out by Tukey’s fence"
+            f"On {task} the strongest heads, in brackets their weight and how many heads stand out "
+            f"by Tukey’s fence: {'; '.join(parts)}."
         )
-        keys = {"task": str(task), "relation": str(relation), "direction": str(direction)}
-        level = select(even, **keys).value
         if len(level):
-            text += f"; even attention gives {number(level.iloc[0], 3)}"
-        texts.append(text + ".")
-    return " ".join(texts) or NOTHING
+            text += f" Even attention gives {spread(level.tolist(), 2)}."
+        return text
+
+    return _sentences(rows, write)
 
 
 def ablation_caption(rows: pd.DataFrame) -> str:

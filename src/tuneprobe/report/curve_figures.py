@@ -118,7 +118,8 @@ def limits(measure: Measure) -> tuple[float, float]:
         return low / 1.2, high * 1.2
     reach = high - low or abs(high) or 1.0
     step = _round_step(reach / 10)
-    return step * floor((low - 0.02 * reach) / step), step * ceil((high + 0.02 * reach) / step)
+    bottom = step * floor((low - 0.02 * reach) / step)
+    return max(bottom, 0.0) if low >= 0 else bottom, step * ceil((high + 0.02 * reach) / step)
 
 
 def _round_step(width: float) -> float:

@@ -39,7 +39,7 @@ def accuracy_table(inputs: PageInputs) -> ScoreTable:
         published.setdefault(row.encoder, []).append((row.task, cells))
     return ScoreTable(
         "accuracies",
-        "Table 2",
+        "Table 2 of Zhou & Srikumar 2022",
         "Accuracy and clusters at the last layer",
         "Accuracy of the MLP in percent with its standard deviation, and clusters of DirectProbe, "
         f"before and after tuning, beside {PAPER}",
@@ -109,7 +109,7 @@ def linearity_table(inputs: PageInputs) -> ScoreTable:
             groups.append(Rows(state.label[:1].upper() + state.label[1:], True, lines))
     return ScoreTable(
         "linearity",
-        "Table 3",
+        "Table 3 of Zhou & Srikumar 2022",
         "Linear or not, layer by layer",
         "Number of clusters of each task and state at each layer",
         [],
@@ -134,7 +134,7 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
             published.setdefault(row.encoder, []).append((row.task, cells))
     return ScoreTable(
         "train-test",
-        "Table 5",
+        "Table 5 of Zhou & Srikumar 2022",
         "Train against test at the last layer",
         f"Spatial similarity of training to test examples before and after, beside {PAPER}",
         [("Similarity of train to test", 3)],
@@ -163,7 +163,7 @@ def cross_table(inputs: PageInputs) -> ScoreTable:
     groups.append(Rows(f"{PAPER}, BERT-base probed on PS-fxn", False, published))
     return ScoreTable(
         "cross-task",
-        "Table 7",
+        "Table 7 of Zhou & Srikumar 2022",
         "Tuned on one task, probed on another",
         f"Labels whose smallest distance rose or fell, mean change and accuracy, beside {PAPER}",
         [("Smallest distances", 3), ("Classifier", 1)],

@@ -57,7 +57,7 @@ def answer_table(inputs: PageInputs) -> ScoreTable:
     published = [(row.label, row.cells) for row in TABLE_2]
     return ScoreTable(
         "answers",
-        "Table 2",
+        "Table 2 of Cai et al. 2020",
         "Answering questions",
         "Precision, recall and F1 of long and short answers, exact match and F1 of single answers, "
         "in percent, beside Table 2 of Cai et al. 2020",

@@ -17,6 +17,7 @@ FINETUNED, PRETRAINED, RANDOM = STATES
 DASHES: tuple[tuple[float, ...], ...] = ((1, 0), (6, 3), (1.5, 2.5))
 N_SHOWN = len(DASHES)
 N_NAMED = 3
+NAME_HEIGHT, NAME_WIDTH = 12, 6  # pixels of a line, of a character
 Template = Mapping[str, Any]
 
 
@@ -137,10 +138,10 @@ def paths_figure(task: str, paths: pd.DataFrame, template: Template) -> Figure:
 def differences_figure(task: str, differences: pd.DataFrame, template: Template) -> Figure:
     """Difference vectors of the label centroids, after minus before."""
     ends = differences.assign(step=1, text="")
-    lengths = (ends.x**2 + ends.y**2) ** 0.5
-    named = lengths.groupby(ends.layer).nlargest(N_NAMED).index.get_level_values(-1)
-    ends.loc[named, "text"] = ends.label[named]
     ends["side"] = ["left" if x < 0 else "right" for x in ends.x]
+    _, reach = _square(pd.concat([ends, ends.assign(x=0.0, y=0.0)]))
+    named = [row for _, of_layer in ends.groupby("layer") for row in _named(of_layer, reach)]
+    ends.loc[named, "text"] = ends.label[named]
     rays = pd.concat([ends.assign(x=0.0, y=0.0, step=0, text=""), ends]).assign(rev=GAP.name)
     mean = ends.groupby("layer").length.mean()
     series = replace(GAP, label="one label, after minus before")
@@ -150,13 +151,28 @@ def differences_figure(task: str, differences: pd.DataFrame, template: Template)
         f"Centroids move farthest at layer {mean.idxmax()} (on average {number(mean.max(), 2)}) "
         f"and least at layer {mean.idxmin()} ({number(mean.min(), 2)}).",
         "Each line is the difference of one label’s centroid after tuning and before, projected on "
-        "the two directions along which these differences vary most; the longest are named. Both "
-        "axes have the same scale, the same in all panels.",
+        "the two directions along which these differences vary most; the longest are named, as far "
+        "as there is room. Both axes have the same scale, the same in all panels.",
         list(_plane_panels(task, rays, [series], template, shared=True)),
         "second component",
         [(swatch(series), series.label)],
         _plane_table(ends, ["layer", "label"]),
     )
+
+
+def _named(ends: pd.DataFrame, reach: float) -> list[Any]:
+    """Rows of the longest differences whose names fit into the panel, one below the other."""
+    found: list[Any] = []
+    per_pixel = 2 * reach / WIDTH
+    longest = (ends.x**2 + ends.y**2).sort_values(ascending=False).index
+    for row in longest:
+        one = ends.loc[row]
+        fits = abs(one.x) + NAME_WIDTH * len(one.label) * per_pixel < reach
+        beside = ends.loc[found]
+        beside = beside[beside.side == one.side]
+        if fits and (abs(beside.y - one.y) > NAME_HEIGHT * per_pixel).all():
+            found.append(row)
+    return found[:N_NAMED]
 
 
 def _plane_panels(

@@ -42,13 +42,13 @@ def bounded(value: float, low: float, high: float, *, sign: bool = False, digits
     return f"{write(value, digits)} [{write(low, digits)}, {write(high, digits)}]"
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], digits: int = 1) -> str:
     """The smallest and the largest of some numbers.
 
     >>> spread([49.96, 50.0]), spread([52, 48])
     ('50.0', '48.0 to 52.0')
     """
-    ends = dict.fromkeys([number(min(values)), number(max(values))])
+    ends = dict.fromkeys([number(min(values), digits), number(max(values), digits)])
     return " to ".join(ends)
 
 
@@ -77,12 +77,14 @@ def layer_ranges(layers: Sequence[int]) -> str:
 
 
 def unbroken(text: str) -> str:
-    """A text whose numbers keep their unit, and Greek letters their number, on one line.
+    """A text whose numbers keep their unit, and names of layers and heads theirs, on one line.
 
     >>> unbroken("45 % of 2, κ 0.41").split(" ")
     ['45\\xa0%', 'of', '2,', 'κ\\xa00.41']
     """
-    return re.sub(r"(?<=\d) (?=%)|(?<=[κρ]) (?=[\d−])", "\N{NO-BREAK SPACE}", text)
+    return re.sub(
+        r"(?<=\d) (?=%)|(?<=[κρ]) (?=[\d−])|(?<=layer|.head) (?=\d)", "\N{NO-BREAK SPACE}", text
+    )
 
 
 def plain(name: str) -> str:
