@@ -141,7 +141,7 @@ def test_webdav_serves_too(project: Project, tmp_path: Path) -> None:
     with served(tmp_path / "webdav", "webdav") as server:
         login = {"url": server.url("webdav"), "user": KEY}
         by_password = {**login, "password": SECRET}
-        pushed_and_pulled(project, by_password, by_password, {**login, "password": "wrong"})
+        pushed_and_pulled(project, by_password, by_password, {**login, "password": SECRET[::-1]})
 
 
 def test_ssh_serves_too_by_password_and_by_key(project: Project, tmp_path: Path) -> None:
