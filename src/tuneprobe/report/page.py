@@ -17,6 +17,7 @@ from tuneprobe.claims import (
     Finding,
     judge_all,
 )
+from tuneprobe.corpora.world import VERSION as WORLD_VERSION
 from tuneprobe.report.attention import attention_study
 from tuneprobe.report.blocks import Figure, Study, Table
 from tuneprobe.report.deviations import deviations
@@ -178,14 +179,9 @@ def _corpora(inputs: PageInputs) -> Table:
         digest = files_sha256(corpus)
         files = f"{len(corpus.files)} files, {digest[:HASH_LENGTH]}…" if digest else "written here"
         if corpus.obtain == "generate":
-            files = f"generated (synthetic), version {_version(inputs.artifacts, corpus.name)}"
+            files = f"generated (synthetic), version {WORLD_VERSION}"
         rows.append([corpus.name, corpus.title, corpus.licence, files])
     return Table(["corpus", "what it is", "licence", "files, SHA-256 of their list"], rows, 4)
-
-
-def _version(artifacts: Mapping[str, Mapping[str, Any]], corpus: str) -> str:
-    of_corpus = (m for m in artifacts.values() if str(m.get("corpus")).split("/")[0] == corpus)
-    return ", ".join(sorted({str(meta.get("version", "unknown")) for meta in of_corpus}))
 
 
 def _weights(artifacts: Mapping[str, Mapping[str, Any]]) -> Table:
