@@ -14,6 +14,7 @@ from dvc.repo import Repo
 from made_up_attention import made_up_attention
 from made_up_geometry import made_up_spaces
 from made_up_results import made_up_results
+from repository import git
 from typer.testing import CliRunner
 
 from tuneprobe.artifacts import write_json
@@ -32,11 +33,6 @@ from tuneprobe.compare import (
 )
 from tuneprobe.example_scores import ExampleScores, probe_scores
 from tuneprobe.report.compare import looks_of, read_plots, render_comparison
-
-
-def git(repository: Path, *words: str) -> None:
-    who = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
-    subprocess.run(["git", *who, *words], cwd=repository, check=True, capture_output=True)
 
 
 def write_run(repository: Path, gain: float, epochs: int) -> None:

@@ -1,6 +1,5 @@
 """Labelled spaces on the page and in metrics: every number has its place, every gap its name."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from made_up_geometry import N_LAYERS, TASKS, accuracy, made_up_dynamics, made_up_spaces
-from made_up_results import made_up_artifacts, made_up_funnel, made_up_params
+from made_up_page import made_up_page
 
 from tuneprobe.collect import headline, plot_tables
 from tuneprobe.collect.geometry import cross_tasks, layer_pairs, task_label, tasks_of
@@ -26,20 +25,9 @@ def results() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def inputs(root: Path, results) -> PageInputs:
-    return PageInputs(
-        results=results,
-        funnel=made_up_funnel(),
-        params=made_up_params(),
-        artifacts=made_up_artifacts(),
-        templates={p.stem: json.loads(p.read_text()) for p in root.glob(".dvc/plots/*.json")},
-        encoder="minilm-l6",
-        corpus="world",
-        layer_mark=0.4167,
-        margin=2.0,
-        confidence=0.95,
-        tables=made_up_dynamics(),
-    )
+def inputs(root: Path, results, tmp_path_factory: pytest.TempPathFactory) -> PageInputs:
+    page = made_up_page(root, tmp_path_factory.mktemp("maps"))
+    return replace(page, results=results, tables=made_up_dynamics())
 
 
 @pytest.fixture(scope="module")

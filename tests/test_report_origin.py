@@ -1,7 +1,6 @@
 """What the page says of where a run comes from, and of where it leaves the papers."""
 
 import re
-import subprocess
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from made_up_results import made_up_artifacts, made_up_funnel, made_up_params
+from repository import git
 
 from tuneprobe.corpora.registry import Corpus, CorpusFile, get_corpus
 from tuneprobe.params import load_params
@@ -22,12 +22,6 @@ from tuneprobe.report.origin import (
     library_versions,
 )
 from tuneprobe.results import to_frame
-
-
-def git(repository: Path, *words: str) -> str:
-    who = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
-    run = subprocess.run(["git", *who, *words], cwd=repository, check=True, capture_output=True)
-    return run.stdout.decode().strip()
 
 
 @pytest.fixture
