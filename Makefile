@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data repro recompute show test lint types unit bench lock clean
+.PHONY: help setup data repro parts recompute show test lint types unit bench lock clean
 .PHONY: exp-states exp-encoders exp-seeds exp-paper
 
 help:  ## list the targets
@@ -25,9 +25,20 @@ $(INSTALLED): pyproject.toml constraints.txt
 data: setup  ## generate the default corpus and fetch WordNet, checked against data.dvc
 	tuneprobe data default
 
-repro: data  ## run the whole pipeline; what is up to date is not run again
+JOBS ?= 2
+
+repro: data  ## run the whole pipeline, JOBS parts at a time; what is up to date is not run again
+	dvc repro patterns
+	@$(MAKE) --silent parts | xargs -P $(JOBS) -I{} sh -c 'dvc --wait-for-lock repro --single-item {}'
 	dvc repro
 	@tuneprobe show
+
+parts: setup  ## stages in parts that share none, once `patterns` is there
+	@echo prepare-qa prepare-pairs finetune represent represent-finetuned evaluate pairwise
+	@stages=$$(dvc stage list --name-only); \
+	for task in $$(echo "$$stages" | sed -n 's/^prepare-.*@//p' | tac); do \
+	  echo "$$stages" | grep -E "@$$task(-[a-z-]*)?$$" | xargs; \
+	done | sed 's/^prepare-labels@ps-role.*/& snapshots dynamics/'
 
 recompute: data  ## run everything anew, so that no number comes from a cache
 	dvc repro --force --no-run-cache

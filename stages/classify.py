@@ -34,7 +34,7 @@ def main(task: str) -> None:
             units,
             example_table(examples),
             cache=cache,
-            workers=params.threads,
+            workers=params.workers,
             backend=params.backend,
         ) as found,
         atomic_folder(paths.results(encoder, task, STUDY)) as folder,

@@ -2,11 +2,12 @@
 
 from tuneprobe import paths
 from tuneprobe.encoder import thread_limit
-from tuneprobe.evaluate import STATES, evaluate_reader, load_reader
+from tuneprobe.evaluate import evaluate_readers, load_readers
 from tuneprobe.params import load_params
 from tuneprobe.qa_examples import read_questions
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED, FROZEN
 
 
 def main(task: str) -> None:
@@ -15,21 +16,20 @@ def main(task: str) -> None:
     thread_limit(params.threads)
     encoder = params.encoder
     questions = list(read_questions(paths.examples(task), "test"))
-    rows = []
-    for state in STATES:
-        reader = load_reader(
-            encoder,
-            **params.encoder_source(),
-            state=state,
-            seed=params.seed,
-            frozen=paths.checkpoint(encoder, task, "frozen"),
-            finetuned=paths.checkpoint(encoder, task, "finetuned"),
-        )
-        rows += evaluate_reader(
+    readers = load_readers(
+        encoder,
+        **params.encoder_source(),
+        seed=params.seed,
+        frozen=paths.checkpoint(encoder, task, FROZEN),
+        finetuned=paths.checkpoint(encoder, task, FINETUNED),
+    )
+    rows = [
+        row
+        for reader in readers
+        for row in evaluate_readers(
             *reader,
             questions,
             task=task,
-            state=state,
             seed=params.seed,
             window=params.finetune.window,
             stride=params.finetune.stride,
@@ -37,6 +37,7 @@ def main(task: str) -> None:
             tokens_per_batch=params.represent.tokens_per_batch,
             **params.evaluate.model_dump(),
         )
+    ]
     write_results(rows, paths.results(encoder, task, "evaluate") / "scores.csv")
 
 

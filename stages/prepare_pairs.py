@@ -19,7 +19,7 @@ def main(name: str) -> None:
         write_pairs_part,
         mrc_shards(task.corpus, paths.DATA.absolute()),
         cache=paths.parts(name),
-        workers=params.threads,
+        workers=params.workers,
         backend=params.backend,
         settings={
             "wordnet": str(paths.WORDNET.absolute()),

@@ -17,7 +17,7 @@ def main(name: str) -> None:
         write_qa_part,
         shards,
         cache=paths.parts(name),
-        workers=params.threads,
+        workers=params.workers,
         backend=params.backend,
     ) as parts:
         join_qa(

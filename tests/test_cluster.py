@@ -33,7 +33,7 @@ def local(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
     """What the stage `geometry` writes when this machine measures all units."""
     folder = tmp_path_factory.mktemp("local")
     write_workspace(folder, "made-up", n_layers=3, apart=0.8, n_train=160)
-    write_params(root, folder, threads=1)
+    write_params(root, folder, workers=1)
     assert start("geometry", root, folder).wait() == 0
     return contents(folder)
 

@@ -13,9 +13,9 @@ from tuneprobe.corpora.question import Annotation
 from tuneprobe.decode import Reading
 from tuneprobe.encoder import load_encoder
 from tuneprobe.evaluate import (
-    evaluate_reader,
+    evaluate_readers,
     gold_answers,
-    load_reader,
+    load_readers,
     nq_scores,
     read_answers,
     short_texts,
@@ -36,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reader(source: Path):
-    return load_encoder("tiny", path=str(source)), make_head("qa", DIM, seed=3).eval()
+    return load_encoder("tiny", path=str(source)), [make_head("qa", DIM, seed=3).eval()]
 
 
 def perfect(asked) -> Reading:
@@ -111,8 +111,10 @@ def test_an_interval_holds_its_value_and_narrows_with_more_questions() -> None:
 
 def test_answers_do_not_depend_on_what_is_read_together(reader) -> None:
     asked = simple_questions(9)
-    together = read_answers(*reader, asked, **CUT, **DECODE)
-    alone = [read_answers(*reader, [one], **CUT, **DECODE, tokens_per_batch=1)[0] for one in asked]
+    (together,) = read_answers(*reader, asked, **CUT, **DECODE)
+    alone = [
+        read_answers(*reader, [one], **CUT, **DECODE, tokens_per_batch=1)[0][0] for one in asked
+    ]
     assert [(r.start, r.end, r.type) for r in together] == [(r.start, r.end, r.type) for r in alone]
     np.testing.assert_allclose(
         [r.score for r in together], [r.score for r in alone], rtol=1e-4, atol=1e-6
@@ -121,9 +123,9 @@ def test_answers_do_not_depend_on_what_is_read_together(reader) -> None:
 
 def test_a_lack_of_memory_changes_no_answer(reader) -> None:
     asked = simple_questions(9)
-    together = read_answers(*reader, asked, **CUT, **DECODE)
+    (together,) = read_answers(*reader, asked, **CUT, **DECODE)
     lack = little_memory(reader[0].model, most=50)
-    parts = read_answers(*reader, asked, **CUT, **DECODE)
+    (parts,) = read_answers(*reader, asked, **CUT, **DECODE)
     lack.remove()
     assert [(r.start, r.end, r.type) for r in parts] == [(r.start, r.end, r.type) for r in together]
 
@@ -138,7 +140,7 @@ def test_a_reading_points_to_the_words_of_its_best_pieces(reader) -> None:
         "end": (batch["input_ids"] == ann + 1).float(),
         "answer_type": torch.eye(5)[[3]],
     }
-    (found,) = read_answers(encoder, head, [asked], **CUT, **DECODE)
+    ((found,),) = read_answers(encoder, [head], [asked], **CUT, **DECODE)
     assert asked.document[found.start : found.end] == ("ann", "lee")
     assert (found.score, found.type) == (2.0, "short")
 
@@ -149,13 +151,18 @@ def test_each_state_has_its_own_encoder_and_head(tmp_path: Path, source: Path) -
     trained = make_head("qa", DIM, seed=8)
     for name, folder in checkpoints.items():
         write_checkpoint(folder, pretrained, trained, kind="qa", state=name)
-    readers = {
-        state: load_reader("tiny", state=state, seed=3, **checkpoints, path=str(source))
-        for state in ("random", "pretrained", "frozen", "finetuned")
+    readers = list(load_readers("tiny", seed=3, **checkpoints, path=str(source)))
+    random, read, tuned = (encoder.weights_sha256 for encoder, _ in readers)
+    assert read == pretrained.weights_sha256
+    assert len({random, read, tuned}) == 3
+    assert [list(heads) for _, heads in readers] == [
+        ["random"], ["pretrained", "frozen"], ["finetuned"]
+    ]  # fmt: skip
+    heads = {
+        state: head.state_dict()["span.weight"]
+        for _, its_heads in readers
+        for state, head in its_heads.items()
     }
-    weights = {state: encoder.weights_sha256 for state, (encoder, _) in readers.items()}
-    assert weights["pretrained"] == weights["frozen"] != weights["random"]
-    heads = {state: head.state_dict()["span.weight"] for state, (_, head) in readers.items()}
     assert torch.equal(heads["random"], heads["pretrained"])
     assert torch.equal(heads["frozen"], trained.span.weight)
     assert torch.equal(heads["finetuned"], trained.span.weight)
@@ -164,21 +171,36 @@ def test_each_state_has_its_own_encoder_and_head(tmp_path: Path, source: Path) -
 
 def test_the_rows_of_a_reader_are_results_of_its_test_questions(tmp_path: Path, reader) -> None:
     asked = [*simple_questions(4), *simple_questions(6, split="test")]
-    keys = {"task": "t-qa", "state": "pretrained", "seed": 13}
-    rows = evaluate_reader(*reader, asked, **keys, **CUT, **DECODE, min_annotators=2)
+    keys = {"task": "t-qa", "seed": 13}
+    encoder, (head,) = reader
+    of_state = {"pretrained": head}
+    rows = evaluate_readers(encoder, of_state, asked, **keys, **CUT, **DECODE, min_annotators=2)
     write_results(rows, tmp_path / "results.csv")
     assert {(row.study, row.encoder, row.task, row.state, row.n) for row in rows} == {
         ("evaluate", "tiny", "t-qa", "pretrained", 6)
     }
     assert len(rows) == 8
-    again = evaluate_reader(*reader, asked, **keys, **CUT, **DECODE, min_annotators=2)
+    again = evaluate_readers(encoder, of_state, asked, **keys, **CUT, **DECODE, min_annotators=2)
     assert rows == again
 
 
+def test_heads_that_share_an_encoder_answer_as_each_alone(reader) -> None:
+    encoder, (head,) = reader
+    heads = [head, make_head("qa", DIM, seed=4).eval()]
+    asked = simple_questions(9)
+    together = read_answers(encoder, heads, asked, **CUT, **DECODE)
+    assert together[0] != together[1]
+    for one, readings in zip(heads, together):
+        assert read_answers(encoder, [one], asked, **CUT, **DECODE) == [readings]
+
+
 def test_no_test_question_is_refused(reader) -> None:
-    keys = {"task": "t-qa", "state": "pretrained", "seed": 13}
+    encoder, _ = reader
+    keys = {"task": "t-qa", "seed": 13}
     with pytest.raises(EvaluationError, match="none of the 4 questions of t-qa"):
-        evaluate_reader(*reader, simple_questions(4), **keys, **CUT, **DECODE, min_annotators=2)
+        evaluate_readers(
+            encoder, {}, simple_questions(4), **keys, **CUT, **DECODE, min_annotators=2
+        )
 
 
 def test_no_short_gold_gives_no_exact_match() -> None:

@@ -47,8 +47,8 @@ def test_a_reader_learns_what_it_is_shown(tmp_path: Path, source: Path) -> None:
     folder = tmp_path / "checkpoint"
     encoder = load_encoder("tiny", path=str(source), state="finetuned", checkpoint=folder)
     asked = simple_questions(24, split="test")
-    readings = read_answers(
-        encoder, read_head(folder, encoder), asked,
+    (readings,) = read_answers(
+        encoder, [read_head(folder, encoder)], asked,
         window=24, stride=8, max_question=6, top_k=10, max_answer=30,
     )  # fmt: skip
     assert squad_scores(asked, readings, seed=1)[0].value > 80

@@ -2,6 +2,7 @@
 
 import ast
 import runpy
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -31,11 +32,7 @@ PLUMBING = {
 
 # Parameters of how, not of what: no result depends on them, so no stage does; `launch` is a part of
 # the commands themselves.
-HOW = {"backend", "launch"}
-SHARDED = {
-    "prepare_pairs.py",
-    "prepare_qa.py",
-}  # processes alone: `threads` is no part of the result
+HOW = {"backend", "launch", "workers"}
 
 # What the methods of `Params` read; the last word of the command names the study.
 NAMED = {"encoder_source": "encoders.{encoder}", "tuning": "{study}.finetune"}
@@ -142,9 +139,7 @@ def test_every_parameter_that_a_stage_reads_is_declared(stages, root: Path) -> N
     encoder = load_params(root / "params.yaml").encoder
     for stage in stages:
         declared = declared_params(stage)
-        script = script_of(stage, root)
-        how = HOW | {"threads"} if script.name in SHARDED else HOW
-        for key in used_params(script) - how:
+        for key in used_params(script_of(stage, root)) - HOW:
             key = NAMED.get(key, key).format(encoder=encoder, study=stage.cmd.split()[-1])
             assert any(f"{key}.".startswith(f"{name}.") for name in declared) or any(
                 f"{name}.".startswith(f"{key}.") for name in declared
@@ -204,6 +199,28 @@ def test_every_input_of_a_stage_is_exactly_an_output_or_a_tracked_file(stages, r
             assert dep in outs or dep.startswith(("src/", "stages/", ".dvc/plots")), (
                 f"{stage.addressing}: {dep}"
             )
+
+
+def test_parts_that_run_side_by_side_wait_for_no_other_part(stages, root: Path) -> None:
+    # `parts` needs the environment, which the test runs in: make takes `setup` for done
+    command = ["make", "--silent", "--old-file=setup", "parts"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    assert len(listed.splitlines()) == 8
+    by_name = {stage.addressing: stage for stage in stages}
+    made_by = {out: stage.addressing for stage in stages for out in relative(stage.outs, root)}
+    before, seen = {made_by[paths.PATTERNS.as_posix()], None}, set()
+    for part in listed.splitlines():
+        done = set(before)
+        for group in part.split():
+            members = [n for n in by_name if n == group or n.split("@")[0] == group]
+            assert members, f"no stage is called {group}"
+            for name in members:
+                needed = {made_by.get(dep) for dep in file_deps(by_name[name], root)}
+                assert needed <= done, f"{name} waits for {needed - done}"
+            done |= set(members)
+        assert not (done - before) & seen
+        seen |= done - before
+    assert len(seen) > 0.9 * (len(stages) - len(before))
 
 
 def test_every_stage_script_explains_itself(

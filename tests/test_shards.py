@@ -52,10 +52,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def start_stage(root: Path, folder: Path, threads: int) -> subprocess.Popen[str]:
+def start_stage(root: Path, folder: Path, workers: int) -> subprocess.Popen[str]:
     """The stage prepare-qa in a folder, in a session of its own."""
     params = yaml.safe_load((root / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "threads": threads}))
+    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "workers": workers}))
     return subprocess.Popen(
         [sys.executable, str(root / "stages" / "prepare_qa.py"), TASK],
         cwd=folder,
@@ -81,7 +81,7 @@ def test_a_killed_preparation_run_again_gives_the_bytes_of_one_undisturbed(
     root: Path, tmp_path: Path
 ) -> None:
     write_corpus(tmp_path / "data")
-    running = start_stage(root, tmp_path, threads=2)
+    running = start_stage(root, tmp_path, workers=2)
     while not whole_parts(tmp_path):
         assert running.poll() is None, "the stage ended before it could be killed"
         time.sleep(0.001)
@@ -103,7 +103,7 @@ def test_a_shard_cut_short_is_one_error_that_names_it_and_leaves_nothing_half_wr
 ) -> None:
     damaged = write_corpus(tmp_path / "data") / "nq-train-03.jsonl.gz"
     damaged.write_bytes(damaged.read_bytes()[:-40])
-    running = start_stage(root, tmp_path, threads=1)
+    running = start_stage(root, tmp_path, workers=1)
     _, errors = running.communicate()
     assert running.returncode == 2
     (error,) = [line for line in errors.splitlines() if line.startswith("error: ")]

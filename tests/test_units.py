@@ -117,7 +117,7 @@ def test_a_killed_stage_run_again_gives_the_bytes_of_one_undisturbed(
 ) -> None:
     for name in ("undisturbed", "killed"):
         write_workspace(tmp_path / name, "made-up", n_layers=3, apart=0.8, n_train=160)
-        write_params(root, tmp_path / name, threads=2)
+        write_params(root, tmp_path / name, workers=2)
     start(stage, root, tmp_path / "undisturbed").wait()
     killed = tmp_path / "killed"
     running = start(stage, root, killed)
@@ -135,10 +135,10 @@ def test_a_killed_stage_run_again_gives_the_bytes_of_one_undisturbed(
 def test_a_stage_gives_the_same_bytes_whatever_the_number_of_processes(
     root: Path, tmp_path: Path
 ) -> None:
-    for threads in (1, 2):
-        folder = tmp_path / str(threads)
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
         write_workspace(folder, "made-up", n_layers=2, apart=2.0, n_train=80)
-        write_params(root, folder, threads=threads)
+        write_params(root, folder, workers=workers)
         for stage in ("geometry", "classify"):
             assert start(stage, root, folder).wait() == 0
     assert contents(tmp_path / "1") == contents(tmp_path / "2")

@@ -12,6 +12,8 @@ worker, which may take it along.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from joblib import Parallel, delayed, parallel_config
@@ -51,6 +53,22 @@ def outcomes(
     if backend not in backends:
         raise UnknownNameError("backend", backend, backends)
     yield from backends[backend](function, calls, processes)
+
+
+def unreadable_here(file: Path | str) -> ClusterError:
+    """What a worker raises that does not see a file of the run."""
+    return ClusterError(
+        f"the worker on {gethostname()} cannot read {file}: the folder of the run must be on a "
+        "file system that all machines share, under one path."
+    )
+
+
+def different_here(what: str) -> ClusterError:
+    """What a worker raises that would compute from something else than its caller."""
+    return ClusterError(
+        f"the worker on {gethostname()} has another {what}: start all workers anew, in this "
+        "checkout and environment."
+    )
 
 
 def _local_outcomes(

@@ -1,6 +1,6 @@
 """Evaluation of a reader: official NQ scores of long and short answers, exact match and F1."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from tuneprobe.checkpoints import read_head
 from tuneprobe.corpora.question import Question
 from tuneprobe.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
 from tuneprobe.encoder import Encoder, load_encoder
-from tuneprobe.errors import UnknownNameError
 from tuneprobe.forward import TokenBudget, encoding_tokens
 from tuneprobe.heads import Head, last_layer, make_head
 from tuneprobe.nq_eval import Answer, EvaluationError, Judgement, best_f1, judge_long, judge_short
@@ -25,7 +24,6 @@ from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM
 from tuneprobe.stats import mean_interval
 from tuneprobe.windows import Window, Windows, cut_windows
 
-STATES = (RANDOM, PRETRAINED, FROZEN, FINETUNED)
 TOGETHER = 256  # questions whose windows are held at the same time
 CONFIDENCE, N_BOOTSTRAP = 0.95, 1000
 
@@ -43,17 +41,17 @@ class Scored(NamedTuple):
     n: int
 
 
-def load_reader(
-    name: str, *, state: str, seed: int, frozen: Path, finetuned: Path, **source: Any
-) -> tuple[Encoder, Head]:
-    """The reader of a state: its encoder and its head.
+def load_readers(
+    name: str, *, seed: int, frozen: Path, finetuned: Path, **source: Any
+) -> Iterator[tuple[Encoder, dict[str, Head]]]:
+    """The encoders of all states, one at a time, each with the heads of the states it serves.
 
     ==========  ===========================  =======================
     state       encoder                      head
     ==========  ===========================  =======================
     random      weights drawn under `seed`   drawn under `seed`
     pretrained  pre-trained                  drawn under `seed`
-    frozen      pre-trained                  trained on that encoder
+    frozen      the same                     trained on that encoder
     finetuned   tuned                        tuned with it
     ==========  ===========================  =======================
 
@@ -64,27 +62,25 @@ def load_reader(
     source : Any
         Where the encoder's files are, as for `load_encoder`.
     """
-    if state not in STATES:
-        raise UnknownNameError("state", state, STATES)
-    encoder = load_encoder(
-        name,
-        **source,
-        state="pretrained" if state == FROZEN else state,
-        seed=seed,
-        checkpoint=finetuned,
-    )
-    if state in (FROZEN, FINETUNED):
-        return encoder, read_head(frozen if state == FROZEN else finetuned, encoder)
-    return encoder, make_head("qa", encoder.dim, seed).to(encoder.device).eval()
+
+    def load(state: str) -> tuple[Encoder, Head]:
+        encoder = load_encoder(name, **source, state=state, seed=seed, checkpoint=finetuned)
+        return encoder, make_head("qa", encoder.dim, seed).to(encoder.device).eval()
+
+    encoder, drawn = load(RANDOM)
+    yield encoder, {RANDOM: drawn}
+    encoder, drawn = load(PRETRAINED)
+    yield encoder, {PRETRAINED: drawn, FROZEN: read_head(frozen, encoder)}
+    encoder, _ = load(FINETUNED)
+    yield encoder, {FINETUNED: read_head(finetuned, encoder)}
 
 
-def evaluate_reader(
+def evaluate_readers(
     encoder: Encoder,
-    head: Head,
+    heads: Mapping[str, Head],
     questions: Sequence[Question],
     *,
     task: str,
-    state: str,
     seed: int,
     window: int,
     stride: int,
@@ -94,7 +90,7 @@ def evaluate_reader(
     min_annotators: int,
     tokens_per_batch: int | None = None,
 ) -> list[Result]:
-    """Result rows of one reader on the questions whose split is ``test``.
+    """Result rows of an encoder's heads, by state, on the questions whose split is ``test``.
 
     ``long_*`` and ``short_*`` (precision, recall, f1) at the best threshold, over all questions;
     ``exact_match`` and ``f1`` of the span's words, over questions with a short answer. In percent,
@@ -107,7 +103,7 @@ def evaluate_reader(
         )
     readings = read_answers(
         encoder,
-        head,
+        list(heads.values()),
         asked,
         window=window,
         stride=stride,
@@ -116,19 +112,19 @@ def evaluate_reader(
         max_answer=max_answer,
         tokens_per_batch=tokens_per_batch,
     )
-    keys = ("evaluate", encoder.name, task, state, seed, NO_LAYER, NO_HEAD)
     return [
-        Result(*keys, *scored)
+        Result("evaluate", encoder.name, task, state, seed, NO_LAYER, NO_HEAD, *scored)
+        for state, its_readings in zip(heads, readings)
         for scored in (
-            *nq_scores(asked, readings, min_annotators=min_annotators, seed=seed),
-            *squad_scores(asked, readings, seed=seed),
+            *nq_scores(asked, its_readings, min_annotators=min_annotators, seed=seed),
+            *squad_scores(asked, its_readings, seed=seed),
         )
     ]
 
 
 def read_answers(
     encoder: Encoder,
-    head: Head,
+    heads: Sequence[Head],
     questions: Sequence[Question],
     *,
     window: int,
@@ -137,8 +133,8 @@ def read_answers(
     top_k: int,
     max_answer: int,
     tokens_per_batch: int | None = None,
-) -> list[Reading]:
-    """What the reader answers to each question.
+) -> list[list[Reading]]:
+    """What each head answers to each question, shape (n_heads, n_questions); encoded once.
 
     All windows are read, in order of length under a token budget; the windows of some 256
     questions are held at a time, so memory is bounded whatever the corpus.
@@ -148,22 +144,26 @@ def read_answers(
     tokens_per_batch : int, optional
         None: `encoding_tokens`.
     """
-    readings: list[Reading] = []
+    readings: list[list[Reading]] = [[] for _ in heads]
     budget = TokenBudget(tokens_per_batch or encoding_tokens(encoder))
     for first in tqdm(range(0, len(questions), TOGETHER), desc="read", disable=None):
         part = questions[first : first + TOGETHER]
         cut = cut_windows(encoder, part, window=window, stride=stride, max_question=max_question)
         windows = Windows(encoder, [one for its_windows in cut for one in its_windows])
-        best = np.zeros(len(windows.windows), dtype=SPAN)
+        best = np.zeros((len(heads), len(windows.windows)), dtype=SPAN)
 
-        def read(rows: NDArray[np.int64], windows: Windows = windows) -> dict[str, Floats]:
-            return _logits(encoder, head, windows.batch(rows))
+        def read(rows: NDArray[np.int64], windows: Windows = windows) -> list[dict[str, Floats]]:
+            return _logits(encoder, heads, windows.batch(rows))
 
         for rows, logits in budget.passes(windows.lengths, read):
             words = words_of_pieces([windows.windows[row] for row in rows])
-            best[rows] = best_spans(**logits, words=words, top_k=top_k, max_answer=max_answer)
+            for number, its_logits in enumerate(logits):
+                best[number, rows] = best_spans(
+                    **its_logits, words=words, top_k=top_k, max_answer=max_answer
+                )
         items = np.array([one.item for one in windows.windows])
-        readings += best_readings(items, best, len(part))
+        for its_readings, its_best in zip(readings, best):
+            its_readings += best_readings(items, its_best, len(part))
     return readings
 
 
@@ -252,10 +252,14 @@ def short_texts(question: Question) -> list[str]:
     ]
 
 
-def _logits(encoder: Encoder, head: Head, batch: dict[str, Tensor]) -> dict[str, Floats]:
+def _logits(
+    encoder: Encoder, heads: Sequence[Head], batch: dict[str, Tensor]
+) -> list[dict[str, Floats]]:
+    """What each head gives for a batch."""
     with torch.inference_mode():
-        logits = head(last_layer(encoder, batch), batch)
-    return {name: tensor.cpu().numpy() for name, tensor in logits.items()}
+        hidden = last_layer(encoder, batch)
+        logits = [head(hidden, batch) for head in heads]
+    return [{name: tensor.cpu().numpy() for name, tensor in of.items()} for of in logits]
 
 
 def _best_f1_bounds(

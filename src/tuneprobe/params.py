@@ -321,6 +321,7 @@ class Params(_Block):
     encoder: str
     seed: Annotated[int, Field(ge=0)]
     threads: PositiveInt
+    workers: PositiveInt
     backend: Literal["local", "dask"]
     launch: str
     encoders: dict[str, EncoderSource]

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from socket import gethostname
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder, code_sha256, file_sha256
-from tuneprobe.backends import ClusterError, outcomes
+from tuneprobe.backends import different_here, outcomes, unreadable_here
 from tuneprobe.corpora.mrc import Shard
 from tuneprobe.errors import TuneprobeError
 
@@ -109,13 +108,7 @@ def _part_away(
 ) -> tuple[int, Path]:
     """`_part` on another machine, if that has the same code and files."""
     if code_sha256() != facts["code"]:
-        raise ClusterError(
-            f"the worker on {gethostname()} has another tuneprobe: start all workers anew, in this "
-            "checkout and environment."
-        )
+        raise different_here("tuneprobe")
     if missing := [file for file in (*shard.files, cache) if not file.exists()]:
-        raise ClusterError(
-            f"the worker on {gethostname()} cannot read {missing[0]}: the folder of the run must "
-            "be on a file system that all machines share, under one path."
-        )
+        raise unreadable_here(missing[0])
     return _part(number, prepare, shard, facts, cache)

@@ -11,6 +11,7 @@ unit gives 0, receives a zero gradient and so stays zero: the padding needs no m
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from itertools import groupby, pairwise
 
@@ -78,9 +79,10 @@ def train(
     ]
     train_X, held_X = (torch.from_numpy(part).to(device) for part in (X, X_held))
     train_y, held_y = (torch.from_numpy(part).to(device) for part in (y, y_held))
+    running = stacks
     with _side_by_side(device) as over:
         for epoch in range(1, regimen.max_epochs + 1):
-            running = [stack for stack in stacks if len(stack.running)]
+            running = _shared([stack for stack in running if len(stack.running)], _threads(device))
             if not running:
                 break
             order = rng(seed, "networks", "order", epoch).permutation(len(X))
@@ -88,7 +90,7 @@ def train(
             examples = (train_X[rows], train_y[rows], held_X, held_y)
             list(over(partial(_Stack.epoch, examples=examples), running))
             if epoch in regimen.race:
-                _drop_worse_half(stacks)
+                _drop_worse_half(stacks, running)
     done = dict(pair for stack in stacks for pair in stack.finish())
     return [done[row] for row in range(len(networks))]
 
@@ -105,6 +107,16 @@ def _stacked(networks: Sequence[Network], padded: bool, most: int) -> Iterator[l
         rows = list(group)
         for first in range(0, len(rows), most):
             yield rows[first : first + most]
+
+
+def _shared(stacks: list["_Stack"], threads: int) -> list["_Stack"]:
+    """The same networks in as many stacks as threads, where there are as many networks."""
+    while stacks and len(stacks) < threads:
+        largest = max(stacks, key=lambda stack: len(stack.running))
+        if len(largest.running) < 2:
+            break
+        stacks = [*stacks, largest.split()]
+    return stacks
 
 
 def _threads(device: str) -> int:
@@ -129,12 +141,13 @@ def _side_by_side(device: str) -> Iterator[Callable[..., Iterable[None]]]:
         torch.set_num_threads(threads)
 
 
-def _drop_worse_half(stacks: list["_Stack"]) -> None:
+def _drop_worse_half(stacks: list["_Stack"], running: list["_Stack"]) -> None:
     """Take the worse half of the contenders out of the race; equals of the last one in stay."""
     scores = np.sort(np.concatenate([stack.best_score[stack.contending] for stack in stacks]))
     bar = scores[len(scores) // 2]
     for stack in stacks:
         stack.contending &= stack.best_score >= bar
+    for stack in running:
         stack.keep(stack.contending[stack.running])
 
 
@@ -211,6 +224,14 @@ class _Stack:
                 "exp_avg_sq": state["exp_avg_sq"][rows],
             }
         self.parameters, self.adam = kept, adam
+
+    def split(self) -> "_Stack":
+        """Half of the running networks as a stack of its own, which writes to the same records."""
+        other = copy(self)
+        first = np.arange(len(self.running)) < len(self.running) // 2
+        other.keep(~first)
+        self.keep(first)
+        return other
 
     def finish(self) -> Iterator[tuple[int, Trained]]:
         """Each network with its best weights, the padding cut off."""

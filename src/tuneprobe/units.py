@@ -15,7 +15,6 @@ from functools import cache as once
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from socket import gethostname
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -23,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder, code_sha256, file_sha256
-from tuneprobe.backends import ClusterError, outcomes
+from tuneprobe.backends import different_here, outcomes, unreadable_here
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.representations import Representations, layer_file
 from tuneprobe.results import NO_HEAD, Result
@@ -171,15 +170,11 @@ def _measure_away(
     try:
         digest_here = unit.digest(measure, table)
     except OSError as error:
-        raise ClusterError(
-            f"worker on {gethostname()} cannot read {error.filename}: the folder of the run must "
-            "be on a file system that all machines share, under one path."
-        ) from None
+        raise unreadable_here(error.filename) from None
     if digest_here != digest:
-        raise ClusterError(
-            f"worker on {gethostname()} has another {layer_file(unit.layer)} in "
-            f"{unit.representations.folder}, another tuneprobe, or other versions of "
-            f"{', '.join(COMPUTED_WITH)}: start all workers anew, in this checkout and environment."
+        raise different_here(
+            f"{layer_file(unit.layer)} in {unit.representations.folder}, another tuneprobe, or "
+            f"other versions of {', '.join(COMPUTED_WITH)}"
         )
     return _measure(measure, unit, table, digest)
 
