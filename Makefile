@@ -2,14 +2,16 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
+JOBS ?= 2
 BIN := $(abspath $(VENV))/bin
 INSTALLED := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data repro parts recompute show test lint types unit bench lock clean
+.PHONY: help setup tools data repro parts recompute show test lint types unit bench lock clean
 .PHONY: exp-states exp-encoders exp-seeds exp-paper
 
 help:  ## list the targets
@@ -19,13 +21,17 @@ setup: $(INSTALLED)  ## make the virtual environment from the lock file
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+tools: $(TOOLS)  ## what tests and checks need beside it
+
+$(TOOLS): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 data: setup  ## generate the default corpus and fetch WordNet, checked against data.dvc
 	tuneprobe data default
-
-JOBS ?= 2
 
 repro: data  ## run the whole pipeline, JOBS parts at a time; what is up to date is not run again
 	dvc repro patterns
@@ -36,7 +42,7 @@ repro: data  ## run the whole pipeline, JOBS parts at a time; what is up to date
 parts: setup  ## stages in parts that share none, once `patterns` is there
 	@echo prepare-qa prepare-pairs finetune represent represent-finetuned evaluate pairwise
 	@stages=$$(dvc stage list --name-only); \
-	for task in $$(echo "$$stages" | sed -n 's/^prepare-.*@//p' | tac); do \
+	for task in $$(echo "$$stages" | sed -n 's/^\(prepare-.*\)@/\1 /p' | sort -rsk1,1 | cut -d' ' -f2); do \
 	  echo "$$stages" | grep -E "@$$task(-[a-z-]*)?$$" | xargs; \
 	done | sed 's/^prepare-labels@ps-role.*/& snapshots dynamics/'
 
@@ -85,20 +91,20 @@ exp-paper: setup  ## queue the papers' grid, two sentence tasks a run
 
 test: lint types unit  ## style, types and tests
 
-lint: setup
+lint: tools
 	ruff check .
 	ruff format --check .
 
-types: setup
+types: tools
 	mypy
 
-unit: data
+unit: tools data
 	OMP_NUM_THREADS=1 pytest --numprocesses 2  # two threads in each of two processes would fight
 
 bench: setup  ## every benchmark, printed as markdown rows
 	for script in benchmarks/bench_*.py; do python $$script; done
 
-lock: setup  ## write the versions of the environment into constraints.txt
+lock: tools  ## write the versions of the environment into constraints.txt
 	pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
 
 clean:  ## remove the virtual environment and scratch files

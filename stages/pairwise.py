@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.checkpoints import load_head
@@ -20,6 +22,7 @@ TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}
 def main(task: str, tuned_on: str) -> None:
     """Probe TASK in every state; the heads of the lens were trained on TUNED_ON."""
     params = load_params()
+    threadpool_limits(params.threads)
     encoder, settings = params.encoder, params.pairwise
     examples = read_examples(paths.examples(task))
     states = open_states(encoder, task, examples)

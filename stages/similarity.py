@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.examples import read_examples
@@ -23,6 +25,7 @@ from tuneprobe.stage import run
 def main(task: str) -> None:
     """Compare the spaces of TASK; its label distances are those of the stage `geometry`."""
     params = load_params()
+    threadpool_limits(params.threads)
     encoder, settings = params.encoder, params.geometry.similarity
     examples = read_examples(paths.examples(task))
     states = open_states(encoder, task, examples)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -226,6 +227,7 @@ def _without_pooler(folder: Path) -> dict[str, bool]:
 
 def thread_limit(threads: int) -> None:
     """Fix the number of threads, which is part of the result in the last bits."""
+    threadpool_limits(threads)
     torch.set_num_threads(threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
