@@ -165,6 +165,16 @@ def test_a_race_halves_the_contenders_and_leaves_the_others_alone() -> None:
             np.testing.assert_allclose(weights(got), weights(end), atol=1e-5)
 
 
+def test_a_race_with_one_network_left_is_decided_and_ends() -> None:
+    grid = [Network((8, 8), 1e-4, init) for init in range(4)]
+    # by the loss, which no two networks share
+    regimen = Regimen(batch=32, max_epochs=50, patience=99, monitor="loss", race=(1, 3))
+    raced = train(grid, *rings(), 3, regimen=regimen)
+    assert sorted(trained.epochs for trained in raced) == [1, 1, 3, 3]
+    (winner,) = [one for one in raced if one.score == max(other.score for other in raced)]
+    assert winner.epochs == 3
+
+
 def test_the_loss_as_monitor_is_minus_the_held_out_cross_entropy() -> None:
     X, y, X_held, y_held = rings()
     regimen = Regimen(batch=32, max_epochs=5, monitor="loss")

@@ -47,7 +47,8 @@ class Regimen:
     race : tuple of int
         Epochs after which only the better half of the networks still in the race goes on, by the
         best score so far (successive halving, Jamieson & Talwalkar 2016). The network with the best
-        score is never one that was dropped. Empty: each trains to its own end.
+        score is never one that was dropped. Where one is left the race is decided, and the training
+        ends. Empty: each trains to its own end.
     """
 
     learning_rate: float = 1e-3

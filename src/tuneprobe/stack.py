@@ -79,20 +79,20 @@ def train(
     ]
     train_X, held_X = (torch.from_numpy(part).to(device) for part in (X, X_held))
     train_y, held_y = (torch.from_numpy(part).to(device) for part in (y, y_held))
+    examples = (train_X, train_y, held_X, held_y)
+    laps = sorted({epoch for epoch in regimen.race if epoch < regimen.max_epochs})
     running = stacks
     with _side_by_side(device) as over:
-        for epoch in range(1, regimen.max_epochs + 1):
+        for done, last in pairwise([0, *laps, regimen.max_epochs]):
             running = _shared([stack for stack in running if len(stack.running)], _threads(device))
-            if not running:
-                break
-            order = rng(seed, "networks", "order", epoch).permutation(len(X))
-            rows = torch.from_numpy(order).to(device)
-            examples = (train_X[rows], train_y[rows], held_X, held_y)
-            list(over(partial(_Stack.epoch, examples=examples), running))
-            if epoch in regimen.race:
+            lap = range(done + 1, last + 1)
+            list(over(partial(_Stack.run, lap=lap, examples=examples), running))
+            if last in regimen.race:
                 _drop_worse_half(stacks, running)
-    done = dict(pair for stack in stacks for pair in stack.finish())
-    return [done[row] for row in range(len(networks))]
+                if sum(stack.contending.sum() for stack in stacks) == 1:
+                    break
+    trained = dict(pair for stack in stacks for pair in stack.finish())
+    return [trained[row] for row in range(len(networks))]
 
 
 def _stacked(networks: Sequence[Network], padded: bool, most: int) -> Iterator[list[int]]:
@@ -168,7 +168,7 @@ class _Stack:
         device: str,
     ) -> None:
         self.rows, self.networks, self.regimen = rows, [networks[row] for row in rows], regimen
-        self.ends = (dim, n_labels)
+        self.ends, self.seed = (dim, n_labels), seed
         self.parameters = _initial_parameters(self.networks, *self.ends, seed, device)
         self.adam = self._new_adam(self.parameters)
         decays = [network.decay for network in self.networks]
@@ -181,11 +181,16 @@ class _Stack:
         self.running = np.arange(len(rows))
         self.contending = np.ones(len(rows), dtype=np.bool_)
 
-    def epoch(self, examples: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
-        """One pass over the training examples, and a look at the held-out ones."""
+    def run(self, lap: range, examples: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
+        """Some epochs: a pass over the training examples, then a look at the held-out ones."""
         X, y, X_held, y_held = examples
-        self.learn(X, y)
-        self.observe(X_held, y_held)
+        for epoch in lap:
+            if not len(self.running):
+                return
+            order = rng(self.seed, "networks", "order", epoch).permutation(len(X))
+            rows = torch.from_numpy(order).to(X.device)
+            self.learn(X[rows], y[rows])
+            self.observe(X_held, y_held)
 
     def learn(self, X: Tensor, y: Tensor) -> None:
         """One pass over the examples, in the order given."""
