@@ -143,7 +143,8 @@ def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
     labels = np.unique(y)
     points = [X[y == label].astype(np.float64) for label in labels]
     centroids = np.array([block.mean(axis=0) for block in points])
-    scatter = np.sum([_scatter(block) for block in points], axis=0) / len(X)
+    around = np.concatenate([block - mean for block, mean in zip(points, centroids)])
+    scatter = around.T @ around / len(X)
     scatter.flat[:: X.shape[1] + 1] += 1e-6 * np.trace(scatter) / X.shape[1] + 1e-30
     towards = np.linalg.solve(scatter, centroids.T).T
     conflict = np.zeros((len(labels), len(labels)), dtype=bool)
@@ -152,11 +153,6 @@ def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
             width, _ = hyperplane_gap(points[i], points[j], towards[i] - towards[j])
             conflict[i, j] = not width > 0 and not separate(points[i], points[j]).separable
     return conflict | conflict.T
-
-
-def _scatter(points: Array) -> Array:
-    centred = points - points.mean(axis=0)
-    return np.asarray(centred.T @ centred)
 
 
 class _Clustering:

@@ -134,10 +134,8 @@ def hyperplane_gap(A: Array, B: Array, normal: Array) -> tuple[float, float]:
     -------
     width, offset : float
     """
-    length = float(np.linalg.norm(normal))
-    if not length > 0:
-        return 0.0, 0.0
-    return _slab(A @ normal / length, B @ normal / length, _rounding(A, B))
+    longest = max(float(np.abs(points).max(initial=0.0)) for points in (A, B))
+    return _slab(A, B, normal, longest)
 
 
 class _Problem(NamedTuple):
@@ -164,10 +162,12 @@ def _walk(A: ArrayLike, B: ArrayLike, rtol: float) -> HullGap:
     gap = problem.gap()
     if problem.radius == 0:
         return _with_hull_points(problem, gap, np.ones(len(problem.y)))
-    plane = Plane(np.zeros(problem.X.shape[1]), 0.0)
+    X, y, *_ = problem
+    plane = Plane(np.zeros(X.shape[1]), 0.0)
+    gram = X @ X.T if len(X) <= X.shape[1] else None
     deciding = bool(np.isinf(rtol))
     for ridge in RIDGES_TO_DECIDE if deciding else RIDGES_TO_MEASURE:
-        plane, slack = minimise(problem.X, problem.y, plane, ridge, until_separated=deciding)
+        plane, slack = minimise(X, y, plane, ridge, gram=gram, until_separated=deciding)
         gap = _with_hyperplane(problem, gap, plane.w)
         gap = _with_hull_points(problem, gap, slack)
         if _decided(gap, rtol):
@@ -207,7 +207,7 @@ def _problem(A: ArrayLike, B: ArrayLike) -> _Problem:
 def _with_hyperplane(problem: _Problem, gap: HullGap, w: Array) -> HullGap:
     """Raise the lower end to the width of the slab along `w`, if that is more."""
     X, _, n_a, centre, radius = problem
-    lower, offset = hyperplane_gap(X[:n_a], X[n_a:], w)
+    lower, offset = _slab(X[:n_a], X[n_a:], w, 1.0)
     if not lower * radius > gap.lower:
         return gap
     normal = w / np.linalg.norm(w)
@@ -284,14 +284,13 @@ def _highs(problem: _Problem, gap: HullGap) -> HullGap:
     return _with_hull_points(problem, gap, np.maximum(-found.ineqlin.marginals, 0))
 
 
-def _slab(a: Array, b: Array, rounding: float) -> tuple[float, float]:
-    low, high = float(a.min()), float(b.max())
+def _slab(A: Array, B: Array, normal: Array, longest: float) -> tuple[float, float]:
+    """Width and middle of the empty slab between sets whose coordinates are `longest` at most."""
+    length = float(np.linalg.norm(normal))
+    if not length > 0:
+        return 0.0, 0.0
+    low, high = float((A @ normal).min()) / length, float((B @ normal).max()) / length
+    dim = len(normal)
+    rounding = 4 * dim * float(np.finfo(np.float64).eps) * longest * float(np.sqrt(dim))
     width = low - high
     return (width if width > rounding else 0.0), 0.5 * (low + high)
-
-
-def _rounding(A: Array, B: Array) -> float:
-    """Bound on the rounding error of ``a·n - b·n`` for a unit vector n."""
-    longest = max(float(np.abs(points).max(initial=0.0)) for points in (A, B))
-    dim = A.shape[1]
-    return 4 * dim * float(np.finfo(np.float64).eps) * longest * float(np.sqrt(dim))

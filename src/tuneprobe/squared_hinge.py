@@ -27,7 +27,13 @@ class Plane(NamedTuple):
 
 
 def minimise(
-    X: Array, y: Array, start: Plane, ridge: float, *, until_separated: bool = False
+    X: Array,
+    y: Array,
+    start: Plane,
+    ridge: float,
+    *,
+    gram: Array | None = None,
+    until_separated: bool = False,
 ) -> tuple[Plane, Array]:
     """Minimise the ridge problem; return the plane and the slacks ξ.
 
@@ -39,6 +45,8 @@ def minimise(
         +1 or -1, both present.
     start : Plane
     ridge : float
+    gram : array of shape (n, n), optional
+        ``X @ X.T``, where there are no more points than dimensions: all steps share it.
     until_separated : bool
         Stop at the first plane that separates, before the minimum.
     """
@@ -52,7 +60,7 @@ def minimise(
         width = margin[above].min() + margin[~above].min()
         if until_separated and width > ROUNDING * np.linalg.norm(plane.w):
             break
-        target = _least_squares(X[active], y[active], ridge)
+        target = _least_squares(X, y, active, ridge, gram)
         step = Plane(target.w - plane.w, target.b - plane.b)
         change = y * (X @ step.w + step.b)
         length = _line_search(margin, change, plane.w, step.w, ridge)
@@ -62,17 +70,26 @@ def minimise(
     return plane, np.maximum(1 - margin, 0)
 
 
-def _least_squares(X: Array, y: Array, ridge: float) -> Plane:
-    """The plane ``min ridge |w|² + |X w + b - y|²``, in the smaller of sample and feature space."""
-    n, dim = X.shape
+def _least_squares(
+    X: Array, y: Array, active: NDArray[np.bool_], ridge: float, gram: Array | None
+) -> Plane:
+    """The plane ``min ridge |w|² + |X w + b - y|²`` of the active points.
+
+    Solved in the smaller of sample and feature space.
+    """
+    rows = np.flatnonzero(active)
+    n, dim = len(rows), X.shape[1]
     if not n:
         return Plane(np.zeros(dim), 0.0)
     if n <= dim:
-        gram = X @ X.T
-        gram.flat[:: n + 1] += ridge
-        solved = _solve(gram, np.column_stack([y, np.ones(n)]))
+        kernel = X[rows] @ X[rows].T if gram is None else gram.take(rows, 0).take(rows, 1)
+        kernel.flat[:: n + 1] += ridge
+        solved = _solve(kernel, np.column_stack([y[rows], np.ones(n)]))
         b = float(solved[:, 0].sum() / solved[:, 1].sum())
-        return Plane(X.T @ (solved[:, 0] - b * solved[:, 1]), b)
+        weights = np.zeros(len(y))
+        weights[rows] = solved[:, 0] - b * solved[:, 1]
+        return Plane(weights @ X, b)
+    X, y = X[rows], y[rows]
     mean, level = X.mean(axis=0), float(y.mean())
     scatter = X.T @ X - n * np.outer(mean, mean)
     scatter.flat[:: dim + 1] += ridge
@@ -91,24 +108,27 @@ def _solve(matrix: Array, right: Array) -> Array:
 def _line_search(margin: Array, change: Array, w: Array, step: Array, ridge: float) -> float:
     """The exact minimum along a step of the piecewise quadratic objective.
 
-    Its slope is piecewise linear and grows; the zero is bracketed by bisection over the points
-    where a slack appears or vanishes, then interpolated.
+    Its slope is piecewise linear and grows, with a kink where a slack vanishes or appears. Between
+    two kinks it is ``ridge (w·step + t |step|²) - Σ change (1 - margin - t change)`` over the
+    slacks that are there.
     """
-
-    def slope(t: float) -> float:
-        slack = np.maximum(1 - margin - t * change, 0)
-        return float(ridge * (w @ step + t * (step @ step)) - change @ slack)
-
-    if abs(slope(1.0)) <= 1e-6 * abs(slope(0.0)):
+    lack = 1 - margin
+    flat, rise = ridge * float(w @ step), ridge * float(step @ step)
+    first, last = np.maximum(lack, 0), np.maximum(lack - change, 0)
+    if abs(flat + rise - change @ last) <= 1e-6 * abs(flat - change @ first):
         return 1.0
     moving = change != 0
-    breaks = (1 - margin[moving]) / change[moving]
-    breaks = np.sort(breaks[breaks > 0])
-    low, high = 0, len(breaks)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if slope(breaks[middle]) >= 0 else (middle + 1, high)
-    left = float(breaks[low - 1]) if low else 0.0
-    right = float(breaks[low]) if low < len(breaks) else left + 1.0
-    rise = slope(right) - slope(left)
-    return left - slope(left) * (right - left) / rise if rise > 0 else left
+    lack, change = lack[moving], change[moving]
+    kinks = lack / change
+    ahead = kinks > 0
+    order = np.flatnonzero(ahead)[np.argsort(kinks[ahead], kind="stable")]
+    there = lack > 0  # at the start
+    sign = np.where(there, -1.0, 1.0)[order]  # a slack that vanishes, or one that appears
+    pull = change * lack
+    pulls = np.cumsum(np.append(pull[there].sum(), sign * pull[order]))
+    drags = np.cumsum(np.append((change[there] ** 2).sum(), sign * change[order] ** 2))
+    ends = flat - pulls[:-1] + kinks[order] * (rise + drags[:-1])
+    piece = int(np.searchsorted(ends, 0.0))  # the first that ends above zero
+    steepness = rise + drags[piece]
+    left = float(kinks[order[piece - 1]]) if piece else 0.0
+    return max(left, float((pulls[piece] - flat) / steepness)) if steepness > 0 else left
