@@ -6,6 +6,7 @@ JOBS ?= 2
 BIN := $(abspath $(VENV))/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
+SIDE_BY_SIDE := xargs -P $(JOBS) -I{} sh -c 'dvc --wait-for-lock repro --single-item {}'
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
@@ -17,17 +18,18 @@ export TOKENIZERS_PARALLELISM := false
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
+# --no-compile: Python compiles what is imported, once, in place of all that is installed.
 setup: $(INSTALLED)  ## make the virtual environment from the lock file
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable .
 	@touch $@
 
 tools: $(TOOLS)  ## what tests and checks need beside it
 
 $(TOOLS): $(INSTALLED)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 data: setup  ## generate the default corpus and fetch WordNet, checked against data.dvc
@@ -35,7 +37,8 @@ data: setup  ## generate the default corpus and fetch WordNet, checked against d
 
 repro: data  ## run the whole pipeline, JOBS parts at a time; what is up to date is not run again
 	dvc repro patterns
-	@$(MAKE) --silent parts | xargs -P $(JOBS) -I{} sh -c 'dvc --wait-for-lock repro --single-item {}'
+	@$(MAKE) --silent parts | $(SIDE_BY_SIDE)
+	@printf 'represent-cross cross-task\npair-heads\n' | $(SIDE_BY_SIDE)
 	dvc repro
 	@tuneprobe show
 
