@@ -1,10 +1,11 @@
 """Ablate every head and every layer of a tuned encoder and score its task."""
 
+import shutil
+
 from tuneprobe import paths
-from tuneprobe.ablation_study import study_ablation
-from tuneprobe.encoder import thread_limit
+from tuneprobe.ablation_blocks import Tuned, kept_sweep, loaded
+from tuneprobe.ablation_study import STUDY, study_ablation
 from tuneprobe.examples import read_examples
-from tuneprobe.label_scores import load_labeller
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
@@ -15,27 +16,28 @@ from tuneprobe.tasks import get_task
 def main(task: str) -> None:
     """Ablate the encoder that was tuned on TASK."""
     params, kind = load_params(), get_task(task).kind
-    thread_limit(params.threads)
     encoder, examples = params.encoder, read_examples(paths.examples(task))
-    labeller = load_labeller(
+    tuned = Tuned(
         encoder,
-        examples,
-        **params.encoder_source(),
-        kind=kind,
-        state=FINETUNED,
-        seed=params.seed,
-        checkpoint=paths.checkpoint(encoder, task, FINETUNED),
+        FINETUNED,
+        params.seed,
+        paths.checkpoint(encoder, task, FINETUNED).absolute(),
+        tuple(params.encoder_source().items()),
+        params.threads,
     )
+    cache = paths.resume_point(encoder, task, STUDY)
     rows = study_ablation(
-        labeller,
+        loaded(tuned),
         examples,
         task=task,
         kind=kind,
         state=FINETUNED,
         seed=params.seed,
+        sweep=kept_sweep(tuned, cache=cache, workers=params.workers, backend=params.backend),
         **params.attention.ablate.model_dump(),
     )
     write_results(rows, paths.results(encoder, task, "ablate") / "heads.csv")
+    shutil.rmtree(cache, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,22 @@
 """Fixtures shared by all tests."""
 
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from distributed import Client, LocalCluster
+from tiny_reader import write_tiny_bert
 
+from tuneprobe.backends import ADDRESS
+
+DASK = [sys.executable, "-m", "dask"]
+WORKER = ["--nthreads", "1", "--no-dashboard", "--no-nanny"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -31,3 +42,46 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a small BERT."""
+    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture
+def cluster(root: Path, tmp_path: Path) -> Iterator[tuple[Client, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and two workers, real processes in a folder of their own."""
+    file, environment = tmp_path / "scheduler.json", {**os.environ, "PYTHONPATH": str(root / "src")}
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    worker = ["worker", *WORKER]
+    running = [
+        subprocess.Popen(
+            [*DASK, *command, "--scheduler-file", str(file)],
+            cwd=tmp_path,
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
+        for command in (scheduler, worker, worker)
+    ]
+    try:
+        while not (file.exists() and file.read_text().endswith("}")):
+            assert running[0].poll() is None
+            time.sleep(0.02)
+        with Client(json.loads(file.read_text())["address"], set_as_default=False) as client:
+            client.wait_for_workers(2)
+            yield client, running[1:]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def thread_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A cluster within this process, of one worker with one thread."""
+    shape = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(processes=False, **shape) as small:
+        monkeypatch.setenv(ADDRESS, small.scheduler_address)
+        yield

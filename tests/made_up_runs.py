@@ -8,20 +8,25 @@ from pathlib import Path
 import yaml
 
 
-def write_params(root: Path, folder: Path, **settings: object) -> None:
+def write_params(
+    root: Path, folder: Path, ablate: dict[str, object] | None = None, **settings: object
+) -> None:
     """The parameters of the checkout, but for classifiers that are trained in no time."""
     params = yaml.safe_load((root / "params.yaml").read_text())
     regimen = {"learning_rate": 0.01, "batch": 50, "max_epochs": 4, "patience": 2, "race": [1]}
     cheap = {"hidden": [[8, 8]], "initialisations": 2, "regimen": regimen}
     params["geometry"]["classify"].update(cheap)
+    params["attention"]["ablate"].update(ablate or {})
     params.update(encoder="minilm-l6", **settings)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def start(stage: str, root: Path, folder: Path, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a stage on the task `made-up`, in a session of its own."""
+def start(
+    stage: str, root: Path, folder: Path, task: str = "made-up", **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start a stage in a session of its own."""
     return subprocess.Popen(
-        [sys.executable, str(root / "stages" / f"{stage}.py"), "made-up"],
+        [sys.executable, str(root / "stages" / f"{stage}.py"), task],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(root / "src"), **environment},
         start_new_session=True,

@@ -25,11 +25,6 @@ from tuneprobe.encoder import Encoder, load_encoder
 from tuneprobe.heads import make_head
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
-
-
 @pytest.fixture
 def encoder(source: Path) -> Encoder:
     return load_encoder("tiny", path=str(source))

@@ -1,12 +1,8 @@
 """Units on a dask cluster: the bytes of the local run, whoever is killed; clear errors."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +10,7 @@ import dask
 import numpy as np
 import pandas as pd
 import pytest
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 from made_up_runs import contents, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
@@ -23,9 +19,6 @@ from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.representations import layer_file
 from tuneprobe.spaces import Space, example_table
 from tuneprobe.units import UnitError, layer_units, measured
-
-DASK = [sys.executable, "-m", "dask"]
-WORKER = ["--nthreads", "1", "--no-dashboard", "--no-nanny"]
 
 
 @pytest.fixture(scope="module")
@@ -36,34 +29,6 @@ def local(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
     write_params(root, folder, workers=1)
     assert start("geometry", root, folder).wait() == 0
     return contents(folder)
-
-
-@pytest.fixture
-def cluster(root: Path, tmp_path: Path) -> Iterator[tuple[Client, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and two workers, real processes in a folder of their own."""
-    file, environment = tmp_path / "scheduler.json", {**os.environ, "PYTHONPATH": str(root / "src")}
-    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    worker = ["worker", *WORKER]
-    running = [
-        subprocess.Popen(
-            [*DASK, *command, "--scheduler-file", str(file)],
-            cwd=tmp_path,
-            env=environment,
-            stderr=subprocess.DEVNULL,
-        )
-        for command in (scheduler, worker, worker)
-    ]
-    try:
-        while not (file.exists() and file.read_text().endswith("}")):
-            assert running[0].poll() is None
-            time.sleep(0.02)
-        with Client(json.loads(file.read_text())["address"], set_as_default=False) as client:
-            client.wait_for_workers(2)
-            yield client, running[1:]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -83,15 +48,6 @@ def test_two_workers_give_the_bytes_of_one_machine_even_when_one_is_killed(
     assert running.wait() == 0
     assert len(client.scheduler_info()["workers"]) == (1 if killed else 2)
     assert contents(folder) == local
-
-
-@pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A cluster within this process, of one worker with one thread."""
-    shape = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(processes=False, **shape) as small:
-        monkeypatch.setenv(ADDRESS, small.scheduler_address)
-        yield
 
 
 def mean_and_mischief(space: Space, *, spoils: str = "", text: str = "") -> dict[str, pd.DataFrame]:
@@ -121,7 +77,7 @@ def mean_and_mischief(space: Space, *, spoils: str = "", text: str = "") -> dict
     ],
 )
 def test_a_worker_with_no_file_or_another_one_or_a_mistake_is_one_clear_error(
-    threads: None, tmp_path: Path, text: str | None, error: type, message: str
+    thread_cluster: None, tmp_path: Path, text: str | None, error: type, message: str
 ) -> None:
     examples, X = two_squares()
     layers = [np.full_like(X, number) for number in range(2)]
@@ -159,7 +115,7 @@ class OfAnotherModule:
         return import_module, ("not_installed_there",)
 
 
-def test_workers_without_the_code_are_told_from_a_mistake_in_it(threads: None) -> None:
+def test_workers_without_the_code_are_told_from_a_mistake_in_it(thread_cluster: None) -> None:
     with pytest.raises(ClusterError, match=r"a worker cannot load the code .*not_installed_there"):
         list(outcomes(len, [(OfAnotherModule(),)], backend="dask", processes=1))
     with pytest.raises(RuntimeError, match="a mistake"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_encoders import little_memory
-from tiny_reader import DIM, question, short, simple_questions, write_tiny_bert
+from tiny_reader import DIM, question, short, simple_questions
 
 from tuneprobe.checkpoints import write_checkpoint
 from tuneprobe.corpora.question import Annotation
@@ -27,11 +27,6 @@ from tuneprobe.results import write_results
 
 CUT = {"window": 24, "stride": 8, "max_question": 6}
 DECODE = {"top_k": 10, "max_answer": 30}
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_reader import DIM, simple_questions, write_tiny_bert
+from tiny_reader import DIM, simple_questions
 from tuned_in_process import SETTINGS, STEP_KILLED, tune
 
 from tuneprobe.checkpoints import read_head
@@ -22,11 +22,6 @@ from tuneprobe.training import Training, adamw, epoch_batches, random_stream, sc
 HERE = Path(__file__).parent
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from labels_tuned_in_process import tune as tune_labels
 from tiny_labels import neighbours, scored_texts, tagged_words
-from tiny_reader import DIM, write_tiny_bert
+from tiny_reader import DIM
 from tuned_in_process import tune as tune_reader
 
 from tuneprobe import frozen
@@ -16,11 +16,6 @@ from tuneprobe.labelled_texts import labelled_texts
 from tuneprobe.training import READ, Training
 
 LABELLED = [(tagged_words, "label"), (neighbours, "label"), (scored_texts, "score")]
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture

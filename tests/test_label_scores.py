@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_reader import DIM, write_tiny_bert
+from tiny_reader import DIM
 
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.checkpoints import write_checkpoint
@@ -39,11 +39,6 @@ def pairs(labels: str = "1101", test: str = "1110") -> Examples:
             text = builder.add_text(f"{split}:{row}", ["the", things[row % 3]], ["ann", "flew"])
             builder.add_example(builder.add_whole_text(text), -1, label, split)
     return builder.build()
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 def load(source: Path, state: str, checkpoint: Path = Path("none"), kind: str = "label"):

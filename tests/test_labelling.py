@@ -11,7 +11,7 @@ import pytest
 import torch
 from labels_tuned_in_process import SETTINGS, tune
 from tiny_labels import neighbours, scored_texts, tagged_words
-from tiny_reader import DIM, write_tiny_bert
+from tiny_reader import DIM
 
 from tuneprobe.artifacts import read_meta
 from tuneprobe.checkpoints import read_head
@@ -34,11 +34,6 @@ HERE = Path(__file__).parent
 KINDS = [(tagged_words, "label"), (neighbours, "label"), (scored_texts, "score")]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from labels_tuned_in_process import snapshots, tune
 from tiny_labels import tagged_words
-from tiny_reader import write_tiny_bert
 
 from tuneprobe.encoder import load_encoder
 from tuneprobe.labelling import load_label_head
@@ -21,11 +20,6 @@ HERE = Path(__file__).parent
 STEPS = [0, 5, 10, 12]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture(scope="module")

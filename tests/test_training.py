@@ -5,17 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_reader import DIM, simple_questions, write_tiny_bert
+from tiny_reader import DIM, simple_questions
 
 from tuneprobe.encoder import Encoder, load_encoder
 from tuneprobe.heads import make_head
 from tuneprobe.training import Float32Attention, Training, random_stream, used_pieces
 from tuneprobe.windows import Windows, training_windows
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture

@@ -10,10 +10,13 @@ configurations have in common:
   small enough to stay in the processor's cache;
 - inputs of equal length run together, so nothing is padded;
 - where the task reads [CLS] alone, the last layer computes that one row.
+
+The texts are swept in blocks, one after another here; `tuneprobe.ablation_blocks` spreads them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +37,12 @@ from tuneprobe.results import NO_HEAD, NO_LAYER
 TYPES = ("uniform", "zero", "mean")
 ON_PROCESSOR = 768  # tokens per chunk where none are given
 COPIES = 4  # of the variants of a layer, where all are in memory
+BLOCK_TOKENS = 2048  # the sweep of so many takes a core some seconds, minutes with BERT-base
 TOLERANCE = 1e-4  # of hidden states: between float32 rounding of two ways and a real change
+
+
+Rows = NDArray[np.int64]
+Outputs = NDArray[np.float32]
 
 
 class AblationError(TuneprobeError):
@@ -61,6 +69,26 @@ def configurations(n_layers: int, n_heads: int) -> list[Configuration]:
     return [INTACT, *(Configuration(1 + layer, h) for layer in range(n_layers) for h in heads)]
 
 
+class Manner(NamedTuple):
+    """How texts are swept.
+
+    Attributes
+    ----------
+    ablation : str
+    tokens : int
+        That run through a layer together.
+    means : list of float32 ndarrays of shape (heads, head_dim), optional
+        Mean contexts of each layer, for the ablation ``mean``.
+    """
+
+    ablation: str
+    tokens: int
+    means: list[Outputs] | None = None
+
+
+Sweep = Callable[[LabelHead, list[LabelledTexts], Manner], Iterable[tuple[int, Outputs]]]
+
+
 @torch.inference_mode()
 def ablation_sweep(
     head: LabelHead,
@@ -68,7 +96,8 @@ def ablation_sweep(
     *,
     ablation: str = "uniform",
     tokens_per_chunk: int | None = ON_PROCESSOR,
-) -> NDArray[np.float32]:
+    sweep: Sweep | None = None,
+) -> Outputs:
     """The outputs of the task under every configuration.
 
     The context of an ablated head, its weighted mean of values, becomes for every token
@@ -85,6 +114,9 @@ def ablation_sweep(
     tokens_per_chunk : int, optional
         Tokens that run through a layer together. Some hundred are fastest on a processor. None: as
         many as a CUDA device's memory holds, 768 on a processor.
+    sweep : callable, optional
+        Gives the number and the outputs of each block of texts, in any order; by default
+        `sweep_block` does, one after another.
 
     Returns
     -------
@@ -102,26 +134,62 @@ def ablation_sweep(
     if ablation not in TYPES:
         raise UnknownNameError("ablation", ablation, TYPES)
     verify_ablation(data.encoder, data.pieces)
-    layers = blocks(data.encoder.model)
     tokens = tokens_per_chunk or chunk_tokens(data.encoder)
-    budget = TokenBudget(tokens, equal_length_batches)
-    means = mean_contexts(layers, data, budget) if ablation == "mean" else None
-    first_only = reads_first_only(data)
-    n_configurations = 1 + len(layers) * (layers[0].n_heads + 1)
-    shape = (n_configurations, len(data.span_ids), head.output.out_features)
-    outputs = np.full(shape, np.nan, dtype=np.float32)
+    means = mean_contexts(data, tokens) if ablation == "mean" else None
+    parts = text_blocks(data.lengths, tokens)
+    swept = (sweep or _in_turn)(
+        head, [data.select(texts) for texts in parts], Manner(ablation, tokens, means)
+    )
+    outputs = np.full(_shape(head, data), np.nan, dtype=np.float32)
+    with tqdm(total=len(data.pieces), unit="text", disable=None) as progress:
+        for number, found in swept:
+            outputs[:, data.examples_of(parts[number])] = found
+            progress.update(len(parts[number]))
+    return outputs
 
-    def ablate(texts: NDArray[np.int64]) -> None:
-        batch, examples = data.batch(texts), data.examples_of(texts)
-        stack = Stack(layers, ablation, first_only, budget.tokens, means)
-        for first, states in stack.variants(layer_zero(data.encoder, batch)):
+
+def text_blocks(lengths: Rows, tokens: int) -> list[Rows]:
+    """Whole batches of texts of equal length, shortest first, in blocks of some `BLOCK_TOKENS`."""
+    batches = list(equal_length_batches(lengths, tokens))
+    ends = np.cumsum([lengths[texts].sum() for texts in batches])
+    borders = np.flatnonzero(np.diff((ends - 1) // BLOCK_TOKENS)) + 1
+    return [np.concatenate(batches[i:j]) for i, j in pairwise([0, *borders, len(batches)])]
+
+
+@torch.inference_mode()
+def sweep_block(head: LabelHead, block: LabelledTexts, manner: Manner) -> Outputs:
+    """The outputs of a block, (n_configurations, n_examples, n_outputs), whatever else is swept."""
+    encoder, (ablation, tokens, means) = block.encoder, manner
+    layers, first_only = blocks(encoder.model), reads_first_only(block)
+    on_device = (
+        None if means is None else [torch.from_numpy(one).to(encoder.device) for one in means]
+    )
+    budget = TokenBudget(tokens, equal_length_batches)
+    outputs = np.empty(_shape(head, block), dtype=np.float32)
+
+    def ablate(texts: Rows) -> None:
+        batch, examples = block.batch(texts), block.examples_of(texts)
+        stack = Stack(layers, ablation, first_only, budget.tokens, on_device)
+        for first, states in stack.variants(layer_zero(encoder, batch)):
             found = read_outputs(head, states, batch).cpu().numpy()
             outputs[first : first + len(found), examples] = found
 
-    with tqdm(total=len(data.pieces), unit="text", disable=None) as progress:
-        for texts, _ in budget.passes(data.lengths, ablate):
-            progress.update(len(texts))
+    for _ in budget.passes(block.lengths, ablate):
+        pass
     return outputs
+
+
+def _in_turn(
+    head: LabelHead, todo: list[LabelledTexts], manner: Manner
+) -> Iterator[tuple[int, Outputs]]:
+    for number, block in enumerate(todo):
+        yield number, sweep_block(head, block, manner)
+
+
+def _shape(head: LabelHead, data: LabelledTexts) -> tuple[int, int, int]:
+    encoder = data.encoder
+    places = configurations(encoder.n_layers, encoder.model.config.num_attention_heads)
+    return len(places), len(data.span_ids), head.output.out_features
 
 
 @dataclass(frozen=True)
@@ -192,7 +260,7 @@ class Stack:
         return hidden
 
 
-def equal_length_batches(lengths: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int64]]:
+def equal_length_batches(lengths: Rows, tokens: int) -> Iterator[Rows]:
     """Group texts of equal length, shortest first, so that a group has about `tokens` tokens."""
     for length in np.unique(lengths):
         same = np.flatnonzero(lengths == length)
@@ -234,10 +302,12 @@ def chunk_tokens(encoder: Encoder) -> int:
     return fitted_tokens(encoder.device, COPIES * n_variants * encoder.dim, ON_PROCESSOR)
 
 
-def mean_contexts(layers: list[Block], data: LabelledTexts, budget: TokenBudget) -> list[Tensor]:
+def mean_contexts(data: LabelledTexts, tokens: int) -> list[Outputs]:
     """Each head's context, averaged over all tokens: per layer, shape (heads, head_dim)."""
+    layers = blocks(data.encoder.model)
+    budget = TokenBudget(tokens, equal_length_batches)
 
-    def sums(texts: NDArray[np.int64]) -> Tensor:
+    def sums(texts: Rows) -> Tensor:
         hidden, found = layer_zero(data.encoder, data.batch(texts)), []
         for layer in layers:
             contexts = layer.contexts(hidden)
@@ -246,7 +316,7 @@ def mean_contexts(layers: list[Block], data: LabelledTexts, budget: TokenBudget)
         return torch.stack(found)  # (layers, heads, head_dim)
 
     total: Any = sum(found for _, found in budget.passes(data.lengths, sums))
-    return list((total / int(data.lengths.sum())).float())
+    return list((total / int(data.lengths.sum())).float().cpu().numpy())
 
 
 @torch.inference_mode()

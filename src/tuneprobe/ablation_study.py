@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from tuneprobe.ablation import Configuration, ablation_sweep, configurations
+from tuneprobe.ablation import Configuration, Sweep, ablation_sweep, configurations
 from tuneprobe.examples import Examples
 from tuneprobe.glue_metrics import FUNCTIONS, bootstrap_weights, metrics_of
 from tuneprobe.head_importance import example_losses, head_importance
@@ -41,6 +41,7 @@ def study_ablation(
     tokens_per_chunk: int | None,
     confidence: float,
     bootstrap: int,
+    sweep: Sweep | None = None,
 ) -> list[Result]:
     """Result rows of every configuration, on test examples.
 
@@ -63,6 +64,8 @@ def study_ablation(
     ----------
     max_texts : int
         Texts read; of more, as many are drawn under `seed`.
+    sweep : callable, optional
+        Passed on to `ablation_sweep`.
 
     Raises
     ------
@@ -81,7 +84,9 @@ def study_ablation(
         for (layer, head), value in np.ndenumerate(importance)
     ]
     for ablation in ablations:
-        outputs = ablation_sweep(head, data, ablation=ablation, tokens_per_chunk=tokens_per_chunk)
+        outputs = ablation_sweep(
+            head, data, ablation=ablation, tokens_per_chunk=tokens_per_chunk, sweep=sweep
+        )
         predicted = [to_answers(one, labels) for one in outputs]
         for metric in metrics_of(task, kind):
             draws = rng(seed, "bootstrap", "ablate", task, metric)

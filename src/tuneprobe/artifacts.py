@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from socket import gethostname
 from tempfile import mkdtemp
@@ -20,6 +21,7 @@ from tuneprobe.errors import TuneprobeError
 
 META = "meta.json"
 FULL = (errno.ENOSPC, errno.EDQUOT)
+COMPUTED_WITH = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "transformers")
 
 
 class ArtifactError(TuneprobeError):
@@ -159,6 +161,12 @@ def code_sha256() -> str:
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that compute."""
+    return {name: version(name) for name in COMPUTED_WITH}
 
 
 def _take_place(part: Path, path: Path, scratch: Path) -> None:

@@ -83,12 +83,17 @@ def load_labeller(
     """
     if state not in STATES:
         raise UnknownNameError("state", state, STATES)
-    meta = None if state in UNTRAINED else read_meta(checkpoint)
-    weights = ENCODER_STATE.get(state, state)
+    if state not in UNTRAINED:
+        return load_tuned(name, state=state, seed=seed, checkpoint=checkpoint, **source)
+    encoder = load_encoder(name, **source, state=state, seed=seed, checkpoint=checkpoint)
+    head = untrained_head(encoder, examples, kind, seed)
+    return Labeller(encoder, head, train_labels(examples, kind))
+
+
+def load_tuned(name: str, *, state: str, seed: int, checkpoint: Path, **source: Any) -> Labeller:
+    """The labeller of a state with a checkpoint, as `load_labeller` loads it."""
+    meta, weights = read_meta(checkpoint), ENCODER_STATE.get(state, state)
     encoder = load_encoder(name, **source, state=weights, seed=seed, checkpoint=checkpoint)
-    if meta is None:
-        head = untrained_head(encoder, examples, kind, seed)
-        return Labeller(encoder, head, train_labels(examples, kind))
     trained = read_head(checkpoint, encoder)
     assert isinstance(trained, LabelHead)
     return Labeller(encoder, trained, meta["labels"])

@@ -5,7 +5,7 @@ of its spans as `tuneprobe.represent` stores them: a word is the mean of its wor
 mean of its words, a whole text its [CLS].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -62,6 +62,21 @@ class LabelledTexts:
     def examples_of(self, inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """The examples of some inputs, in the order in which a batch holds them."""
         return np.concatenate([self.rows[one] for one in inputs])
+
+    def select(self, inputs: NDArray[np.int64]) -> "LabelledTexts":
+        """Some texts and their examples alone, the examples as `examples_of` orders them."""
+        chosen = self.examples_of(inputs)
+        ends = np.cumsum([len(self.rows[one]) for one in inputs])
+        spans, span_ids = np.unique(self.span_ids[chosen], return_inverse=True)
+        return replace(
+            self,
+            pieces=[self.pieces[one] for one in inputs],
+            spans=self.spans.iloc[spans],
+            text=self.text[inputs],
+            span_ids=span_ids.reshape(len(chosen), -1),
+            rows=np.split(np.arange(len(chosen)), ends[:-1]),
+            targets=None if self.targets is None else self.targets[chosen],
+        )
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Padded inputs of shape (batch, seq), what `LabelHead` pools with, and targets.

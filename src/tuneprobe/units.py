@@ -11,9 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache as once
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +19,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tuneprobe.artifacts import atomic_folder, code_sha256, file_sha256
+from tuneprobe.artifacts import (
+    COMPUTED_WITH,
+    atomic_folder,
+    code_sha256,
+    file_sha256,
+    package_versions,
+)
 from tuneprobe.backends import different_here, outcomes, unreadable_here
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.representations import Representations, layer_file
@@ -32,7 +36,6 @@ Tables = dict[str, pd.DataFrame]
 
 NUMBERS = "numbers"  # the table of a unit that becomes result rows
 WHICH_LAYERS = ("all", "last", "none")
-COMPUTED_WITH = ("numpy", "pandas", "scikit-learn", "scipy", "torch")
 
 
 class UnitError(TuneprobeError):
@@ -72,7 +75,7 @@ class Unit:
             "examples": table.to_json(orient="values"),
             "settings": dict(self.settings),
             "code": code_sha256(),
-            "packages": _versions(),
+            "packages": package_versions(),
         }
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -196,9 +199,3 @@ def _gather(units: Sequence[Unit], folders: Sequence[Path]) -> Tables:
             found.insert(0, "state", unit.state)
             parts.setdefault(path.stem, []).append(found)
     return {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
-
-
-@once
-def _versions() -> dict[str, str]:
-    """Versions of the packages that compute."""
-    return {name: version(name) for name in COMPUTED_WITH}
