@@ -27,7 +27,6 @@ from tuneprobe.heads import LabelHead, last_layer, make_head
 from tuneprobe.labelled_texts import LabelledTexts
 from tuneprobe.rng import rng
 
-SHORTEST, LONGEST = 15, 40  # word pieces of a text
 TOLERANCE = 1e-5
 NAME = "uniform"
 
@@ -78,10 +77,12 @@ def bert_base() -> Encoder:
     return Encoder("bert-base", "random", model, tokenizer, "")
 
 
-def made_up_texts(encoder: Encoder, count: int) -> LabelledTexts:
+def made_up_texts(
+    encoder: Encoder, count: int, between: tuple[int, int] = (15, 40)
+) -> LabelledTexts:
     """Texts of 15 to 40 random pieces, each one example of a whole-text task."""
     draws, ids = rng(0, "bench-ablation"), np.arange(count)
-    lengths = draws.integers(SHORTEST, LONGEST + 1, size=count)
+    lengths = draws.integers(*between, size=count, endpoint=True)
     pieces = [
         Pieces(
             draws.integers(1000, 20000, size=length),

@@ -6,10 +6,11 @@ standardised vectors, 16 sizes x 8 weight decays, early stopping on a held-out t
 initialisations of the best network. scikit-learn runs in as many processes as ours has threads,
 one thread each, which is its fastest way. `raced` is the default of `classify`; `to the end`
 trains every network of the grid until it stops by itself, as scikit-learn does. Prints rows of a
-table; on a busy machine the ratio of processor times is the one to trust.
+table, medians of runs that alternate; on a busy machine the ratio of processor times is the one to
+trust.
 
     python benchmarks/bench_classify.py --threads 2
-    python benchmarks/bench_classify.py --sizes 32 128 --decays 1e-4 1e-2    # a part of the grid
+    python benchmarks/bench_classify.py --sizes 32 128 --decays 1e-4 1e-2 --runs 5
 """
 
 import argparse
@@ -100,6 +101,7 @@ def main() -> None:
     options.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     options.add_argument("--decays", type=float, nargs="+", default=DECAYS)
     options.add_argument("--threads", type=int, default=os.cpu_count())
+    options.add_argument("--runs", type=int, default=1)
     options.add_argument("--skip", nargs="*", default=[], help="rows to leave out")
     given = options.parse_args()
     torch.set_num_threads(given.threads)
@@ -110,26 +112,30 @@ def main() -> None:
         "to the end": lambda: ours(data, grid, Regimen()),
         "raced": lambda: ours(data, grid, REGIMEN),
     }
+    for name in given.skip:
+        del ways[name]
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    found = {}
+    for _ in range(given.runs):
+        for name, way in ways.items():
+            began, cpu_began = time.perf_counter(), cpu_seconds()
+            found[name] = way()
+            times[name].append((time.perf_counter() - began, cpu_seconds() - cpu_began))
     sys.stdout.write(
         f"{given.examples} x {given.dim}, {given.labels} labels, {len(grid)} networks and "
-        f"{INITIALISATIONS} initialisations, {given.threads} threads\n\n"
+        f"{INITIALISATIONS} initialisations, {given.threads} threads, {given.runs} runs\n\n"
         "| way | seconds | CPU seconds | ratio | CPU ratio | epochs of the grid | best network "
         "| test accuracy | sd |\n|---|---|---|---|---|---|---|---|---|\n"
     )
-    slowest = slowest_cpu = 0.0
-    for name, way in ways.items():
-        if name in given.skip:
-            continue
-        began, cpu_began = time.perf_counter(), cpu_seconds()
-        accuracies, best, epochs = way()
-        spent, cpu = time.perf_counter() - began, cpu_seconds() - cpu_began
-        slowest, slowest_cpu = slowest or spent, slowest_cpu or cpu
+    took = {name: np.median(seconds, axis=0) for name, seconds in times.items()}
+    slowest, slowest_cpu = next(iter(took.values()))
+    for name, (accuracies, best, epochs) in found.items():
+        spent, cpu = took[name]
         sys.stdout.write(
             f"| {name} | {spent:.1f} | {cpu:.1f} | {slowest / spent:.1f} "
             f"| {slowest_cpu / cpu:.1f} | {epochs} | {best} "
             f"| {accuracies.mean():.2f} | {accuracies.std(ddof=1):.2f} |\n"
         )
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

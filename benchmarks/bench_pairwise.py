@@ -2,8 +2,8 @@
 
 10,000 examples of 100 paragraph words, one layer of 768 dimensions in a mapped file, cosine and
 distance, words and windows of the same length. Both give the same counts. Prints the row of a
-table: median seconds of alternating runs, their ratio, and the peak memory of each in a process
-of its own.
+table: median seconds of alternating runs, their ratio, the peak memory of each in a process of its
+own, and how fast the vectors are read, beside a copy of them in memory.
 
     python benchmarks/bench_pairwise.py --examples 10000 --runs 5
 """
@@ -94,6 +94,15 @@ def seconds(way: str, X: np.ndarray, pairs: Pairs) -> tuple[float, Counts]:
     return time.perf_counter() - began, counts
 
 
+def copy_rate() -> float:
+    """Bytes copied in memory, 1e9 a second: the same 256 MiB five times."""
+    source, target = np.ones((2, 1 << 26), dtype=np.float32)
+    began = time.perf_counter()
+    for _ in range(5):
+        np.copyto(target, source)
+    return 5 * source.nbytes / (time.perf_counter() - began) / 1e9
+
+
 def peak_mib(way: str, path: Path, n: int) -> float:
     """Peak memory of one run in a fresh process."""
     command = [sys.executable, __file__, "--peak", way, "--layer", str(path), "--examples", str(n)]
@@ -125,8 +134,10 @@ def main() -> None:
         write_layer(path, given.examples, given.dim)
         X = np.load(path, mmap_mode="r")
         times: dict[str, list[float]] = {way: [] for way in WAYS}
+        copies = []
         for _ in range(given.runs):
             found = {}
+            copies.append(copy_rate())
             for way in WAYS:
                 spent, found[way] = seconds(way, X, pairs)
                 times[way].append(spent)
@@ -135,11 +146,13 @@ def main() -> None:
                 raise SystemExit(f"the counts differ in {condition.name}")
         fast, slow = (statistics.median(times[way]) for way in ("packaged", "plain_loop"))
         peaks = {way: peak_mib(way, path, given.examples) for way in WAYS}
+    rates = [4e-9 * given.examples * (LENGTH + 1) * given.dim / fast, statistics.median(copies)]
     sys.stdout.write(
         "| examples x words x dim | runs | ours (s) | plain loop (s) | ratio | ours (MiB) "
-        "| plain loop (MiB) |\n|---|---|---|---|---|---|---|\n"
+        "| plain loop (MiB) | ours (GB/s) | copy (GB/s) |\n|---|---|---|---|---|---|---|---|---|\n"
         f"| {given.examples} x {LENGTH} x {given.dim} | {given.runs} | {fast:.2f} | {slow:.2f} "
-        f"| {slow / fast:.1f} | {peaks['packaged']:.0f} | {peaks['plain_loop']:.0f} |\n"
+        f"| {slow / fast:.1f} | {peaks['packaged']:.0f} | {peaks['plain_loop']:.0f} "
+        f"| {rates[0]:.2f} | {rates[1]:.2f} |\n"
     )
 
 
