@@ -86,7 +86,7 @@ class Manner(NamedTuple):
     means: list[Outputs] | None = None
 
 
-Sweep = Callable[[LabelHead, list[LabelledTexts], Manner], Iterable[tuple[int, Outputs]]]
+Sweep = Callable[[list[LabelledTexts], Manner], Iterable[tuple[int, Outputs]]]
 
 
 @torch.inference_mode()
@@ -136,13 +136,12 @@ def ablation_sweep(
     verify_ablation(data.encoder, data.pieces)
     tokens = tokens_per_chunk or chunk_tokens(data.encoder)
     means = mean_contexts(data, tokens) if ablation == "mean" else None
-    parts = text_blocks(data.lengths, tokens)
-    swept = (sweep or _in_turn)(
-        head, [data.select(texts) for texts in parts], Manner(ablation, tokens, means)
-    )
+    parts, manner = text_blocks(data.lengths, tokens), Manner(ablation, tokens, means)
+    todo = [data.select(texts) for texts in parts]
+    here = ((number, sweep_block(head, block, manner)) for number, block in enumerate(todo))
     outputs = np.full(_shape(head, data), np.nan, dtype=np.float32)
     with tqdm(total=len(data.pieces), unit="text", disable=None) as progress:
-        for number, found in swept:
+        for number, found in sweep(todo, manner) if sweep else here:
             outputs[:, data.examples_of(parts[number])] = found
             progress.update(len(parts[number]))
     return outputs
@@ -177,13 +176,6 @@ def sweep_block(head: LabelHead, block: LabelledTexts, manner: Manner) -> Output
     for _ in budget.passes(block.lengths, ablate):
         pass
     return outputs
-
-
-def _in_turn(
-    head: LabelHead, todo: list[LabelledTexts], manner: Manner
-) -> Iterator[tuple[int, Outputs]]:
-    for number, block in enumerate(todo):
-        yield number, sweep_block(head, block, manner)
 
 
 def _shape(head: LabelHead, data: LabelledTexts) -> tuple[int, int, int]:

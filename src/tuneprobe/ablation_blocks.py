@@ -26,7 +26,6 @@ from tuneprobe.artifacts import (
 )
 from tuneprobe.backends import different_here, outcomes, unreadable_here
 from tuneprobe.encoder import Encoder, thread_limit
-from tuneprobe.heads import LabelHead
 from tuneprobe.label_scores import Labeller, load_tuned
 from tuneprobe.labelled_texts import LabelledTexts
 
@@ -95,9 +94,7 @@ def kept_sweep(tuned: Tuned, *, cache: Path, workers: int, backend: str = "local
         When it sweeps: if the cluster cannot, or has another checkpoint or code than this machine.
     """
 
-    def sweep(
-        _: LabelHead, blocks: list[LabelledTexts], manner: Manner
-    ) -> Iterator[tuple[int, Outputs]]:
+    def sweep(blocks: list[LabelledTexts], manner: Manner) -> Iterator[tuple[int, Outputs]]:
         model = tuned.sha256()
         folders = [cache / _digest(model, block, manner) for block in blocks]
         left = [number for number, folder in enumerate(folders) if not folder.exists()]
