@@ -23,10 +23,10 @@ from torch.nn.functional import linear
 from torch.utils import mkldnn
 from transformers import BertConfig, BertModel
 
-from tuneprobe.attention_maps import stream_maps
-from tuneprobe.attention_study import HeadMeasures, measure_heads
-from tuneprobe.attention_types import TYPES
-from tuneprobe.encoder import (
+from tuneprobe.attention.maps import stream_maps
+from tuneprobe.attention.study import HeadMeasures, measure_heads
+from tuneprobe.attention.token_types import TYPES
+from tuneprobe.encoders.encoder import (
     Encoder,
     Pieces,
     budget_batches,

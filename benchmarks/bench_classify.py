@@ -27,8 +27,8 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from tuneprobe.classifier import DECAYS, REGIMEN, SIZES, classify, standardised
-from tuneprobe.networks import Regimen
+from tuneprobe.classifiers.classifier import DECAYS, REGIMEN, SIZES, classify, standardised
+from tuneprobe.classifiers.networks import Regimen
 
 INITIALISATIONS = 5
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]

@@ -20,7 +20,7 @@ from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
-from tuneprobe.clusters import cluster
+from tuneprobe.geometry.clusters import cluster
 
 
 def main(

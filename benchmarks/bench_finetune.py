@@ -19,11 +19,11 @@ from statistics import median
 import numpy as np
 
 from tuneprobe.corpora.question import Annotation, Candidate, Question
-from tuneprobe.encoder import Encoder, load_encoder, thread_limit
-from tuneprobe.finetune import finetune
-from tuneprobe.heads import make_head
-from tuneprobe.training import Training
-from tuneprobe.windows import Windows, training_windows
+from tuneprobe.encoders.encoder import Encoder, load_encoder, thread_limit
+from tuneprobe.tuning.finetune import finetune
+from tuneprobe.tuning.heads import make_head
+from tuneprobe.tuning.training import Training
+from tuneprobe.tuning.windows import Windows, training_windows
 
 WINDOW, BATCH, RATE, EPOCHS = 384, 16, 1e-4, 2
 CUT = {"window": WINDOW, "stride": 128, "max_question": 64, "null_keep": 0.0, "seed": 13}

@@ -23,18 +23,18 @@ import torch
 import typer
 from transformers import BertConfig, BertModel
 
-from tuneprobe.ablation import ablation_sweep
-from tuneprobe.attention_study import measure_heads
-from tuneprobe.attention_types import TYPES
-from tuneprobe.classifier import classify
-from tuneprobe.clusters import cluster
-from tuneprobe.encoder import Encoder, Pieces, pad_batch, thread_limit
-from tuneprobe.geometry import measure
-from tuneprobe.heads import make_head
-from tuneprobe.networks import Regimen
-from tuneprobe.pairwise import rank_matches
+from tuneprobe.ablation.sweep import ablation_sweep
+from tuneprobe.attention.study import measure_heads
+from tuneprobe.attention.token_types import TYPES
+from tuneprobe.classifiers.classifier import classify
+from tuneprobe.classifiers.networks import Regimen
+from tuneprobe.encoders.encoder import Encoder, Pieces, pad_batch, thread_limit
+from tuneprobe.geometry.clusters import cluster
+from tuneprobe.geometry.distances import measure
+from tuneprobe.pairwise.ranking import rank_matches
 from tuneprobe.rng import rng
-from tuneprobe.training import Training, used_pieces
+from tuneprobe.tuning.heads import make_head
+from tuneprobe.tuning.training import Training, used_pieces
 
 Job = Callable[[], Any]
 REGIMEN = Regimen(max_epochs=8, patience=8)  # every network runs to the eighth epoch

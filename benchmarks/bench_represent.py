@@ -14,9 +14,9 @@ import numpy as np
 import torch
 import typer
 
-from tuneprobe.encoder import Encoder, load_encoder, pad_batch, thread_limit
-from tuneprobe.examples import Examples, ExamplesBuilder
-from tuneprobe.represent import cut_texts, write_representations
+from tuneprobe.encoders.encoder import Encoder, load_encoder, pad_batch, thread_limit
+from tuneprobe.encoders.represent import cut_texts, write_representations
+from tuneprobe.examples.tables import Examples, ExamplesBuilder
 from tuneprobe.rng import rng
 
 WORDS = "the harbour of an old town kept its records in seven unnumbered chests".split()

@@ -3,9 +3,9 @@
 import shutil
 
 from tuneprobe import paths
-from tuneprobe.ablation_blocks import Tuned, kept_sweep, loaded
-from tuneprobe.ablation_study import STUDY, study_ablation
-from tuneprobe.examples import read_examples
+from tuneprobe.ablation.spread import Tuned, kept_sweep, loaded
+from tuneprobe.ablation.study import STUDY, study_ablation
+from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
 from tuneprobe.stage import run

@@ -3,24 +3,24 @@
 from pathlib import Path
 
 from tuneprobe import paths
-from tuneprobe.annotate import load_spacy
 from tuneprobe.artifacts import atomic_folder, write_meta
-from tuneprobe.attention_maps import LayerMaps
-from tuneprobe.attention_study import (
+from tuneprobe.attention.example_maps import write_example_maps
+from tuneprobe.attention.maps import LayerMaps
+from tuneprobe.attention.study import (
     Aggregation,
     attention_results,
     measure_heads,
     sample_texts,
     short_texts,
 )
-from tuneprobe.attention_types import UNUSED_PARTS, token_types
-from tuneprobe.encoder import load_states, thread_limit
-from tuneprobe.example_maps import write_example_maps
-from tuneprobe.examples import read_examples
+from tuneprobe.attention.token_types import UNUSED_PARTS, token_types
+from tuneprobe.encoders.encoder import load_states, thread_limit
+from tuneprobe.examples.annotate import load_spacy
+from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.pattern_network import read_network
-from tuneprobe.pattern_sheet import SheetMaps, read_labels, write_sheet
-from tuneprobe.pattern_study import (
+from tuneprobe.patterns.network import read_network
+from tuneprobe.patterns.sheet import SheetMaps, read_labels, write_sheet
+from tuneprobe.patterns.study import (
     PatternReader,
     Setting,
     agreement_results,

@@ -4,10 +4,10 @@ from typing import Any
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.classify_study import NETWORKS, STUDY, layer_accuracy
-from tuneprobe.examples import read_examples
+from tuneprobe.classifiers.study import NETWORKS, STUDY, layer_accuracy
+from tuneprobe.encoders.representations import open_states
+from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_states
 from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run

@@ -4,10 +4,10 @@ from typing import Any
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.cross_task import STUDY, change_results, layer_labels
-from tuneprobe.examples import read_examples
+from tuneprobe.classifiers.cross_task import STUDY, change_results, layer_labels
+from tuneprobe.encoders.representations import open_representations
+from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_representations
 from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run

@@ -2,14 +2,14 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.dynamics import (
+from tuneprobe.examples.tables import read_examples
+from tuneprobe.geometry.dynamics import (
     STUDY,
     dynamics,
     dynamics_results,
     layer_snapshot,
     open_snapshots,
 )
-from tuneprobe.examples import read_examples
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table

@@ -1,11 +1,11 @@
 """Score the answers of every state: Natural Questions metric, exact match and F1."""
 
 from tuneprobe import paths
-from tuneprobe.encoder import thread_limit
-from tuneprobe.evaluate import evaluate_readers, load_readers
+from tuneprobe.encoders.encoder import thread_limit
+from tuneprobe.examples.qa import read_questions
 from tuneprobe.params import load_params
-from tuneprobe.qa_examples import read_questions
 from tuneprobe.results import write_results
+from tuneprobe.scores.evaluate import evaluate_readers, load_readers
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED, FROZEN
 

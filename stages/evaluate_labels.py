@@ -2,9 +2,11 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_file
-from tuneprobe.encoder import thread_limit
-from tuneprobe.examples import read_examples
-from tuneprobe.label_scores import (
+from tuneprobe.encoders.encoder import thread_limit
+from tuneprobe.examples.tables import read_examples
+from tuneprobe.params import load_params
+from tuneprobe.results import write_results
+from tuneprobe.scores.label_scores import (
     STATES,
     UNTRAINED,
     gold_answers,
@@ -13,8 +15,6 @@ from tuneprobe.label_scores import (
     read_answers,
     score_answers,
 )
-from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
 

@@ -1,12 +1,12 @@
 """Tune an encoder to read, or only a head on the frozen encoder."""
 
 from tuneprobe import paths
-from tuneprobe.encoder import load_encoder, thread_limit
-from tuneprobe.finetune import finetune_reader
-from tuneprobe.parallel import launched_processes
+from tuneprobe.encoders.encoder import load_encoder, thread_limit
+from tuneprobe.encoders.parallel import launched_processes
+from tuneprobe.examples.qa import read_questions
 from tuneprobe.params import load_params
-from tuneprobe.qa_examples import read_questions
 from tuneprobe.stage import run
+from tuneprobe.tuning.finetune import finetune_reader
 
 
 @launched_processes()

@@ -1,14 +1,14 @@
 """Tune an encoder on labelled texts, or only a head on the frozen encoder."""
 
 from tuneprobe import paths
-from tuneprobe.encoder import load_encoder, thread_limit
-from tuneprobe.examples import read_examples
-from tuneprobe.labelling import tune_labels
-from tuneprobe.parallel import launched_processes
+from tuneprobe.encoders.encoder import load_encoder, thread_limit
+from tuneprobe.encoders.parallel import launched_processes
+from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.states import PRETRAINED, RANDOM, RANDOM_FINETUNED
 from tuneprobe.tasks import get_task
+from tuneprobe.tuning.labelling import tune_labels
 
 
 @launched_processes()

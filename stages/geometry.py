@@ -4,15 +4,15 @@ from typing import Any
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.examples import read_examples
-from tuneprobe.geometry_study import (
+from tuneprobe.encoders.representations import open_states
+from tuneprobe.examples.tables import read_examples
+from tuneprobe.geometry.study import (
     DISTANCES,
     STUDY,
     layer_geometry,
     write_directprobe_texts,
 )
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_states
 from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run

@@ -6,13 +6,13 @@ from threadpoolctl import threadpool_limits
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.checkpoints import load_head
-from tuneprobe.examples import read_examples
-from tuneprobe.pairwise import conditions
-from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
-from tuneprobe.pairwise_study import example_table, rank_boundary, rank_pairs
+from tuneprobe.encoders.checkpoints import load_head
+from tuneprobe.encoders.representations import open_states
+from tuneprobe.examples.tables import read_examples
+from tuneprobe.pairwise.ranking import conditions
+from tuneprobe.pairwise.results import pairwise_gaps, pairwise_results
+from tuneprobe.pairwise.study import example_table, rank_boundary, rank_pairs
 from tuneprobe.params import load_params
-from tuneprobe.representations import open_states
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
 

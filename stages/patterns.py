@@ -1,10 +1,10 @@
 """Train the network that tells the pattern of an attention map, on drawn maps alone."""
 
 from tuneprobe import paths
-from tuneprobe.encoder import thread_limit
+from tuneprobe.encoders.encoder import thread_limit
 from tuneprobe.params import load_params
-from tuneprobe.pattern_agreement import SCORES
-from tuneprobe.pattern_network import drawn_confusion, train_network, write_network
+from tuneprobe.patterns.agreement import SCORES
+from tuneprobe.patterns.network import drawn_confusion, train_network, write_network
 from tuneprobe.results import significant
 from tuneprobe.stage import run
 

@@ -1,8 +1,8 @@
 """Select the FrameNet sentences whose frame elements are short and far from the target."""
 
 from tuneprobe import paths
-from tuneprobe.examples import write_examples
-from tuneprobe.frame_examples import build_frames
+from tuneprobe.examples.frames import build_frames
+from tuneprobe.examples.tables import write_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task

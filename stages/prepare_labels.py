@@ -1,8 +1,8 @@
 """Turn labelled sentences into the tables of their words, or pairs of words, and labels."""
 
 from tuneprobe import paths
-from tuneprobe.examples import write_examples
-from tuneprobe.label_examples import build_labels
+from tuneprobe.examples.labels import build_labels
+from tuneprobe.examples.tables import write_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task

@@ -1,12 +1,12 @@
 """Find the pairs of the five probes in a reading-comprehension corpus."""
 
 from tuneprobe import paths
-from tuneprobe.annotate import model_facts
 from tuneprobe.corpora.mrc import mrc_shards
-from tuneprobe.examples import write_examples
+from tuneprobe.examples.annotate import model_facts
+from tuneprobe.examples.shards import prepared
+from tuneprobe.examples.tables import write_examples
 from tuneprobe.pairs import join_pairs, write_pairs_part
 from tuneprobe.params import load_params
-from tuneprobe.shards import prepared
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
 

@@ -2,9 +2,9 @@
 
 from tuneprobe import paths
 from tuneprobe.corpora.mrc import mrc_shards
+from tuneprobe.examples.qa_parts import join_qa, write_qa_part
+from tuneprobe.examples.shards import prepared
 from tuneprobe.params import load_params
-from tuneprobe.qa_parts import join_qa, write_qa_part
-from tuneprobe.shards import prepared
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
 

@@ -2,11 +2,11 @@
 
 from tuneprobe import paths
 from tuneprobe.corpora.glue import split_rule
-from tuneprobe.examples import write_examples
+from tuneprobe.examples.tables import write_examples
+from tuneprobe.examples.texts import build_texts
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
-from tuneprobe.text_examples import build_texts
 
 
 def main(name: str) -> None:

@@ -1,11 +1,11 @@
 """Store the vectors of a task at every layer under encoders that were tuned on other tasks."""
 
 from tuneprobe import paths
-from tuneprobe.encoder import load_encoder, thread_limit
-from tuneprobe.examples import read_examples
-from tuneprobe.parallel import launched_processes
+from tuneprobe.encoders.encoder import load_encoder, thread_limit
+from tuneprobe.encoders.parallel import launched_processes
+from tuneprobe.encoders.represent import write_representations
+from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.represent import write_representations
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED
 

@@ -1,13 +1,13 @@
 """Store the vectors of a task's spans on the way, while an encoder is tuned on the task."""
 
 from tuneprobe import paths
-from tuneprobe.encoder import load_encoder, thread_limit
-from tuneprobe.examples import read_examples
-from tuneprobe.parallel import launched_processes
+from tuneprobe.encoders.encoder import load_encoder, thread_limit
+from tuneprobe.encoders.parallel import launched_processes
+from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.snapshots import write_snapshots
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task
+from tuneprobe.tuning.snapshots import write_snapshots
 
 
 @launched_processes()

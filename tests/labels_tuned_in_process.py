@@ -6,10 +6,10 @@ from pathlib import Path
 from tiny_labels import tagged_words
 from tuned_in_process import kill_at
 
-from tuneprobe.encoder import load_encoder, thread_limit
-from tuneprobe.examples import Examples
-from tuneprobe.labelling import tune_labels
-from tuneprobe.snapshots import write_snapshots
+from tuneprobe.encoders.encoder import load_encoder, thread_limit
+from tuneprobe.examples.tables import Examples
+from tuneprobe.tuning.labelling import tune_labels
+from tuneprobe.tuning.snapshots import write_snapshots
 
 SETTINGS = {
     "epochs": 4,

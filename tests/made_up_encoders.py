@@ -16,11 +16,11 @@ from transformers import (
     RobertaModel,
 )
 
-from tuneprobe.encoder import Encoder, Pieces
-from tuneprobe.examples import WHOLE_TEXT
-from tuneprobe.heads import LabelHead, make_head
-from tuneprobe.labelled_texts import LabelledTexts
+from tuneprobe.encoders.encoder import Encoder, Pieces
+from tuneprobe.examples.tables import WHOLE_TEXT
 from tuneprobe.rng import rng
+from tuneprobe.tuning.heads import LabelHead, make_head
+from tuneprobe.tuning.labelled_texts import LabelledTexts
 
 N_LAYERS, N_HEADS, DIM, VOCABULARY, PAD = 3, 4, 32, 60, 1
 SHARED = {

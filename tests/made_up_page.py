@@ -9,7 +9,7 @@ from made_up_attention import N_HEADS, N_LAYERS, TASKS, made_up_attention
 from made_up_geometry import made_up_dynamics, made_up_spaces
 from made_up_results import made_up_artifacts, made_up_funnel, made_up_params, made_up_results
 
-from tuneprobe.example_maps import INDEX
+from tuneprobe.attention.example_maps import INDEX
 from tuneprobe.report import PageInputs
 from tuneprobe.report.attention_maps import map_cells
 

@@ -11,11 +11,11 @@ import pytest
 from tiny_labels import neighbours, scored_texts, tagged_words
 from tuned_in_process import tune
 
-from tuneprobe import heads
-from tuneprobe.encoder import load_encoder, thread_limit
-from tuneprobe.finetune import schedule
-from tuneprobe.parallel import ParallelError, is_main, launched_processes, rank
-from tuneprobe.represent import write_representations
+from tuneprobe.encoders.encoder import load_encoder, thread_limit
+from tuneprobe.encoders.parallel import ParallelError, is_main, launched_processes, rank
+from tuneprobe.encoders.represent import write_representations
+from tuneprobe.tuning import heads
+from tuneprobe.tuning.finetune import schedule
 
 STOPPED_AT = 9  # a step after the first resume point of `tune`
 LABELLED = {"word": (tagged_words, "label"), "pair": (neighbours, "label")}
@@ -37,7 +37,7 @@ def repeat(lively: Path, folder: Path) -> None:
     """One training with dropout twice, the second time interrupted and taken up again."""
     tune(lively, folder / "undisturbed")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("tuneprobe.finetune.schedule", stopping)
+        patched.setattr("tuneprobe.tuning.finetune.schedule", stopping)
         with pytest.raises(KeyboardInterrupt):
             tune(lively, folder / "interrupted")
     tune(lively, folder / "interrupted")

@@ -16,7 +16,7 @@ from transformers import (
     RobertaModel,
 )
 
-from tuneprobe.encoder import Encoder, Pieces, layout_pieces
+from tuneprobe.encoders.encoder import Encoder, Pieces, layout_pieces
 from tuneprobe.rng import rng
 
 LAYERS, HEADS, DIM, VOCABULARY = 3, 4, 16, 60

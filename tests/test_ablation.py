@@ -19,7 +19,8 @@ from replaced_attention import attention_of, replaced_attention
 from small_encoders import little_memory
 from transformers import AttentionInterface
 
-from tuneprobe.ablation import (
+from tuneprobe.ablation.blocks import BlockError, blocks
+from tuneprobe.ablation.sweep import (
     TYPES,
     AblationError,
     ablation_sweep,
@@ -27,9 +28,8 @@ from tuneprobe.ablation import (
     equal_length_batches,
     verify_ablation,
 )
-from tuneprobe.blocks import BlockError, blocks
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.heads import INPUTS, last_layer
+from tuneprobe.tuning.heads import INPUTS, last_layer
 
 LENGTHS = [9, 4, 9, 13, 3, 6]
 HEAD_DIM = DIM // N_HEADS

@@ -11,8 +11,7 @@ from made_up_encoders import (
     made_up_head,
 )
 
-from tuneprobe.ablation import configurations
-from tuneprobe.ablation_study import (
+from tuneprobe.ablation.study import (
     configuration_losses,
     draw_test_texts,
     importance_agreement,
@@ -20,12 +19,13 @@ from tuneprobe.ablation_study import (
     paired_scores,
     study_ablation,
 )
-from tuneprobe.encoder import Encoder
-from tuneprobe.examples import Examples, ExamplesBuilder
-from tuneprobe.glue_metrics import estimate
-from tuneprobe.label_scores import Labeller
+from tuneprobe.ablation.sweep import configurations
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.examples.tables import Examples, ExamplesBuilder
 from tuneprobe.results import to_frame, write_results
 from tuneprobe.rng import rng
+from tuneprobe.scores.glue_metrics import estimate
+from tuneprobe.scores.label_scores import Labeller
 
 LABELS = ["no", "perhaps", "yes"]
 SETTINGS = {

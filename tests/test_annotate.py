@@ -3,8 +3,8 @@
 import pytest
 from spacy.language import Language
 
-import tuneprobe.annotate
-from tuneprobe.annotate import (
+import tuneprobe.examples.annotate
+from tuneprobe.examples.annotate import (
     Annotated,
     Entity,
     SpacyModelError,
@@ -81,6 +81,6 @@ def test_a_sentence_holds_the_whole_span_or_none_does(
 
 
 def test_without_a_model_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuneprobe.annotate, "MODELS", ("no_such_model",))
+    monkeypatch.setattr(tuneprobe.examples.annotate, "MODELS", ("no_such_model",))
     with pytest.raises(SpacyModelError, match=r"looked for no_such_model.*pip install"):
         load_spacy()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tuneprobe.attention_measures import map_similarity, received, row_entropy, type_share
+from tuneprobe.attention.measures import map_similarity, received, row_entropy, type_share
 from tuneprobe.errors import UnknownNameError
 
 HEADS, SEQ = 3, 7

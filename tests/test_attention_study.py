@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from small_encoders import HEADS, LAYERS, TOKENIZER, made_up_pieces, small_encoder
 
-from tuneprobe.attention_study import (
+from tuneprobe.attention.example_maps import write_example_maps
+from tuneprobe.attention.study import (
     Aggregation,
     HeadMeasures,
     attention_results,
@@ -15,11 +16,10 @@ from tuneprobe.attention_study import (
     sample_texts,
     short_texts,
 )
-from tuneprobe.attention_types import TYPES
-from tuneprobe.encoder import Encoder, EncoderError, load_encoder
+from tuneprobe.attention.token_types import TYPES
+from tuneprobe.encoders.encoder import Encoder, EncoderError, load_encoder
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.example_maps import write_example_maps
-from tuneprobe.examples import ExamplesBuilder
+from tuneprobe.examples.tables import ExamplesBuilder
 from tuneprobe.results import to_frame
 from tuneprobe.rng import rng
 

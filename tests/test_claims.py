@@ -23,8 +23,8 @@ from tuneprobe.claims import (
 from tuneprobe.claims.pairwise import PAIRWISE_CLAIMS
 from tuneprobe.collect import headline
 from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
-from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
-from tuneprobe.pairwise_study import Ranking
+from tuneprobe.pairwise.results import pairwise_gaps, pairwise_results
+from tuneprobe.pairwise.study import Ranking
 from tuneprobe.results import to_frame
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuneprobe.classifier import (
+from tuneprobe.classifiers.classifier import (
     LINEAR,
     ClassifierError,
     classify,
@@ -11,7 +11,7 @@ from tuneprobe.classifier import (
     majority_accuracy,
     standardised,
 )
-from tuneprobe.networks import Regimen
+from tuneprobe.classifiers.networks import Regimen
 from tuneprobe.rng import rng
 
 FAST = Regimen(learning_rate=0.01, batch=50, max_epochs=60)

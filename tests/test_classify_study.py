@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_up_spaces import drawn_space
 
-from tuneprobe.classify_study import NETWORK_COLUMNS, layer_accuracy, t_interval
+from tuneprobe.classifiers.study import NETWORK_COLUMNS, layer_accuracy, t_interval
 from tuneprobe.spaces import Space
 
 SETTINGS = {

@@ -15,8 +15,8 @@ from made_up_runs import contents, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
 from tuneprobe.backends import ADDRESS, ClusterError, outcomes
+from tuneprobe.encoders.representations import layer_file
 from tuneprobe.errors import TuneprobeError, UnknownNameError
-from tuneprobe.representations import layer_file
 from tuneprobe.spaces import Space, example_table
 from tuneprobe.units import UnitError, layer_units, measured
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import special_ortho_group
 
-from tuneprobe.clusters import ClusteringError, cluster
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.hulls import separate
-from tuneprobe.linkage import centroid, centroid_distances
+from tuneprobe.geometry.clusters import ClusteringError, cluster
+from tuneprobe.geometry.hulls import separate
+from tuneprobe.geometry.linkage import centroid, centroid_distances
 from tuneprobe.rng import rng
 
 XOR = np.array([[0, 0], [1, 1], [0, 1], [1, 0]])

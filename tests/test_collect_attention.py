@@ -12,7 +12,7 @@ from made_up_attention import (
     similarity,
 )
 
-from tuneprobe import attention_types, head_results, patterns
+from tuneprobe.attention import head_results, token_types
 from tuneprobe.collect import attention, headline, plot_tables
 from tuneprobe.collect.attention import (
     ablation_changes,
@@ -21,6 +21,7 @@ from tuneprobe.collect.attention import (
     shown_ablation,
     task_scores,
 )
+from tuneprobe.patterns import classes
 from tuneprobe.tasks import TASKS as ALL_TASKS
 from tuneprobe.tasks import TEXTS
 
@@ -78,8 +79,8 @@ def test_every_whole_text_task_is_known_as_one_of_pairs_or_of_sentences():
 
 
 def test_the_names_are_those_that_the_study_writes():
-    assert attention.PATTERNS == patterns.PATTERNS
-    assert attention.TYPES == attention_types.TYPES
+    assert attention.PATTERNS == classes.PATTERNS
+    assert attention.TYPES == token_types.TYPES
     assert attention.UNIFORM == head_results.UNIFORM
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuneprobe.controls import ControlError, control_labels, selectivity
+from tuneprobe.classifiers.controls import ControlError, control_labels, selectivity
 
 TYPES = [f"word{k}" for k in range(6000)]
 LABELS = ["noun"] * 6 + ["verb"] * 3 + ["adverb"]

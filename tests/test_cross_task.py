@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from made_up_spaces import SQUARE
 
-from tuneprobe.cross_task import change_results, layer_labels
+from tuneprobe.classifiers.cross_task import change_results, layer_labels
 from tuneprobe.spaces import Space
 
 CLASSIFIER = {

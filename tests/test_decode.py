@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tuneprobe.corpora.question import Candidate
-from tuneprobe.decode import (
+from tuneprobe.scores.decode import (
     LOWEST,
     NO_WORD,
     SPAN,

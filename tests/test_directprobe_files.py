@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from tuneprobe.clusters import cluster
-from tuneprobe.directprobe_files import (
+from tuneprobe.geometry.clusters import cluster
+from tuneprobe.geometry.directprobe_files import (
     DirectProbeFileError,
     read_directprobe,
     write_directprobe,
 )
-from tuneprobe.geometry import measure
+from tuneprobe.geometry.distances import measure
 
 ENTITIES = "in\tTime\non a roof\tPlace\nat\tTime\nby\tPlace\n"
 LABELS = "Time\nPlace\nManner\n"

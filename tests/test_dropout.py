@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tuneprobe.dropout import dropout, quick_dropout
+from tuneprobe.tuning.dropout import dropout, quick_dropout
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])

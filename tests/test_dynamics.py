@@ -8,7 +8,7 @@ import pytest
 from made_up_spaces import SQUARE, word_examples, write_layers
 
 from tuneprobe.artifacts import write_meta
-from tuneprobe.dynamics import (
+from tuneprobe.geometry.dynamics import (
     Dynamics,
     dynamics,
     dynamics_results,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from tuneprobe.encoder import (
+from tuneprobe.encoders.encoder import (
     EncoderError,
     budget_batches,
     layout_pieces,

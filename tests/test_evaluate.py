@@ -8,11 +8,12 @@ import torch
 from small_encoders import little_memory
 from tiny_reader import DIM, question, short, simple_questions
 
-from tuneprobe.checkpoints import write_checkpoint
 from tuneprobe.corpora.question import Annotation
-from tuneprobe.decode import Reading
-from tuneprobe.encoder import load_encoder
-from tuneprobe.evaluate import (
+from tuneprobe.encoders.checkpoints import write_checkpoint
+from tuneprobe.encoders.encoder import load_encoder
+from tuneprobe.results import write_results
+from tuneprobe.scores.decode import Reading
+from tuneprobe.scores.evaluate import (
     evaluate_readers,
     gold_answers,
     load_readers,
@@ -21,9 +22,8 @@ from tuneprobe.evaluate import (
     short_texts,
     squad_scores,
 )
-from tuneprobe.heads import make_head
-from tuneprobe.nq_eval import EvaluationError
-from tuneprobe.results import write_results
+from tuneprobe.scores.nq_eval import EvaluationError
+from tuneprobe.tuning.heads import make_head
 
 CUT = {"window": 24, "stride": 8, "max_question": 6}
 DECODE = {"top_k": 10, "max_answer": 30}

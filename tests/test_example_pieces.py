@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from test_qa_examples import KITES, NO_ANSWER
 
-from tuneprobe import example_pieces
 from tuneprobe.corpora.question import Question
-from tuneprobe.example_pieces import read_pieces, write_pieces
-from tuneprobe.examples import read_examples, write_examples
-from tuneprobe.qa_examples import ANNOTATORS, build_qa, qa_questions
+from tuneprobe.examples import pieces
+from tuneprobe.examples.pieces import read_pieces, write_pieces
+from tuneprobe.examples.qa import ANNOTATORS, build_qa, qa_questions
+from tuneprobe.examples.tables import read_examples, write_examples
 
 QUESTIONS = [
     replace(question, id=f"{question.id}-{number}")
@@ -40,15 +40,15 @@ def test_pieces_of_any_size_are_written_as_the_whole(size: int, tmp_path: Path) 
 def test_each_row_group_is_read_as_the_piece_that_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(example_pieces, "ROW_GROUP", 1)
+    monkeypatch.setattr(pieces, "ROW_GROUP", 1)
     lists = [QUESTIONS[:3], QUESTIONS[3:4], QUESTIONS[4:]]
     write(lists, tmp_path / "pieces")
-    pieces = list(read_pieces(tmp_path / "pieces", ANNOTATORS))
-    assert [qa_questions(piece) for piece in pieces] == lists
+    parts = list(read_pieces(tmp_path / "pieces", ANNOTATORS))
+    assert [qa_questions(part) for part in parts] == lists
     whole, again = build_qa(QUESTIONS), read_examples(tmp_path / "pieces")
     pd.testing.assert_frame_equal(whole.examples, again.examples)
     assert whole.spans_sha256() == again.spans_sha256()
-    write_pieces(pieces, tmp_path / "again", ANNOTATORS, corpus="kites")
+    write_pieces(parts, tmp_path / "again", ANNOTATORS, corpus="kites")
     assert contents(tmp_path / "again") == contents(tmp_path / "pieces")
 
 

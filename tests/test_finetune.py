@@ -11,13 +11,13 @@ import torch
 from tiny_reader import DIM, simple_questions
 from tuned_in_process import SETTINGS, STEP_KILLED, tune
 
-from tuneprobe.checkpoints import read_head
-from tuneprobe.encoder import load_encoder
+from tuneprobe.encoders.checkpoints import read_head
+from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.evaluate import read_answers, squad_scores
-from tuneprobe.finetune import TrainingError
-from tuneprobe.heads import make_head
-from tuneprobe.training import Training, adamw, epoch_batches, random_stream, schedule
+from tuneprobe.scores.evaluate import read_answers, squad_scores
+from tuneprobe.tuning.finetune import TrainingError
+from tuneprobe.tuning.heads import make_head
+from tuneprobe.tuning.training import Training, adamw, epoch_batches, random_stream, schedule
 
 HERE = Path(__file__).parent
 
@@ -67,7 +67,8 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     steps = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            "tuneprobe.finetune.schedule", lambda *step: (steps.append(step[0]), schedule(*step))[1]
+            "tuneprobe.tuning.finetune.schedule",
+            lambda *step: (steps.append(step[0]), schedule(*step))[1],
         )
         tune(source, tmp_path)
     assert steps[0] == STEP_KILLED // SETTINGS["resume_every"] * SETTINGS["resume_every"]
@@ -83,7 +84,7 @@ def test_the_resume_point_of_another_training_is_not_used(
         return schedule(step, n_steps, warmup)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("tuneprobe.finetune.schedule", interrupted)
+        patched.setattr("tuneprobe.tuning.finetune.schedule", interrupted)
         with pytest.raises(KeyboardInterrupt):
             tune(source, tmp_path, learning_rate=2e-3)
     assert contents(tmp_path / "resume")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tuneprobe.forward import OutOfMemoryError, TokenBudget, fitted_tokens, write_behind
+from tuneprobe.encoders.forward import OutOfMemoryError, TokenBudget, fitted_tokens, write_behind
 
 LENGTHS = np.array([7, 3, 5, 3, 40, 2, 9])
 BY_LENGTH = [5, 1, 3, 2, 0, 6, 4]

@@ -13,7 +13,7 @@ from tuneprobe.corpora.framenet import (
     short_far_sentences,
 )
 from tuneprobe.corpora.lines import CorpusError
-from tuneprobe.frame_examples import build_frames, frame_examples
+from tuneprobe.examples.frames import build_frames, frame_examples
 
 SPACE = 'xmlns="http://framenet.icsi.berkeley.edu"'
 FRAME = f"""<?xml version="1.0"?>

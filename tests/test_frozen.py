@@ -9,11 +9,11 @@ from tiny_labels import neighbours, scored_texts, tagged_words
 from tiny_reader import DIM
 from tuned_in_process import tune as tune_reader
 
-from tuneprobe import frozen
-from tuneprobe.encoder import Encoder, load_encoder
-from tuneprobe.heads import make_head
-from tuneprobe.labelled_texts import labelled_texts
-from tuneprobe.training import READ, Training
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.tuning import frozen
+from tuneprobe.tuning.heads import make_head
+from tuneprobe.tuning.labelled_texts import labelled_texts
+from tuneprobe.tuning.training import READ, Training
 
 LABELLED = [(tagged_words, "label"), (neighbours, "label"), (scored_texts, "score")]
 

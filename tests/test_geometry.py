@@ -5,9 +5,9 @@ import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import special_ortho_group
 
-from tuneprobe.clusters import ClusteringError, cluster
-from tuneprobe.geometry import measure, nearest_cluster, point_hull_bounds, within_cluster
-from tuneprobe.hulls import hull_distance
+from tuneprobe.geometry.clusters import ClusteringError, cluster
+from tuneprobe.geometry.distances import measure, nearest_cluster, point_hull_bounds, within_cluster
+from tuneprobe.geometry.hulls import hull_distance
 from tuneprobe.rng import rng
 
 SQUARE = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])

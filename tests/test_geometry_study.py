@@ -9,9 +9,9 @@ from made_up_spaces import SQUARE, drawn_space, two_squares
 from scipy.stats import special_ortho_group
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.clusters import ClusteringError
-from tuneprobe.examples import Examples
-from tuneprobe.geometry_study import (
+from tuneprobe.examples.tables import Examples
+from tuneprobe.geometry.clusters import ClusteringError
+from tuneprobe.geometry.study import (
     DISTANCES,
     hull_distances,
     layer_geometry,

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.glue_metrics import (
+from tuneprobe.scores.glue_metrics import (
     FUNCTIONS,
     METRICS,
     accuracy,
@@ -115,7 +115,7 @@ def test_the_interval_is_the_percentiles_of_plain_resampling(metric):
 
 
 def test_drawn_weights_are_whole_numbers_that_sum_to_the_examples(monkeypatch):
-    monkeypatch.setattr("tuneprobe.glue_metrics.CHUNK", 30)
+    monkeypatch.setattr("tuneprobe.scores.glue_metrics.CHUNK", 30)
     chunks = list(bootstrap_weights(10, 7, np.random.default_rng(0)))
     weights = np.concatenate(chunks)
     assert [len(chunk) for chunk in chunks] == [3, 3, 1]

@@ -13,11 +13,11 @@ from made_up_encoders import (
     made_up_texts,
 )
 
-from tuneprobe.ablation import layer_zero
-from tuneprobe.blocks import blocks
+from tuneprobe.ablation.blocks import blocks
+from tuneprobe.ablation.importance import example_losses, head_importance, masked_forward
+from tuneprobe.ablation.sweep import layer_zero
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.head_importance import example_losses, head_importance, masked_forward
-from tuneprobe.heads import last_layer
+from tuneprobe.tuning.heads import last_layer
 
 LENGTHS = [9, 4, 9, 13]
 LABELS = np.array([0, 2, 1, 1])

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.heads import QAHead, make_head
-from tuneprobe.windows import ANSWER_TYPES
+from tuneprobe.tuning.heads import QAHead, make_head
+from tuneprobe.tuning.windows import ANSWER_TYPES
 
 DIM = 4
 

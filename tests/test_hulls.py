@@ -6,8 +6,8 @@ from scipy.optimize import linprog
 from scipy.stats import special_ortho_group
 from sklearn.svm import SVC
 
-from tuneprobe import hulls
-from tuneprobe.hulls import HullError, HullGap, hull_distance, hyperplane_gap, separate
+from tuneprobe.geometry.distances import hulls
+from tuneprobe.geometry.hulls import HullError, HullGap, hull_distance, hyperplane_gap, separate
 from tuneprobe.rng import rng
 
 SQUARE = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])

@@ -6,8 +6,8 @@ import pytest
 
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples import WHOLE_TEXT, Examples
-from tuneprobe.label_examples import build_labels
+from tuneprobe.examples.labels import build_labels
+from tuneprobe.examples.tables import WHOLE_TEXT, Examples
 
 # form, tag, head, relation; a blank line between the sentences
 TRAIN = """\

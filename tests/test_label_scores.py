@@ -8,12 +8,12 @@ import torch
 from tiny_reader import DIM
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.checkpoints import write_checkpoint
-from tuneprobe.encoder import load_encoder
+from tuneprobe.encoders.checkpoints import write_checkpoint
+from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples import Examples, ExamplesBuilder
-from tuneprobe.heads import make_head
-from tuneprobe.label_scores import (
+from tuneprobe.examples.tables import Examples, ExamplesBuilder
+from tuneprobe.results import to_frame
+from tuneprobe.scores.label_scores import (
     MAJORITY,
     STATES,
     LabelScoreError,
@@ -24,7 +24,7 @@ from tuneprobe.label_scores import (
     score_answers,
     to_answers,
 )
-from tuneprobe.results import to_frame
+from tuneprobe.tuning.heads import make_head
 
 LABELS = ["0", "1"]
 KEYS = {"encoder": "tiny", "task": "mrpc", "kind": "label", "seed": 13}

@@ -14,21 +14,21 @@ from tiny_labels import neighbours, scored_texts, tagged_words
 from tiny_reader import DIM
 
 from tuneprobe.artifacts import read_meta
-from tuneprobe.checkpoints import read_head
-from tuneprobe.encoder import Encoder, load_encoder
+from tuneprobe.encoders.checkpoints import read_head
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.encoders.represent import write_representations
+from tuneprobe.encoders.representations import open_representations
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples import NO_SPAN, Examples, ExamplesBuilder
-from tuneprobe.heads import last_layer
-from tuneprobe.labelled_texts import LabelError, labelled_texts
-from tuneprobe.labelling import (
+from tuneprobe.examples.tables import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.tuning.heads import last_layer
+from tuneprobe.tuning.labelled_texts import LabelError, labelled_texts
+from tuneprobe.tuning.labelling import (
     load_label_head,
     predict,
     train_labels,
     tune_labels,
     untrained_head,
 )
-from tuneprobe.represent import write_representations
-from tuneprobe.representations import open_representations
 
 HERE = Path(__file__).parent
 KINDS = [(tagged_words, "label"), (neighbours, "label"), (scored_texts, "score")]

@@ -5,10 +5,10 @@ import pytest
 import torch
 from small_encoders import made_up_pieces, small_encoder
 
-from tuneprobe import linear
-from tuneprobe.encoder import Encoder, EncoderError, pad_batch
+from tuneprobe.encoders import linear
+from tuneprobe.encoders.encoder import Encoder, EncoderError, pad_batch
+from tuneprobe.encoders.linear import TOLERANCE, OneDNNLinear, with_linear
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.linear import TOLERANCE, OneDNNLinear, with_linear
 
 TEXTS = made_up_pieces((5, 0), (9, 6), (20, 0))
 

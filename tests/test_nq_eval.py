@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tuneprobe.nq_eval import (
+from tuneprobe.scores.nq_eval import (
     Answer,
     EvaluationError,
     Judgement,

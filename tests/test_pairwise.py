@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from tuneprobe.encoder import load_encoder
+from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples import EXAMPLE_COLUMNS, Examples, ExamplesBuilder
-from tuneprobe.pairwise import (
+from tuneprobe.examples.tables import EXAMPLE_COLUMNS, Examples, ExamplesBuilder
+from tuneprobe.pairwise.paragraphs import Pairs, PairwiseError, pairs_from_examples
+from tuneprobe.pairwise.ranking import (
     Condition,
     Outcomes,
     auc_macro,
@@ -18,9 +19,8 @@ from tuneprobe.pairwise import (
     mean_vector,
     rank_matches,
 )
-from tuneprobe.pairwise_results import pairwise_gaps, pairwise_results
-from tuneprobe.pairwise_study import example_table, rank_pairs
-from tuneprobe.paragraphs import Pairs, PairwiseError, pairs_from_examples
+from tuneprobe.pairwise.results import pairwise_gaps, pairwise_results
+from tuneprobe.pairwise.study import example_table, rank_pairs
 from tuneprobe.results import NO_LAYER, to_frame
 
 ALL = conditions(("cosine", "euclidean"), ("words", "length-matched"), (False, True))

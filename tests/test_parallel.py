@@ -13,7 +13,7 @@ from shared_by_processes import LABELLED, compute, no_dropout_in_heads
 from tiny_reader import write_tiny_bert
 
 from tuneprobe.artifacts import read_meta
-from tuneprobe.parallel import mean_loss, share
+from tuneprobe.encoders.parallel import mean_loss, share
 
 HERE = Path(__file__).parent
 TUNED = ["qa", "frozen", *LABELLED]

@@ -11,12 +11,12 @@ import torch
 from made_up_maps import HAND_SET, identity, last_column
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from tuneprobe.attention_maps import LayerMaps
-from tuneprobe.pattern_agreement import agreement, cohen_kappa, confusion, macro_f1
-from tuneprobe.pattern_network import PatternNetwork, classify_maps, rule_maps
-from tuneprobe.pattern_sheet import LABELS, SHEET, SheetMaps, map_png, read_labels, write_sheet
-from tuneprobe.pattern_study import PatternReader, Setting, agreement_results, pattern_results
-from tuneprobe.patterns import PATTERNS, PatternError, pad_maps
+from tuneprobe.attention.maps import LayerMaps
+from tuneprobe.patterns.agreement import agreement, cohen_kappa, confusion, macro_f1
+from tuneprobe.patterns.classes import PATTERNS, PatternError, pad_maps
+from tuneprobe.patterns.network import PatternNetwork, classify_maps, rule_maps
+from tuneprobe.patterns.sheet import LABELS, SHEET, SheetMaps, map_png, read_labels, write_sheet
+from tuneprobe.patterns.study import PatternReader, Setting, agreement_results, pattern_results
 from tuneprobe.results import Result, to_frame
 from tuneprobe.rng import rng
 

@@ -9,8 +9,9 @@ import torch
 from made_up_maps import HAND_SET, identity, last_column, uniform, within_segment
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.pattern_maps import LONGEST, SHORTEST, draw_map, draw_maps
-from tuneprobe.pattern_network import (
+from tuneprobe.patterns.classes import PATTERNS, PatternError, map_features, map_images, pad_maps
+from tuneprobe.patterns.maps import LONGEST, SHORTEST, draw_map, draw_maps
+from tuneprobe.patterns.network import (
     PatternNetwork,
     classify_maps,
     drawn_confusion,
@@ -19,7 +20,6 @@ from tuneprobe.pattern_network import (
     train_network,
     write_network,
 )
-from tuneprobe.patterns import PATTERNS, PatternError, map_features, map_images, pad_maps
 from tuneprobe.rng import rng
 
 LENGTHS = (12, 13, 20, 32, 47, 64, 128)

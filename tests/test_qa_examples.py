@@ -8,8 +8,8 @@ import pytest
 
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.corpora.question import Annotation, Candidate, Question
-from tuneprobe.examples import ExamplesBuilder, read_examples, write_examples
-from tuneprobe.qa_examples import build_qa, qa_questions, read_questions
+from tuneprobe.examples.qa import build_qa, qa_questions, read_questions
+from tuneprobe.examples.tables import ExamplesBuilder, read_examples, write_examples
 
 KITES = Question(
     id="kites",

@@ -12,7 +12,7 @@ import pytest
 from made_up_attention import N_HEADS, N_LAYERS, SHARES, TASKS, made_up_attention
 from made_up_results import made_up_params
 
-from tuneprobe.example_maps import INDEX
+from tuneprobe.attention.example_maps import INDEX
 from tuneprobe.report import PageInputs, render_page
 from tuneprobe.report.attention import FIGURES, attention_study
 from tuneprobe.report.attention_captions import place

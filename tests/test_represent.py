@@ -8,11 +8,17 @@ import torch
 from small_encoders import little_memory
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.encoder import Encoder, EncoderError, layout_pieces, load_encoder, word_pieces
-from tuneprobe.examples import Examples, ExamplesBuilder
-from tuneprobe.forward import OutOfMemoryError
-from tuneprobe.represent import cut_texts, span_vectors, write_representations
-from tuneprobe.representations import layer_file, open_representations
+from tuneprobe.encoders.encoder import (
+    Encoder,
+    EncoderError,
+    layout_pieces,
+    load_encoder,
+    word_pieces,
+)
+from tuneprobe.encoders.forward import OutOfMemoryError
+from tuneprobe.encoders.represent import cut_texts, span_vectors, write_representations
+from tuneprobe.encoders.representations import layer_file, open_representations
+from tuneprobe.examples.tables import Examples, ExamplesBuilder
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from tuneprobe import paths
 from tuneprobe.artifacts import read_meta
 from tuneprobe.corpora.mrc import Shard, mrc_shards
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.qa_parts import join_qa, write_qa_part
-from tuneprobe.shards import ShardError, prepared
+from tuneprobe.examples.qa_parts import join_qa, write_qa_part
+from tuneprobe.examples.shards import ShardError, prepared
 
 CORPUS, TASK = "natural-questions", "natural-questions-qa"
 

@@ -7,12 +7,16 @@ import pytest
 from made_up_spaces import drawn_space, write_layers
 from scipy.stats import special_ortho_group
 
-from tuneprobe.geometry_study import LabelDistances
-from tuneprobe.representations import Representations
+from tuneprobe.encoders.representations import Representations
+from tuneprobe.geometry.similarity import linear_cka, rsa
+from tuneprobe.geometry.similarity_study import (
+    spatial_similarities,
+    state_pairs,
+    vector_similarities,
+)
+from tuneprobe.geometry.study import LabelDistances
 from tuneprobe.results import Result
 from tuneprobe.rng import rng
-from tuneprobe.similarity import linear_cka, rsa
-from tuneprobe.similarity_study import spatial_similarities, state_pairs, vector_similarities
 from tuneprobe.spaces import example_table
 
 KEYS = {"encoder": "e", "task": "t", "seed": 13}

@@ -10,11 +10,11 @@ import pytest
 from labels_tuned_in_process import snapshots, tune
 from tiny_labels import tagged_words
 
-from tuneprobe.encoder import load_encoder
-from tuneprobe.labelling import load_label_head
-from tuneprobe.represent import write_representations
-from tuneprobe.representations import open_representations
-from tuneprobe.snapshots import CHECKPOINT, read_steps, step_folder
+from tuneprobe.encoders.encoder import load_encoder
+from tuneprobe.encoders.represent import write_representations
+from tuneprobe.encoders.representations import open_representations
+from tuneprobe.tuning.labelling import load_label_head
+from tuneprobe.tuning.snapshots import CHECKPOINT, read_steps, step_folder
 
 HERE = Path(__file__).parent
 STEPS = [0, 5, 10, 12]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tuneprobe.nq_eval import EvaluationError
-from tuneprobe.squad_eval import evaluate, exact_match, normalise, token_f1
+from tuneprobe.scores.nq_eval import EvaluationError
+from tuneprobe.scores.squad_eval import evaluate, exact_match, normalise, token_f1
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny_reader import DIM, simple_questions
 
-from tuneprobe.encoder import Encoder, load_encoder
-from tuneprobe.heads import make_head
-from tuneprobe.training import Float32Attention, Training, random_stream, used_pieces
-from tuneprobe.windows import Windows, training_windows
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.tuning.heads import make_head
+from tuneprobe.tuning.training import Float32Attention, Training, random_stream, used_pieces
+from tuneprobe.tuning.windows import Windows, training_windows
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from tiny_reader import question, short, simple_questions, write_tiny_bert
 
 from tuneprobe.corpora.question import Annotation, Candidate
-from tuneprobe.encoder import Encoder, load_encoder
-from tuneprobe.windows import (
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.tuning.windows import (
     ANSWER_TYPES,
     WindowError,
     cut_windows,
@@ -152,7 +152,7 @@ def test_training_windows_hold_no_whole_document_and_do_not_depend_on_how_many_a
 ) -> None:
     asked = [question(n, f"who {n}", LONG_TEXT * 3, short(3, 6)) for n in range(7)]
     at_once = training_windows(encoder, iter(asked), **CUT, null_keep=0.5, seed=1)
-    monkeypatch.setattr("tuneprobe.windows.TOGETHER", 2)
+    monkeypatch.setattr("tuneprobe.tuning.windows.TOGETHER", 2)
     by_two = training_windows(encoder, iter(asked), **CUT, null_keep=0.5, seed=1)
     assert by_two.sha256() == at_once.sha256()
     assert [one.item for one in by_two.windows] == [one.item for one in at_once.windows]

@@ -7,13 +7,18 @@ import pytest
 import torch
 from small_encoders import FIRST_WORD, HEADS, LAYERS, TOKENIZER, small_encoder
 
-from tuneprobe.encoder import Encoder, pad_batch
+from tuneprobe.attention.word_pairs import (
+    WordPairsError,
+    annotated_pairs,
+    pair_results,
+    pair_weights,
+)
+from tuneprobe.encoders.encoder import Encoder, pad_batch
+from tuneprobe.encoders.represent import cut_texts
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples import Examples, ExamplesBuilder
-from tuneprobe.represent import cut_texts
+from tuneprobe.examples.tables import Examples, ExamplesBuilder
 from tuneprobe.results import to_frame
 from tuneprobe.rng import rng
-from tuneprobe.word_pairs import WordPairsError, annotated_pairs, pair_results, pair_weights
 
 
 class LetterTokenizer(SimpleNamespace):

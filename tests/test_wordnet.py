@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_up_wordnet import write_wordnet
 
-from tuneprobe.wordnet import PARTS_OF_SPEECH, WordNet, WordNetError
+from tuneprobe.pairs.wordnet import PARTS_OF_SPEECH, WordNet, WordNetError
 
 
 @pytest.fixture

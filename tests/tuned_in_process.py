@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tiny_reader import simple_questions
 
-from tuneprobe import finetune as finetuning
-from tuneprobe.encoder import load_encoder, thread_limit
+from tuneprobe.encoders.encoder import load_encoder, thread_limit
+from tuneprobe.tuning import finetune as finetuning
 
 SETTINGS = {
     "epochs": 3,

@@ -27,8 +27,8 @@ from tuneprobe.artifacts import (
     package_versions,
 )
 from tuneprobe.backends import different_here, outcomes, unreadable_here
+from tuneprobe.encoders.representations import Representations, layer_file
 from tuneprobe.errors import TuneprobeError, UnknownNameError
-from tuneprobe.representations import Representations, layer_file
 from tuneprobe.results import NO_HEAD, Result
 from tuneprobe.spaces import Space, read_space
 

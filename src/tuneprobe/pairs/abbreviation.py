@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tuneprobe.annotate import Annotated
 from tuneprobe.corpora.question import Interval
+from tuneprobe.examples.annotate import Annotated
 from tuneprobe.pairs.observation import NoPair, Observation, Pair
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from spacy.language import Language
 
 from tuneprobe.corpora.question import Question
-from tuneprobe.examples import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.examples.tables import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.pairs.abbreviation import AbbreviationRule
 from tuneprobe.pairs.coreference import CoreferenceRule
 from tuneprobe.pairs.find import BOUNDARY, PROBES, Chosen, ProbeSplit, Rules, find_pairs
@@ -15,7 +15,7 @@ from tuneprobe.pairs.funnel import Funnel, Step, add_steps, draw
 from tuneprobe.pairs.observation import PARAGRAPH
 from tuneprobe.pairs.passage import Passage
 from tuneprobe.pairs.synonyms import SynonymRule
-from tuneprobe.wordnet import WordNet
+from tuneprobe.pairs.wordnet import WordNet
 
 
 def build_pairs(
@@ -42,7 +42,7 @@ def build_pairs(
     questions : iterable of Question
         Each with split ``train`` or ``test``; read once.
     nlp : Language
-        The model of `tuneprobe.annotate.load_spacy`.
+        The model of `tuneprobe.examples.annotate.load_spacy`.
     seed : int
         Seed of the drawing; every probe has a stream of its own.
     per_probe, boundary_train, boundary_test : int

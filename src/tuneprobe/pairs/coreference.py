@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tuneprobe.annotate import Annotated, is_mark
 from tuneprobe.corpora.question import Interval
+from tuneprobe.examples.annotate import Annotated, is_mark
 from tuneprobe.pairs.observation import (
     ANSWER_CROSSES,
     NO_SHORT_ANSWER,

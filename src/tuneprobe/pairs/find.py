@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from spacy.language import Language
 
-from tuneprobe.annotate import annotate, is_visible
 from tuneprobe.corpora.question import Interval, Question
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.examples.annotate import annotate, is_visible
 from tuneprobe.pairs.abbreviation import AbbreviationRule, abbreviation_pairs
 from tuneprobe.pairs.answer_type import answer_type_pairs
 from tuneprobe.pairs.coreference import CoreferenceRule, coreference_pairs
@@ -17,7 +17,7 @@ from tuneprobe.pairs.funnel import Step, sift
 from tuneprobe.pairs.observation import NoPair, Observation, Pair
 from tuneprobe.pairs.passage import Passage, with_sentences
 from tuneprobe.pairs.synonyms import SynonymRule, synonym_pairs
-from tuneprobe.wordnet import WordNet
+from tuneprobe.pairs.wordnet import WordNet
 
 BOUNDARY = "boundary"
 

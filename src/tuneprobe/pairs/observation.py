@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tuneprobe.annotate import Annotated, sentence_around
 from tuneprobe.corpora.question import Interval
+from tuneprobe.examples.annotate import Annotated, sentence_around
 
 QUESTION, PARAGRAPH = 0, 1  # segments of a text
 

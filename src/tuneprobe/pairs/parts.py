@@ -16,10 +16,10 @@ from typing import Any
 
 from spacy.language import Language
 
-from tuneprobe.annotate import load_spacy
 from tuneprobe.corpora.mrc import Shard
 from tuneprobe.corpora.question import Question
-from tuneprobe.examples import Examples
+from tuneprobe.examples.annotate import load_spacy
+from tuneprobe.examples.tables import Examples
 from tuneprobe.pairs.abbreviation import AbbreviationRule
 from tuneprobe.pairs.build import draw_pairs, draw_sizes
 from tuneprobe.pairs.coreference import CoreferenceRule
@@ -27,7 +27,7 @@ from tuneprobe.pairs.find import Chosen, Found, Rules, find_pairs
 from tuneprobe.pairs.funnel import Funnel, Step
 from tuneprobe.pairs.passage import Passage
 from tuneprobe.pairs.synonyms import SynonymRule
-from tuneprobe.wordnet import WordNet
+from tuneprobe.pairs.wordnet import WordNet
 
 TOGETHER = 4096  # questions
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from spacy.language import Language
 
-from tuneprobe.annotate import sentence_around, split_sentences
 from tuneprobe.corpora.question import Annotation, Interval, Question
+from tuneprobe.examples.annotate import sentence_around, split_sentences
 from tuneprobe.pairs.observation import ANSWER_CROSSES, NO_SHORT_ANSWER, NoPair
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuneprobe.pairs.observation import NoPair, Observation, Pair
-from tuneprobe.wordnet import WordNet
+from tuneprobe.pairs.wordnet import WordNet
 
 WORDNET_POS = {"NOUN": "n", "PROPN": "n", "VERB": "v", "AUX": "v", "ADJ": "a", "ADV": "r"}
 

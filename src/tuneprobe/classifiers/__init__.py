@@ -1,0 +1,1 @@
+"""Classifier probes (Zhou & Srikumar 2022), with control labels and codelengths."""

@@ -1,0 +1,1 @@
+"""Encoders: loading, running, representing spans, checkpoints."""

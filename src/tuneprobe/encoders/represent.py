@@ -1,0 +1,242 @@
+"""Representations: the vectors of all spans of a task at every layer, in one pass.
+
+A word is the mean of its word pieces, a span the mean of its words (Cai et al. 2020, section 3); a
+whole text is its [CLS].
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from tuneprobe.artifacts import atomic_folder, reserve, write_meta
+from tuneprobe.encoders.encoder import (
+    PRECISIONS,
+    Encoder,
+    EncoderError,
+    Pieces,
+    budget_batches,
+    layout_pieces,
+    pad_batch,
+    word_pieces,
+)
+from tuneprobe.encoders.forward import HostCopies, TokenBudget, encoding_tokens, write_behind
+from tuneprobe.encoders.linear import with_linear
+from tuneprobe.encoders.parallel import Arrays, gathered, is_main, require_same, wait_for_all
+from tuneprobe.encoders.representations import layer_file
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.examples.tables import WHOLE_TEXT, Examples
+
+SpanVectors = tuple[np.ndarray, Arrays]
+
+
+def write_representations(
+    encoder: Encoder,
+    examples: Examples,
+    folder: Path,
+    *,
+    layout: str = "pair",
+    tokens_per_batch: int | None = None,
+    precision: str = "float32",
+    linear: str = "stock",
+) -> None:
+    """Encode every text once and store the spans' vectors of each layer.
+
+    Texts are read in order of length under a token budget, so memory is bounded by
+    ``tokens_per_batch`` x layers x dim whatever the corpus. Rows are written into memory-mapped
+    files at their place, so the order of the batches leaves no trace. Several processes
+    (`tuneprobe.encoders.parallel`) share the batches, the main process writes: the bytes are those
+    of one. A batch is written while the next one is computed.
+
+    Parameters
+    ----------
+    tokens_per_batch : int, optional
+        None: `encoding_tokens`.
+    precision : str
+        ``float32``, or ``bfloat16`` (autocast; what is stored is float32 all the same).
+    linear : str
+        Linear layers in float32 on a processor, see `with_linear`.
+
+    Raises
+    ------
+    EncoderError
+        For a text longer than the encoder's maximum, a whole text in the layout ``plain``, or a
+        vector that is not finite.
+    OutOfMemoryError
+        If the memory of a device does not hold a single text.
+    """
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    if layout == "plain" and (examples.spans.segment == WHOLE_TEXT).any():
+        raise EncoderError("whole texts are their [CLS], which 'plain' has not: use 'pair'.")
+    texts = cut_texts(encoder, examples.texts, layout)
+    linear = linear if precision == "float32" else "stock"
+    encoder, linear = with_linear(encoder, linear, texts)
+    tokens = tokens_per_batch or encoding_tokens(encoder)
+    departures = {"precision": (precision, "float32"), "linear": (linear, "stock")}
+    facts = {
+        "encoder": encoder.name,
+        "state": encoder.state,
+        "weights_sha256": encoder.weights_sha256,
+        "tokenizer_sha256": encoder.tokenizer_sha256,
+        "layout": layout,
+        "pooling": "mean of word pieces, mean of words; whole text: [CLS]",
+        "dtype": "float32",
+        "n_layers": encoder.n_layers + 1,
+        "n_spans": len(examples.spans),
+        "dim": encoder.dim,
+        "spans_sha256": examples.spans_sha256(),
+        **{name: value for name, (value, usual) in departures.items() if value != usual},
+    }
+    require_same("what is encoded", f"{facts}, {tokens} tokens per batch")
+    batches = span_vectors(encoder, texts, examples.spans, tokens, precision)
+    if is_main():
+        _store(folder, batches, facts)
+    else:
+        deque(batches, maxlen=0)  # encodes and sends
+    wait_for_all()
+
+
+def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces]:
+    """Every text as word pieces; a text longer than the encoder's maximum is refused."""
+    cut = []
+    for number, (first, second) in enumerate(zip(texts.words1, texts.words2)):
+        pieces = layout_pieces(
+            encoder.tokenizer,
+            word_pieces(encoder.tokenizer, list(first)),
+            word_pieces(encoder.tokenizer, list(second)),
+            layout,
+        )
+        if len(pieces) > encoder.max_pieces:
+            raise EncoderError(
+                f"text {number} ({texts.source[number]}) has {len(pieces)} word pieces; "
+                f"{encoder.name} reads {encoder.max_pieces}: lower prepare.pairs.max_words."
+            )
+        cut.append(pieces)
+    return cut
+
+
+@torch.inference_mode()
+def span_vectors(
+    encoder: Encoder,
+    texts: list[Pieces],
+    spans: pd.DataFrame,
+    tokens_per_batch: int,
+    precision: str = "float32",
+) -> Iterator[SpanVectors]:
+    """Yield span ids and their vectors at every layer, batch by batch, in the main process.
+
+    Each item is (rows of shape (n,), one float32 array of shape (n, dim) per layer). The arrays of
+    a CUDA device may still be on their way; whoever iterates waits for them.
+    """
+    rows_of_text = spans.groupby("text").indices
+    lengths = np.array([len(pieces) for pieces in texts])
+    budget = TokenBudget(tokens_per_batch)
+    device, lower = encoder.device, PRECISIONS[precision]
+
+    def rows_of(batch: np.ndarray) -> np.ndarray:
+        return np.concatenate([rows_of_text.get(text, np.empty(0, int)) for text in batch])
+
+    def vectors(batch: np.ndarray) -> HostCopies:
+        pieces = [texts[text] for text in batch]
+        inputs = pad_batch(encoder, pieces)
+        seq = inputs["input_ids"].shape[1]
+        pool = pooling_matrix(pieces, batch, spans.iloc[rows_of(batch)], seq).to(device)
+        with torch.autocast(device.type, lower, enabled=lower != torch.float32):
+            states = encoder.model(**inputs, output_hidden_states=True).hidden_states
+        return HostCopies([_pooled(pool, state) for state in states])
+
+    def encode(batch: np.ndarray) -> Arrays:
+        passes = budget.passes(lengths[batch], lambda some: vectors(batch[some]))
+        parts = [found for _, found in passes]
+        return parts[0] if len(parts) == 1 else [np.concatenate(layer) for layer in zip(*parts)]
+
+    def empty(batch: np.ndarray) -> Arrays:
+        shape = (len(rows_of(batch)), encoder.dim)
+        return [np.empty(shape, dtype=np.float32) for _ in range(encoder.n_layers + 1)]
+
+    batches = [one for one in budget_batches(lengths, tokens_per_batch) if len(rows_of(one))]
+    total = sum(int(lengths[batch].sum()) for batch in batches)
+    quiet = None if is_main() else True
+    with tqdm(total=total, unit="piece", unit_scale=True, disable=quiet) as progress:
+        for batch, layers in gathered(batches, encode, empty):
+            yield rows_of(batch), layers
+            progress.update(int(lengths[batch].sum()))
+
+
+def pooling_matrix(
+    pieces: list[Pieces], batch: np.ndarray, spans: pd.DataFrame, seq: int
+) -> torch.Tensor:
+    """Sparse (n_spans, batch * seq) matrix of weights: 1 / (words in span x pieces in word).
+
+    A whole text has no words of its own: weight 1 on its first piece, [CLS].
+    """
+    bounds = [text.bounds[segment] for text in pieces for segment in (0, 1)]
+    first_word = np.cumsum([0, *map(len, bounds)])  # of (text, segment) in the joined bounds
+    row_of_text = np.zeros(batch.max() + 1, dtype=np.int64)
+    row_of_text[batch] = np.arange(len(batch))
+    row = row_of_text[spans["text"].to_numpy()]
+    start, end, segment = (spans[column].to_numpy() for column in ("start", "end", "segment"))
+    whole = np.flatnonzero(segment == WHOLE_TEXT)
+    span, word = _expand(first_word[2 * row + np.maximum(segment, 0)] + start, end - start)
+    joined = np.concatenate(bounds)
+    n_pieces = joined[word + 1] - joined[word]
+    which, piece = _expand(joined[word], n_pieces)
+    weights = 1.0 / ((end - start)[span[which]] * n_pieces[which])
+    span_of_piece = np.concatenate([span[which], whole])
+    piece, weights = np.append(piece, np.zeros_like(whole)), np.append(weights, np.ones(len(whole)))
+    index = torch.from_numpy(np.stack([span_of_piece, row[span_of_piece] * seq + piece]))
+    shape = (len(spans), len(batch) * seq)
+    values = torch.from_numpy(weights.astype(np.float32))
+    return torch.sparse_coo_tensor(index, values, shape, check_invariants=False)
+
+
+def _expand(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All members of the ranges [start, start + length), and which range each belongs to."""
+    which = np.repeat(np.arange(len(starts)), lengths)
+    before = np.cumsum(lengths) - lengths
+    return which, np.arange(len(which)) - before[which] + starts[which]
+
+
+def _pooled(pool: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+    flat = state.reshape(-1, state.shape[-1])  # (batch * seq, dim)
+    return torch.sparse.mm(pool, flat.float())
+
+
+def _store(folder: Path, batches: Iterator[SpanVectors], facts: dict[str, Any]) -> None:
+    """Write each layer's vectors at their rows, and meta.json."""
+    shape = (facts["n_spans"], facts["dim"])
+    with atomic_folder(folder) as part:
+        stores = [
+            np.lib.format.open_memmap(
+                part / layer_file(layer), mode="w+", dtype=np.float32, shape=shape
+            )
+            for layer in range(facts["n_layers"])
+        ]
+        for layer in range(facts["n_layers"]):
+            reserve(part / layer_file(layer))
+
+        def write(found: SpanVectors) -> None:
+            rows, layers = found
+            for layer, (store, vectors) in enumerate(zip(stores, layers)):
+                _refuse_not_finite(vectors, rows, layer)
+                store[rows] = vectors
+
+        write_behind(batches, write)
+        for store in stores:
+            store.flush()
+        write_meta(part, **facts)
+
+
+def _refuse_not_finite(vectors: np.ndarray, rows: np.ndarray, layer: int) -> None:
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise EncoderError(
+            f"layer {layer} has a value that is not finite in span {rows[~finite][0]}: "
+            "the checkpoint's weights are broken; run its fine-tuning again."
+        )

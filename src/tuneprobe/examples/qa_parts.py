@@ -1,0 +1,43 @@
+"""The questions of one shard as a part, and the parts of all shards as the examples of a task.
+
+Documents are read one at a time and written in pieces, so that memory grows with no shard.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tuneprobe.corpora.mrc import Shard
+from tuneprobe.corpora.question import Question
+from tuneprobe.examples.pieces import ExamplesWriter, read_pieces, write_pieces
+from tuneprobe.examples.qa import ANNOTATORS, build_qa
+
+TOGETHER = 500_000  # words of documents, some 50 MiB as Python objects
+
+
+def write_qa_part(shard: Shard, folder: Path) -> None:
+    """Write the tables of `build_qa` for one shard into a folder."""
+    with closing(ExamplesWriter(folder, ANNOTATORS)) as writer:
+        for questions in _lists(shard.read(Counter())):
+            writer.add(build_qa(questions))
+
+
+def join_qa(parts: Iterable[Path], folder: Path, **meta: Any) -> None:
+    """Write the parts of all shards, one below the other, as the examples of a task."""
+    pieces = (piece for part in parts for piece in read_pieces(part, ANNOTATORS))
+    write_pieces(pieces, folder, ANNOTATORS, **meta)
+
+
+def _lists(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    """Lists of questions with some `TOGETHER` words; the last may be empty."""
+    some: list[Question] = []
+    n_words = 0
+    for question in questions:
+        some.append(question)
+        n_words += len(question.document)
+        if n_words >= TOGETHER:
+            yield some
+            some, n_words = [], 0
+    yield some

@@ -1,0 +1,1 @@
+"""The pairwise study (Cai et al. 2020)."""

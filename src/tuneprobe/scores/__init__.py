@@ -1,0 +1,1 @@
+"""Scores of tasks: answers of readers and labellers, and the metrics of each task."""

@@ -1,0 +1,282 @@
+"""Evaluation of a reader: official NQ scores of long and short answers, exact match and F1."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from tuneprobe.corpora.question import Question
+from tuneprobe.encoders.checkpoints import read_head
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
+from tuneprobe.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.rng import rng
+from tuneprobe.scores.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
+from tuneprobe.scores.nq_eval import (
+    Answer,
+    EvaluationError,
+    Judgement,
+    best_f1,
+    judge_long,
+    judge_short,
+)
+from tuneprobe.scores.squad_eval import exact_match, token_f1
+from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM
+from tuneprobe.stats import mean_interval
+from tuneprobe.tuning.heads import Head, last_layer, make_head
+from tuneprobe.tuning.windows import Window, Windows, cut_windows
+
+TOGETHER = 256  # questions whose windows are held at the same time
+CONFIDENCE, N_BOOTSTRAP = 0.95, 1000
+
+Floats = NDArray[np.float64]
+
+
+class Scored(NamedTuple):
+    """The last columns of a `Result`."""
+
+    metric: str
+    condition: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def load_readers(
+    name: str, *, seed: int, frozen: Path, finetuned: Path, **source: Any
+) -> Iterator[tuple[Encoder, dict[str, Head]]]:
+    """The encoders of all states, one at a time, each with the heads of the states it serves.
+
+    ==========  ===========================  =======================
+    state       encoder                      head
+    ==========  ===========================  =======================
+    random      weights drawn under `seed`   drawn under `seed`
+    pretrained  pre-trained                  drawn under `seed`
+    frozen      the same                     trained on that encoder
+    finetuned   tuned                        tuned with it
+    ==========  ===========================  =======================
+
+    Parameters
+    ----------
+    frozen, finetuned : Path
+        Checkpoints of the two states that have one.
+    source : Any
+        Where the encoder's files are, as for `load_encoder`.
+    """
+
+    def load(state: str) -> tuple[Encoder, Head]:
+        encoder = load_encoder(name, **source, state=state, seed=seed, checkpoint=finetuned)
+        return encoder, make_head("qa", encoder.dim, seed).to(encoder.device).eval()
+
+    encoder, drawn = load(RANDOM)
+    yield encoder, {RANDOM: drawn}
+    encoder, drawn = load(PRETRAINED)
+    yield encoder, {PRETRAINED: drawn, FROZEN: read_head(frozen, encoder)}
+    encoder, _ = load(FINETUNED)
+    yield encoder, {FINETUNED: read_head(finetuned, encoder)}
+
+
+def evaluate_readers(
+    encoder: Encoder,
+    heads: Mapping[str, Head],
+    questions: Sequence[Question],
+    *,
+    task: str,
+    seed: int,
+    window: int,
+    stride: int,
+    max_question: int,
+    top_k: int,
+    max_answer: int,
+    min_annotators: int,
+    tokens_per_batch: int | None = None,
+) -> list[Result]:
+    """Result rows of an encoder's heads, by state, on the questions whose split is ``test``.
+
+    ``long_*`` and ``short_*`` (precision, recall, f1) at the best threshold, over all questions;
+    ``exact_match`` and ``f1`` of the span's words, over questions with a short answer. In percent,
+    with 95 % bootstrap intervals over questions.
+    """
+    asked = [question for question in questions if question.split == "test"]
+    if not asked:
+        raise EvaluationError(
+            f"none of the {len(questions)} questions of {task} is a test question."
+        )
+    readings = read_answers(
+        encoder,
+        list(heads.values()),
+        asked,
+        window=window,
+        stride=stride,
+        max_question=max_question,
+        top_k=top_k,
+        max_answer=max_answer,
+        tokens_per_batch=tokens_per_batch,
+    )
+    return [
+        Result("evaluate", encoder.name, task, state, seed, NO_LAYER, NO_HEAD, *scored)
+        for state, its_readings in zip(heads, readings)
+        for scored in (
+            *nq_scores(asked, its_readings, min_annotators=min_annotators, seed=seed),
+            *squad_scores(asked, its_readings, seed=seed),
+        )
+    ]
+
+
+def read_answers(
+    encoder: Encoder,
+    heads: Sequence[Head],
+    questions: Sequence[Question],
+    *,
+    window: int,
+    stride: int,
+    max_question: int,
+    top_k: int,
+    max_answer: int,
+    tokens_per_batch: int | None = None,
+) -> list[list[Reading]]:
+    """What each head answers to each question, shape (n_heads, n_questions); encoded once.
+
+    All windows are read, in order of length under a token budget; the windows of some 256
+    questions are held at a time, so memory is bounded whatever the corpus.
+
+    Parameters
+    ----------
+    tokens_per_batch : int, optional
+        None: `encoding_tokens`.
+    """
+    readings: list[list[Reading]] = [[] for _ in heads]
+    budget = TokenBudget(tokens_per_batch or encoding_tokens(encoder))
+    for first in tqdm(range(0, len(questions), TOGETHER), desc="read", disable=None):
+        part = questions[first : first + TOGETHER]
+        cut = cut_windows(encoder, part, window=window, stride=stride, max_question=max_question)
+        windows = Windows(encoder, [one for its_windows in cut for one in its_windows])
+        best = np.zeros((len(heads), len(windows.windows)), dtype=SPAN)
+
+        def read(rows: NDArray[np.int64], windows: Windows = windows) -> list[dict[str, Floats]]:
+            return _logits(encoder, heads, windows.batch(rows))
+
+        for rows, logits in budget.passes(windows.lengths, read):
+            words = words_of_pieces([windows.windows[row] for row in rows])
+            for number, its_logits in enumerate(logits):
+                best[number, rows] = best_spans(
+                    **its_logits, words=words, top_k=top_k, max_answer=max_answer
+                )
+        items = np.array([one.item for one in windows.windows])
+        for its_readings, its_best in zip(readings, best):
+            its_readings += best_readings(items, its_best, len(part))
+    return readings
+
+
+def words_of_pieces(windows: Sequence[Window]) -> NDArray[np.int64]:
+    """The document word of each piece, shape (n_windows, seq); -1 outside the document."""
+    words = np.full((len(windows), max(map(len, windows))), NO_WORD)
+    for row, window in enumerate(windows):
+        words[row, window.offset : window.offset + len(window.words)] = window.words
+    return words
+
+
+def nq_scores(
+    questions: Sequence[Question],
+    readings: Sequence[Reading],
+    *,
+    min_annotators: int,
+    seed: int,
+) -> list[Scored]:
+    """Precision, recall and F1 of long and short answers at the threshold of the best F1.
+
+    The intervals choose the threshold anew in each bootstrap sample.
+    """
+    scored = []
+    for answer, judge in (("long", judge_long), ("short", judge_short)):
+        judgements, scores = [], []
+        for question, reading in zip(questions, readings):
+            prediction = to_prediction(reading, question.candidates)
+            gold = gold_answers(question)
+            judgements.append(judge(gold, prediction, min_annotators=min_annotators))
+            scores.append(reading.score)
+        values = best_f1(judgements, scores)
+        low, high = _best_f1_bounds(judgements, scores, rng(seed, "bootstrap", "evaluate", answer))
+        for number, metric in enumerate(("precision", "recall", "f1")):
+            name = f"{answer}_{metric}"
+            bounds = float(low[number]), float(high[number])
+            scored.append(Scored(name, "best-threshold", values[number], *bounds, len(questions)))
+    return scored
+
+
+def squad_scores(
+    questions: Sequence[Question], readings: Sequence[Reading], *, seed: int
+) -> list[Scored]:
+    """Exact match and F1 of the answer's words, over the questions with a short answer.
+
+    The gold text of an annotator is the words of all the short spans; the best annotator counts.
+    """
+    outcomes = []
+    for question, reading in zip(questions, readings):
+        gold = short_texts(question)
+        if gold:
+            text = " ".join(question.document[reading.start : reading.end])
+            outcomes.append((exact_match(text, gold), token_f1(text, gold)))
+    if not outcomes:
+        return []
+    bounds = mean_interval(
+        100.0 * np.array(outcomes),
+        confidence=CONFIDENCE,
+        n_bootstrap=N_BOOTSTRAP,
+        rng=rng(seed, "bootstrap", "evaluate", "squad"),
+    )
+    numbers = np.array(bounds).T.tolist()  # (metrics, 3): value, low, high
+    return [
+        Scored(metric, "span", value, low, high, len(outcomes))
+        for metric, (value, low, high) in zip(("exact_match", "f1"), numbers)
+    ]
+
+
+def gold_answers(question: Question) -> list[Answer]:
+    """The annotators' answers; a long one is the number of its candidate."""
+    return [
+        Answer(
+            None if annotation.long < 0 else annotation.long,
+            frozenset(annotation.shorts),
+            annotation.yes_no,
+        )
+        for annotation in question.annotations
+    ]
+
+
+def short_texts(question: Question) -> list[str]:
+    """The short answer of each annotator that has one, words joined by blanks."""
+    return [
+        " ".join(word for start, end in annotation.shorts for word in question.document[start:end])
+        for annotation in question.annotations
+        if annotation.shorts
+    ]
+
+
+def _logits(
+    encoder: Encoder, heads: Sequence[Head], batch: dict[str, Tensor]
+) -> list[dict[str, Floats]]:
+    """What each head gives for a batch."""
+    with torch.inference_mode():
+        hidden = last_layer(encoder, batch)
+        logits = [head(hidden, batch) for head in heads]
+    return [{name: tensor.cpu().numpy() for name, tensor in of.items()} for of in logits]
+
+
+def _best_f1_bounds(
+    judgements: Sequence[Judgement], scores: Sequence[float], stream: np.random.Generator
+) -> Floats:
+    """Percentile bounds of precision, recall and F1, shape (2, 3)."""
+    score, n = np.asarray(scores), len(scores)
+    samples = np.empty((N_BOOTSTRAP, 3))
+    for sample in samples:
+        rows = stream.integers(n, size=n)
+        sample[:] = best_f1([judgements[row] for row in rows], score[rows])[:3]
+    tail = (1 - CONFIDENCE) / 2
+    return np.quantile(samples, [tail, 1 - tail], axis=0)

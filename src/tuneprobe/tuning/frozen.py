@@ -1,0 +1,92 @@
+"""A frozen encoder's last layer, computed once: then every epoch costs the head alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from tuneprobe.artifacts import room_for
+from tuneprobe.encoders.encoder import budget_batches
+from tuneprobe.tuning.heads import Batch, Head
+from tuneprobe.tuning.training import READ, TOKENS_PER_BATCH, Training, TrainingSet
+
+LARGEST = 8 << 30  # bytes of a last layer that is kept; a larger one is computed in every step
+
+
+@dataclass(frozen=True)
+class ReadOnce:
+    """A training set whose batches hold what the head reads beside inputs and targets.
+
+    Attributes
+    ----------
+    rows : float32 ndarray of shape (n_rows, width)
+        What the head reads, input after input, memory-mapped.
+    start, n_rows : int64 ndarrays of shape (n_inputs,)
+        Where the rows of each input are.
+    """
+
+    data: TrainingSet
+    head: Head
+    device: torch.device
+    rows: NDArray[np.float32]
+    start: NDArray[np.int64]
+    n_rows: NDArray[np.int64]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Word pieces of each input."""
+        return self.data.lengths
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Inputs, targets and what the head reads of some rows."""
+        bounds = zip(self.start[rows], self.start[rows] + self.n_rows[rows])
+        parts = [torch.from_numpy(np.array(self.rows[start:stop])) for start, stop in bounds]
+        read = self.head.join(parts).to(self.device)
+        return self.data.batch(rows) | {READ: read}
+
+    def sha256(self) -> str:
+        """Fingerprint of inputs and targets."""
+        return self.data.sha256()
+
+
+def read_once(training: Training, data: TrainingSet, folder: Path) -> TrainingSet:
+    """`data` with what the head reads of the frozen encoder, or as it is where that is too large.
+
+    The rows are float32 in a nameless temporary file in `folder`, gone with the process. At most
+    8 GiB of last layer are kept (MiniLM: 22,000 windows of 250 word pieces). They differ from what
+    a step would compute by the rounding of another padding.
+    """
+    if 4 * int(data.lengths.sum()) * training.encoder.dim > LARGEST:
+        return data
+    n_inputs = len(data.lengths)
+    start, n_rows = np.zeros(n_inputs, dtype=np.int64), np.zeros(n_inputs, dtype=np.int64)
+    folder.mkdir(parents=True, exist_ok=True)
+    written, width = 0, 1
+    what = f"the vectors of a frozen encoder in {folder}"
+    with room_for(what, folder), TemporaryFile(dir=folder) as file:
+        for batch in tqdm(budget_batches(data.lengths, TOKENS_PER_BATCH), "encode", disable=None):
+            parts = _parts(training, data.batch(batch))
+            width = parts[0].shape[1]
+            n_rows[batch] = [len(part) for part in parts]
+            start[batch] = written + np.cumsum(n_rows[batch]) - n_rows[batch]
+            written += int(n_rows[batch].sum())
+            _append(file, parts)
+        rows = np.memmap(file, dtype=np.float32, mode="r", shape=(written, width))
+    return ReadOnce(data, training.head, training.encoder.device, rows, start, n_rows)
+
+
+@torch.no_grad()
+def _parts(training: Training, batch: Batch) -> list[Tensor]:
+    return training.head.split(training.read(batch), batch)
+
+
+def _append(file: IO[bytes], parts: list[Tensor]) -> None:
+    for part in parts:
+        file.write(part.cpu().contiguous().numpy().tobytes())
+    file.flush()

@@ -1,0 +1,250 @@
+"""Windows of BERT-joint (Alberti et al. 2019): [CLS] question [SEP] slice of a document [SEP].
+
+A document longer than a window is read in overlapping slices. A window that does not hold the
+whole answer is a null window: its answer is [CLS] and its type ``unknown``.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tuneprobe.corpora.question import Interval, Question
+from tuneprobe.encoders.encoder import Encoder, Pieces, layout_pieces, pad_batch
+from tuneprobe.errors import TuneprobeError
+from tuneprobe.rng import rng
+
+ANSWER_TYPES = ("unknown", "yes", "no", "short", "long")
+UNKNOWN = 0
+CLS = 0
+SPECIAL = 3  # [CLS], [SEP], [SEP]
+TOGETHER = 256  # questions
+TARGETS = ("start", "end", "answer_type")
+
+Ids = NDArray[np.int32]
+
+
+class WindowError(TuneprobeError):
+    """Windows that cannot be cut, or none at all."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One input of a reader, and what it should answer.
+
+    Attributes
+    ----------
+    item : int
+        Number of the question.
+    question, document : int32 ndarrays
+        Word-piece ids of the question and of the slice, without special tokens.
+    words : int32 ndarray
+        The document word that each piece of the slice belongs to.
+    start, end : int
+        Positions in the window of the answer's first and last piece; 0, which is [CLS], for none.
+    answer_type : int
+        Position in `ANSWER_TYPES`.
+    """
+
+    item: int
+    question: Ids
+    document: Ids
+    words: Ids
+    start: int = CLS
+    end: int = CLS
+    answer_type: int = UNKNOWN
+
+    def __len__(self) -> int:
+        return len(self.question) + len(self.document) + SPECIAL
+
+    @property
+    def offset(self) -> int:
+        """Position of the slice's first piece in the window."""
+        return len(self.question) + SPECIAL - 1
+
+    def on_its_own(self, item: int) -> "Window":
+        """The same window of question `item`, without holding on to the rest of its document."""
+        return replace(self, item=item, document=self.document.copy(), words=self.words.copy())
+
+    def pieces(self, tokenizer: Any) -> Pieces:
+        """The window as an encoder reads it."""
+        return layout_pieces(tokenizer, [self.question.tolist()], [self.document.tolist()])
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows as a training set: lengths to sort by, batches of tensors, a fingerprint."""
+
+    encoder: Encoder
+    windows: Sequence[Window]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Word pieces of each window, special tokens included."""
+        return np.array([len(window) for window in self.windows])
+
+    def batch(self, rows: Iterable[int]) -> dict[str, Tensor]:
+        """Padded inputs of shape (batch, seq) and targets of shape (batch,)."""
+        chosen = [self.windows[row] for row in rows]
+        inputs = pad_batch(self.encoder, [w.pieces(self.encoder.tokenizer) for w in chosen])
+        targets = {name: torch.tensor([getattr(w, name) for w in chosen]) for name in TARGETS}
+        return inputs | {name: target.to(self.encoder.device) for name, target in targets.items()}
+
+    def sha256(self) -> str:
+        """Fingerprint of all inputs and targets, in order."""
+        digest = sha256()
+        for window in self.windows:
+            shape = (len(window.question), len(window.document))
+            for part in (shape, window.question, window.document):
+                digest.update(np.asarray(part, dtype=np.int32).tobytes())
+            targets = [window.start, window.end, window.answer_type]
+            digest.update(np.array(targets, dtype=np.int32).tobytes())
+        return digest.hexdigest()
+
+
+def training_windows(
+    encoder: Encoder,
+    questions: Iterable[Question],
+    *,
+    window: int,
+    stride: int,
+    max_question: int,
+    null_keep: float,
+    seed: int,
+) -> Windows:
+    """The windows that a reader is tuned on: all with an answer, and a share of the null windows.
+
+    Whether a null window is kept depends on the seed, the question's id and the window's number
+    alone, so that more questions or another order change nothing for the others.
+
+    Parameters
+    ----------
+    questions : iterable of Question
+        Read once, `TOGETHER` at a time; only the windows that are kept stay in memory.
+    null_keep : float
+        Probability that a null window is kept.
+
+    Raises
+    ------
+    WindowError
+        If no window is left.
+    """
+    kept: list[Window] = []
+    n_questions = 0
+    sizes = {"window": window, "stride": stride, "max_question": max_question}
+    reading = iter(questions)
+    while some := list(islice(reading, TOGETHER)):
+        for question, its_windows in zip(some, cut_windows(encoder, some, **sizes)):
+            for number, one in enumerate(its_windows):
+                if one.answer_type != UNKNOWN or _draw(seed, question.id, number) < null_keep:
+                    kept.append(one.on_its_own(n_questions))
+            n_questions += 1
+    if not kept:
+        raise WindowError(
+            f"{n_questions} questions give no window to train on: none has an answer and no "
+            f"null window was kept (null_keep {null_keep:g})."
+        )
+    return Windows(encoder, kept)
+
+
+def cut_windows(
+    encoder: Encoder,
+    questions: Sequence[Question],
+    *,
+    window: int,
+    stride: int,
+    max_question: int,
+) -> Iterator[list[Window]]:
+    """The windows of each question, with the first annotator's answer.
+
+    Parameters
+    ----------
+    window : int
+        Word pieces of a window at most, special tokens included; the encoder's maximum if lower.
+    stride : int
+        Document pieces from the beginning of one slice to that of the next.
+    max_question : int
+        Word pieces of a question at most. The last ones are kept, as in BERT-joint's code.
+    """
+    window = min(window, encoder.max_pieces)
+    if window < max_question + SPECIAL + 1:
+        raise WindowError(
+            f"a window of {window} word pieces has no room for a document beside a question of "
+            f"{max_question}: raise window or lower max_question."
+        )
+    table = _piece_table(encoder.tokenizer, questions)
+    for item, question in enumerate(questions):
+        asked = _joined(table, question.words)[-max_question:]
+        document = _joined(table, question.document)
+        count = [len(table[word]) for word in question.document]
+        bounds = np.concatenate([[0], np.cumsum(count, dtype=np.int64)])
+        words = np.repeat(np.arange(len(count), dtype=np.int32), count)
+        (first, last), kind = answer_pieces(question, bounds)
+        room = window - SPECIAL - len(asked)
+        cut = []
+        for begin, stop in slices(len(document), room, stride):
+            shift = len(asked) + SPECIAL - 1 - begin
+            whole = kind != UNKNOWN and begin <= first and last <= stop
+            target = (first + shift, last - 1 + shift, kind) if whole else (CLS, CLS, UNKNOWN)
+            cut.append(Window(item, asked, document[begin:stop], words[begin:stop], *target))
+        yield cut
+
+
+def slices(n_pieces: int, room: int, stride: int) -> list[Interval]:
+    """Overlapping half-open slices that cover a document.
+
+    >>> slices(10, room=6, stride=3)
+    [(0, 6), (3, 9), (6, 10)]
+    """
+    step = min(stride, room)
+    count = 1 + max(0, -(-(n_pieces - room) // step))
+    return [(begin, min(begin + room, n_pieces)) for begin in range(0, count * step, step)]
+
+
+def answer_pieces(question: Question, bounds: NDArray[np.int64]) -> tuple[Interval, int]:
+    """The first annotator's answer: its document pieces, half-open, and its type.
+
+    A short answer reaches from the first span to the end of the last; a long one, yes and no are
+    the long answer's bounds. An answer without a word piece is none.
+    """
+    start, end, kind = first_answer(question)
+    first, last = int(bounds[start]), int(bounds[end])
+    return ((first, last), kind) if first < last else ((CLS, CLS), UNKNOWN)
+
+
+def first_answer(question: Question) -> tuple[int, int, int]:
+    """Start and end (document words, half-open) and type of the first annotator's answer."""
+    if not question.annotations:
+        return 0, 0, UNKNOWN
+    answer = question.annotations[0]
+    kind = ANSWER_TYPES.index(answer.answer_type)
+    if answer.answer_type == "short":
+        starts, ends = zip(*answer.shorts)
+        return min(starts), max(ends), kind
+    if answer.long < 0:
+        return 0, 0, UNKNOWN
+    candidate = question.candidates[answer.long]
+    return candidate.start, candidate.end, kind
+
+
+def _piece_table(tokenizer: Any, questions: Sequence[Question]) -> dict[str, list[int]]:
+    """Word pieces of every distinct word; a word that yields none is simply not read."""
+    words = list(dict.fromkeys(chain.from_iterable((*q.words, *q.document) for q in questions)))
+    if not words:
+        return {}
+    pieces = tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    return dict(zip(words, pieces))
+
+
+def _joined(table: dict[str, list[int]], words: Iterable[str]) -> Ids:
+    return np.array([piece for word in words for piece in table[word]], dtype=np.int32)
+
+
+def _draw(seed: int, question: str, number: int) -> float:
+    return float(rng(seed, "null-windows", question, number).random())
