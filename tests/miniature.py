@@ -67,8 +67,10 @@ params = yaml.safe_load(Path("params.yaml").read_text())
 
 def wait_if_told(stage):
     if os.environ.get("MINIATURE_WAIT_IN") == stage:
-        Path(os.environ["MINIATURE_SIGNALS"], "waits").write_text(str(os.getpid()))
-        while not Path(os.environ["MINIATURE_SIGNALS"], "go").exists():
+        signals = Path(os.environ["MINIATURE_SIGNALS"])
+        (signals / "about-to").write_text(str(os.getpid()))
+        (signals / "about-to").rename(signals / "waits")  # never there without its number
+        while not (signals / "go").exists():
             time.sleep(0.01)
 
 

@@ -6,7 +6,7 @@ from scipy.optimize import linprog
 from scipy.stats import special_ortho_group
 from sklearn.svm import SVC
 
-from tuneprobe.geometry.distances import hulls
+from tuneprobe.geometry import hulls
 from tuneprobe.geometry.hulls import HullError, HullGap, hull_distance, hyperplane_gap, separate
 from tuneprobe.rng import rng
 
