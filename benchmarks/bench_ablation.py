@@ -80,7 +80,7 @@ def bert_base() -> Encoder:
 def made_up_texts(
     encoder: Encoder, count: int, between: tuple[int, int] = (15, 40)
 ) -> LabelledTexts:
-    """Texts of 15 to 40 random pieces, each one example of a whole-text task."""
+    """Texts of so many random pieces, each one example of a whole-text task."""
     draws, ids = rng(0, "bench-ablation"), np.arange(count)
     lengths = draws.integers(*between, size=count, endpoint=True)
     pieces = [

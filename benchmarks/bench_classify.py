@@ -7,7 +7,7 @@ initialisations of the best network. scikit-learn runs in as many processes as o
 one thread each, which is its fastest way. `raced` is the default of `classify`; `to the end`
 trains every network of the grid until it stops by itself, as scikit-learn does. Prints rows of a
 table, medians of runs that alternate; on a busy machine the ratio of processor times is the one to
-trust.
+trust. Of a small part of the grid, the start of scikit-learn's processes is a visible share.
 
     python benchmarks/bench_classify.py --threads 2
     python benchmarks/bench_classify.py --sizes 32 128 --decays 1e-4 1e-2 --runs 5
@@ -31,6 +31,7 @@ from tuneprobe.classifiers.classifier import DECAYS, REGIMEN, SIZES, classify, s
 from tuneprobe.classifiers.networks import Regimen
 
 INITIALISATIONS = 5
+WAYS = ("scikit-learn", "to the end", "raced")
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 Grid = list[tuple[tuple[int, int], float]]
 
@@ -102,18 +103,17 @@ def main() -> None:
     options.add_argument("--decays", type=float, nargs="+", default=DECAYS)
     options.add_argument("--threads", type=int, default=os.cpu_count())
     options.add_argument("--runs", type=int, default=1)
-    options.add_argument("--skip", nargs="*", default=[], help="rows to leave out")
+    options.add_argument("--skip", nargs="*", default=[], choices=WAYS, help="rows to leave out")
     given = options.parse_args()
     torch.set_num_threads(given.threads)
     data = mixture(given.examples, given.test, given.dim, given.labels, given.clouds, given.spread)
     grid: Grid = list(product(product(given.sizes, repeat=2), given.decays))
-    ways = {
-        "scikit-learn": lambda: scikit_learn(data, grid, given.threads),
-        "to the end": lambda: ours(data, grid, Regimen()),
-        "raced": lambda: ours(data, grid, REGIMEN),
-    }
-    for name in given.skip:
-        del ways[name]
+    jobs = (
+        lambda: scikit_learn(data, grid, given.threads),
+        lambda: ours(data, grid, Regimen()),
+        lambda: ours(data, grid, REGIMEN),
+    )
+    ways = {name: job for name, job in zip(WAYS, jobs) if name not in given.skip}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     found = {}
     for _ in range(given.runs):

@@ -35,8 +35,6 @@ def main(
     typer.echo("|---|---|---|---|---|---|---|")
     for n in points:
         X, y = tokens(n, dim, labels, *KINDS["conflicting"])
-        X, place = np.unique(X, axis=0, return_index=True)
-        y = y[place]
         fast, slow = [], []
         for _ in range(runs):
             found, spent = timed(lambda X=X, y=y: cluster(X, y).ids)

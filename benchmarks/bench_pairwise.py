@@ -3,7 +3,7 @@
 10,000 examples of 100 paragraph words, one layer of 768 dimensions in a mapped file, cosine and
 distance, words and windows of the same length. Both give the same counts. Prints the row of a
 table: median seconds of alternating runs, their ratio, the peak memory of each in a process of its
-own, and how fast the vectors are read, beside a copy of them in memory.
+own, and how fast the vectors are read, beside a copy of 256 MiB within memory.
 
     python benchmarks/bench_pairwise.py --examples 10000 --runs 5
 """

@@ -1,10 +1,12 @@
 """Ablate every head and every layer of a tuned encoder and score its task."""
 
 import shutil
+from pathlib import Path
 
 from tuneprobe import paths
 from tuneprobe.ablation.spread import Tuned, kept_sweep, loaded
 from tuneprobe.ablation.study import STUDY, study_ablation
+from tuneprobe.encoders.encoder import thread_limit
 from tuneprobe.examples.tables import read_examples
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
@@ -17,23 +19,27 @@ def main(task: str) -> None:
     """Ablate the encoder that was tuned on TASK."""
     params, kind = load_params(), get_task(task).kind
     encoder, examples = params.encoder, read_examples(paths.examples(task))
+    thread_limit(params.threads)
+    source = params.encoder_source()
+    if source["path"]:
+        source["path"] = str(Path(source["path"]).absolute())
     tuned = Tuned(
         encoder,
         FINETUNED,
         params.seed,
         paths.checkpoint(encoder, task, FINETUNED).absolute(),
-        tuple(params.encoder_source().items()),
+        tuple(source.items()),
         params.threads,
     )
-    cache = paths.resume_point(encoder, task, STUDY)
+    model, cache = tuned.sha256(), paths.resume_point(encoder, task, STUDY)
     rows = study_ablation(
-        loaded(tuned),
+        loaded(tuned, model),
         examples,
         task=task,
         kind=kind,
         state=FINETUNED,
         seed=params.seed,
-        sweep=kept_sweep(tuned, cache=cache, workers=params.workers, backend=params.backend),
+        sweep=kept_sweep(tuned, model, cache=cache, workers=params.workers, backend=params.backend),
         **params.attention.ablate.model_dump(),
     )
     write_results(rows, paths.results(encoder, task, "ablate") / "heads.csv")

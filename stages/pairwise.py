@@ -6,7 +6,6 @@ from threadpoolctl import threadpool_limits
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.encoders.checkpoints import load_head
 from tuneprobe.encoders.representations import open_states
 from tuneprobe.examples.tables import read_examples
 from tuneprobe.pairwise.ranking import conditions
@@ -15,6 +14,7 @@ from tuneprobe.pairwise.study import example_table, rank_boundary, rank_pairs
 from tuneprobe.params import load_params
 from tuneprobe.results import write_results
 from tuneprobe.stage import run
+from tuneprobe.tuning.checkpoints import load_head
 
 TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}
 

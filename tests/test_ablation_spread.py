@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +15,14 @@ from made_up_runs import contents, start, write_params
 from tiny_reader import DIM, WORDS
 
 from tuneprobe import paths
-from tuneprobe.ablation import spread, sweep
+from tuneprobe.ablation import sweep
 from tuneprobe.ablation.spread import Tuned, kept_sweep, loaded
-from tuneprobe.ablation.sweep import Outputs, ablation_sweep, sweep_block, text_blocks
+from tuneprobe.ablation.sweep import ablation_sweep, text_blocks
 from tuneprobe.backends import ADDRESS, ClusterError
-from tuneprobe.encoders.checkpoints import HEAD, write_checkpoint
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.examples.tables import Examples, ExamplesBuilder, write_examples
 from tuneprobe.rng import rng
+from tuneprobe.tuning.checkpoints import HEAD, write_checkpoint
 from tuneprobe.tuning.heads import make_head
 from tuneprobe.tuning.labelled_texts import labelled_texts
 
@@ -42,17 +41,17 @@ def many_pairs(n_texts: int = 400) -> Examples:
     return builder.build()
 
 
-def write_tuned(folder: Path, source: Path) -> Path:
+def write_tuned(folder: Path, source: Path, seed: int = 5) -> Path:
     """The checkpoint of an encoder and a head that were drawn."""
-    encoder, head = load_encoder("tiny", path=str(source)), made_head()
+    encoder = load_encoder("tiny", path=str(source))
+    head = make_head("label", DIM, seed, n_outputs=2, n_spans=1)
+    torch.nn.init.normal_(head.output.weight, std=5, generator=torch.Generator().manual_seed(seed))
     write_checkpoint(folder, encoder, head, kind="label", state="finetuned", labels=LABELS)
     return folder
 
 
-def made_head():
-    head = make_head("label", DIM, 5, n_outputs=2, n_spans=1)
-    torch.nn.init.normal_(head.output.weight, std=5, generator=torch.Generator().manual_seed(5))
-    return head
+def tuned_at(checkpoint: Path, source: Path) -> Tuned:
+    return Tuned("tiny", "finetuned", 13, checkpoint, (("path", str(source)),), threads=1)
 
 
 def write_workspace(root: Path, folder: Path, source: Path, **changes: object) -> None:
@@ -157,31 +156,36 @@ def finished(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (Path.unlink, "has another checkpoint in .*, another tuneprobe, or other versions"),
+        (Path.unlink, "has another checkpoint in .*, another tuneprobe, another kind of device"),
         (lambda head: head.write_bytes(b"other"), "has another checkpoint in "),
         (lambda head: shutil.rmtree(head.parent), "cannot read .* file system that all machines"),
     ],
 )
 def test_a_worker_that_has_another_checkpoint_says_so(
-    harm: Callable[[Path], None],
-    message: str,
-    thread_cluster: None,
-    source: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    harm: Callable[[Path], None], message: str, thread_cluster: None, source: Path, tmp_path: Path
 ) -> None:
-    checkpoint = write_tuned(tmp_path / "tuned", source)
-    tuned = Tuned("tiny", "finetuned", 13, checkpoint, (("path", str(source)),), threads=1)
-    labeller = loaded(tuned)
+    tuned = tuned_at(write_tuned(tmp_path / "tuned", source), source)
+    model = tuned.sha256()
+    labeller = loaded(tuned, model)
+    loaded.cache_clear()  # the worker is another thread of this process
+    harm(tuned.checkpoint / HEAD)
     data = labelled_texts(labeller.encoder, many_pairs(40), "test")
-
-    def spoil(*block: Any) -> Outputs:
-        harm(checkpoint / HEAD)
-        return sweep_block(*block)
-
-    monkeypatch.setattr(sweep, "BLOCK_TOKENS", 200)
-    monkeypatch.setattr(spread, "sweep_block", spoil)
-    kept = kept_sweep(tuned, cache=tmp_path / "cache", workers=1, backend="dask")
+    kept = kept_sweep(tuned, model, cache=tmp_path / "cache", workers=1, backend="dask")
     with pytest.raises(ClusterError, match=message):
         ablation_sweep(labeller.head, data, sweep=kept)
-    assert len(list((tmp_path / "cache").iterdir())) <= 1
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_worker_does_not_keep_the_weights_of_an_earlier_tuning(
+    thread_cluster: None, source: Path, tmp_path: Path
+) -> None:
+    swept = []
+    for seed in (5, 6):
+        tuned = tuned_at(write_tuned(tmp_path / "tuned", source, seed), source)
+        model = tuned.sha256()
+        labeller = loaded(tuned, model)
+        data = labelled_texts(labeller.encoder, many_pairs(40), "test")
+        kept = kept_sweep(tuned, model, cache=tmp_path / "cache", workers=1, backend="dask")
+        swept.append(ablation_sweep(labeller.head, data, sweep=kept))
+        assert np.array_equal(swept[-1], ablation_sweep(labeller.head, data))
+    assert not np.array_equal(*swept)

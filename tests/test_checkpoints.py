@@ -12,7 +12,8 @@ from killed import left_by_a_killed_process
 from tiny_reader import DIM, write_tiny_bert
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.encoders.checkpoints import (
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.tuning.checkpoints import (
     ResumePoint,
     load_head,
     read_head,
@@ -21,7 +22,6 @@ from tuneprobe.encoders.checkpoints import (
     write_checkpoint,
     write_resume_point,
 )
-from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.tuning.heads import make_head
 
 

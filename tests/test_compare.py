@@ -31,8 +31,8 @@ from tuneprobe.compare import (
     numbers_of,
     read_run,
 )
+from tuneprobe.example_scores import ExampleScores, probe_scores
 from tuneprobe.report.compare import looks_of, read_plots, render_comparison
-from tuneprobe.scores.example_scores import ExampleScores, probe_scores
 
 
 def write_run(repository: Path, gain: float, epochs: int) -> None:

@@ -9,7 +9,6 @@ from small_encoders import little_memory
 from tiny_reader import DIM, question, short, simple_questions
 
 from tuneprobe.corpora.question import Annotation
-from tuneprobe.encoders.checkpoints import write_checkpoint
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.results import write_results
 from tuneprobe.scores.decode import Reading
@@ -23,6 +22,7 @@ from tuneprobe.scores.evaluate import (
     squad_scores,
 )
 from tuneprobe.scores.nq_eval import EvaluationError
+from tuneprobe.tuning.checkpoints import write_checkpoint
 from tuneprobe.tuning.heads import make_head
 
 CUT = {"window": 24, "stride": 8, "max_question": 6}

@@ -11,10 +11,10 @@ import torch
 from tiny_reader import DIM, simple_questions
 from tuned_in_process import SETTINGS, STEP_KILLED, tune
 
-from tuneprobe.encoders.checkpoints import read_head
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.scores.evaluate import read_answers, squad_scores
+from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.finetune import TrainingError
 from tuneprobe.tuning.heads import make_head
 from tuneprobe.tuning.training import Training, adamw, epoch_batches, random_stream, schedule

@@ -8,7 +8,6 @@ import torch
 from tiny_reader import DIM
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.encoders.checkpoints import write_checkpoint
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples.tables import Examples, ExamplesBuilder
@@ -24,6 +23,7 @@ from tuneprobe.scores.label_scores import (
     score_answers,
     to_answers,
 )
+from tuneprobe.tuning.checkpoints import write_checkpoint
 from tuneprobe.tuning.heads import make_head
 
 LABELS = ["0", "1"]

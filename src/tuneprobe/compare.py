@@ -19,13 +19,13 @@ from tuneprobe.artifacts import META
 from tuneprobe.collect.attention import PAIR_TASKS
 from tuneprobe.collect.estimates import Estimate, difference
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.paths import PLOTS, SUMMARY, examples, results
-from tuneprobe.scores.example_scores import (
+from tuneprobe.example_scores import (
     ExampleScores,
     paired_difference,
     probe_scores,
     text_scores,
 )
+from tuneprobe.paths import PLOTS, SUMMARY, examples, results
 
 PARAMS = Path("params.yaml")
 WORKSPACE = "workspace"

@@ -34,7 +34,7 @@ def training(encoder: str, task: str, state: str) -> Path:
 
 
 def resume_point(encoder: str, task: str, state: str) -> Path:
-    """Where a fine-tuning goes on after a kill; no artifact, removed at its end."""
+    """Where a fine-tuning or a study goes on after a kill; no artifact, removed at its end."""
     return Path(".cache") / "resume" / f"{encoder}-{task}-{state}"
 
 

@@ -8,7 +8,7 @@ checkpoint once and gives back arrays.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,13 +19,14 @@ import numpy as np
 from tuneprobe.ablation.sweep import Manner, Outputs, Sweep, sweep_block
 from tuneprobe.artifacts import (
     COMPUTED_WITH,
+    ArtifactError,
     atomic_folder,
     code_sha256,
     file_sha256,
     package_versions,
 )
 from tuneprobe.backends import different_here, outcomes, unreadable_here
-from tuneprobe.encoders.encoder import Encoder, thread_limit
+from tuneprobe.encoders.encoder import Encoder, best_device, thread_limit
 from tuneprobe.scores.label_scores import Labeller, load_tuned
 from tuneprobe.tuning.labelled_texts import LabelledTexts
 
@@ -39,7 +40,7 @@ class Tuned:
     Attributes
     ----------
     encoder, state, seed, checkpoint, source
-        As for `load_tuned`; `source` as items.
+        As for `load_tuned`; `source` as items. Paths are absolute.
     threads : int
         Of torch, wherever blocks are swept.
     """
@@ -52,21 +53,45 @@ class Tuned:
     threads: int
 
     def sha256(self) -> str:
-        """Of the words, and of the files of the checkpoint."""
-        files = sorted(path for path in self.checkpoint.iterdir() if path.is_file())
+        """Of all that the outputs depend on beside the texts: model, code, packages, device.
+
+        Raises
+        ------
+        ArtifactError
+            If there is no checkpoint.
+        """
+        if not self.checkpoint.is_dir():
+            raise ArtifactError(
+                f"{self.checkpoint} is missing: run 'dvc repro' (or 'dvc pull') first."
+            )
         facts = {
-            "words": {**asdict(self), "checkpoint": None},
-            "files": {path.name: file_sha256(path) for path in files},
+            "encoder": [self.encoder, self.state, self.seed, self.threads],
+            "files": {path.name: file_sha256(path) for path in self.checkpoint.iterdir()},
             "code": code_sha256(),
             "packages": package_versions(),
+            "device": best_device().type,
         }
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
-def loaded(tuned: Tuned) -> Labeller:
-    """The labeller, loaded once in a process, which from then on has `tuned.threads` threads."""
-    thread_limit(tuned.threads)
+def loaded(tuned: Tuned, model: str) -> Labeller:
+    """The labeller whose `Tuned.sha256` is `model`, loaded once in a process.
+
+    Raises
+    ------
+    ClusterError
+        If this process cannot read the checkpoint, or has another one, or other code.
+    """
+    try:
+        found = tuned.sha256()
+    except (ArtifactError, OSError):
+        raise unreadable_here(tuned.checkpoint) from None
+    if found != model:
+        raise different_here(
+            f"checkpoint in {tuned.checkpoint}, another tuneprobe, another kind of device, or "
+            f"other versions of {', '.join(COMPUTED_WITH)}"
+        )
     return load_tuned(
         tuned.encoder,
         state=tuned.state,
@@ -76,17 +101,21 @@ def loaded(tuned: Tuned) -> Labeller:
     )
 
 
-def kept_sweep(tuned: Tuned, *, cache: Path, workers: int, backend: str = "local") -> Sweep:
+def kept_sweep(
+    tuned: Tuned, model: str, *, cache: Path, workers: int, backend: str = "local"
+) -> Sweep:
     """What `ablation_sweep` calls to have blocks swept by several processes.
 
     Parameters
     ----------
+    model : str
+        ``tuned.sha256()``.
     cache : Path
         Keeps the outputs of finished blocks; for the caller to remove once the results are written.
     workers : int
-        Processes of this machine; no bit depends on it.
+        Processes of this machine; no bit depends on it, unless the memory of a GPU runs out.
     backend : str
-        Where blocks are swept, as `backends.outcomes` has it; no bit depends on it.
+        Where blocks are swept, as `backends.outcomes` has it; the same holds of it.
 
     Raises
     ------
@@ -95,17 +124,14 @@ def kept_sweep(tuned: Tuned, *, cache: Path, workers: int, backend: str = "local
     """
 
     def sweep(blocks: list[LabelledTexts], manner: Manner) -> Iterator[tuple[int, Outputs]]:
-        model = tuned.sha256()
         folders = [cache / _digest(model, block, manner) for block in blocks]
-        left = [number for number, folder in enumerate(folders) if not folder.exists()]
-        yield from (
-            (number, np.load(folder / OUTPUTS))
-            for number, folder in enumerate(folders)
-            if number not in left
-        )
-        calls = [(tuned, model, number, _portable(blocks[number]), manner) for number in left]
-        function = _sweep if backend == "local" else _sweep_away
-        for number, outputs in outcomes(function, calls, backend=backend, processes=workers):
+        calls = []
+        for number, (folder, block) in enumerate(zip(folders, blocks)):
+            if folder.exists():
+                yield number, np.load(folder / OUTPUTS)
+            else:
+                calls.append((tuned, model, number, _portable(block), manner))
+        for number, outputs in outcomes(_sweep, calls, backend=backend, processes=workers):
             with atomic_folder(folders[number]) as part:
                 np.save(part / OUTPUTS, outputs)
             yield number, outputs
@@ -127,24 +153,9 @@ def _portable(block: LabelledTexts) -> LabelledTexts:
 
 
 def _sweep(
-    tuned: Tuned, _: str, number: int, block: LabelledTexts, manner: Manner
-) -> tuple[int, Outputs]:
-    """The number and the outputs of a block."""
-    labeller = loaded(tuned)
-    return number, sweep_block(labeller.head, replace(block, encoder=labeller.encoder), manner)
-
-
-def _sweep_away(
     tuned: Tuned, model: str, number: int, block: LabelledTexts, manner: Manner
 ) -> tuple[int, Outputs]:
-    """`_sweep` on another machine, once that has the same checkpoint and code."""
-    try:
-        model_here = tuned.sha256()
-    except OSError as error:
-        raise unreadable_here(error.filename) from None
-    if model_here != model:
-        raise different_here(
-            f"checkpoint in {tuned.checkpoint}, another tuneprobe, or other versions of "
-            f"{', '.join(COMPUTED_WITH)}"
-        )
-    return _sweep(tuned, model, number, block, manner)
+    """The number and the outputs of a block."""
+    thread_limit(tuned.threads)
+    labeller = loaded(tuned, model)
+    return number, sweep_block(labeller.head, replace(block, encoder=labeller.encoder), manner)

@@ -71,6 +71,8 @@ def study_ablation(
     ------
     AblationError
         If the sweep would be wrong for the encoder.
+    ClusterError
+        If blocks are swept on a cluster and it fails.
     """
     encoder, head, labels = labeller
     examples = draw_test_texts(examples, max_texts, rng(seed, "ablate", "texts", task))

@@ -138,10 +138,10 @@ def ablation_sweep(
     means = mean_contexts(data, tokens) if ablation == "mean" else None
     parts, manner = text_blocks(data.lengths, tokens), Manner(ablation, tokens, means)
     todo = [data.select(texts) for texts in parts]
-    here = ((number, sweep_block(head, block, manner)) for number, block in enumerate(todo))
+    swept = sweep(todo, manner) if sweep else _in_turn(head, todo, manner)
     outputs = np.full(_shape(head, data), np.nan, dtype=np.float32)
     with tqdm(total=len(data.pieces), unit="text", disable=None) as progress:
-        for number, found in sweep(todo, manner) if sweep else here:
+        for number, found in swept:
             outputs[:, data.examples_of(parts[number])] = found
             progress.update(len(parts[number]))
     return outputs
@@ -176,6 +176,13 @@ def sweep_block(head: LabelHead, block: LabelledTexts, manner: Manner) -> Output
     for _ in budget.passes(block.lengths, ablate):
         pass
     return outputs
+
+
+def _in_turn(
+    head: LabelHead, todo: list[LabelledTexts], manner: Manner
+) -> Iterator[tuple[int, Outputs]]:
+    for number, block in enumerate(todo):
+        yield number, sweep_block(head, block, manner)
 
 
 def _shape(head: LabelHead, data: LabelledTexts) -> tuple[int, int, int]:

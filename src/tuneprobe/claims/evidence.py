@@ -41,7 +41,7 @@ class Evidence:
 
     @property
     def mark(self) -> int:
-        """The last layer that counts as low, as in `pairwise.study.pairwise_gaps`."""
+        """The last layer that counts as low, as in `pairwise.results.pairwise_gaps`."""
         return round(self.layer_mark * self.last)
 
     @cached_property

@@ -26,7 +26,7 @@ def layer_labels(space: Space, *, rtol: float, classifier: Mapping[str, Any]) ->
     Parameters
     ----------
     classifier : mapping
-        Keyword arguments of `study.layer_accuracy`.
+        Keyword arguments of `classifiers.study.layer_accuracy`.
 
     Returns
     -------

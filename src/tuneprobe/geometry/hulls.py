@@ -135,7 +135,7 @@ def hyperplane_gap(A: Array, B: Array, normal: Array) -> tuple[float, float]:
     width, offset : float
     """
     longest = max(float(np.abs(points).max(initial=0.0)) for points in (A, B))
-    return _slab(A, B, normal, longest)
+    return _slab(A, B, normal, longest * len(normal) ** 0.5)
 
 
 class _Problem(NamedTuple):
@@ -284,13 +284,12 @@ def _highs(problem: _Problem, gap: HullGap) -> HullGap:
     return _with_hull_points(problem, gap, np.maximum(-found.ineqlin.marginals, 0))
 
 
-def _slab(A: Array, B: Array, normal: Array, longest: float) -> tuple[float, float]:
-    """Width and middle of the empty slab between sets whose coordinates are `longest` at most."""
+def _slab(A: Array, B: Array, normal: Array, reach: float) -> tuple[float, float]:
+    """Width and middle of the empty slab between two sets in the ball of radius `reach`."""
     length = float(np.linalg.norm(normal))
     if not length > 0:
         return 0.0, 0.0
     low, high = float((A @ normal).min()) / length, float((B @ normal).max()) / length
-    dim = len(normal)
-    rounding = 4 * dim * float(np.finfo(np.float64).eps) * longest * float(np.sqrt(dim))
+    rounding = 4 * len(normal) * float(np.finfo(np.float64).eps) * reach
     width = low - high
     return (width if width > rounding else 0.0), 0.5 * (low + high)

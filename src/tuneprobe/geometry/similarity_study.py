@@ -42,7 +42,7 @@ def spatial_similarities(
     Parameters
     ----------
     distances : mapping
-        As `study.read_distances` gives them, by (state, layer, split).
+        As `geometry.study.read_distances` gives them, by (state, layer, split).
     pairs : sequence of (str, str)
         States to compare, e.g. ``("finetuned", "pretrained")``.
     zero_fill : bool

@@ -82,7 +82,11 @@ def _least_squares(
     if not n:
         return Plane(np.zeros(dim), 0.0)
     if n <= dim:
-        kernel = X[rows] @ X[rows].T if gram is None else gram.take(rows, 0).take(rows, 1)
+        if gram is None:
+            chosen = X[rows]
+            kernel = chosen @ chosen.T
+        else:
+            kernel = gram.take(rows, 0).take(rows, 1)
         kernel.flat[:: n + 1] += ridge
         solved = _solve(kernel, np.column_stack([y[rows], np.ones(n)]))
         b = float(solved[:, 0].sum() / solved[:, 1].sum())
@@ -122,13 +126,16 @@ def _line_search(margin: Array, change: Array, w: Array, step: Array, ridge: flo
     kinks = lack / change
     ahead = kinks > 0
     order = np.flatnonzero(ahead)[np.argsort(kinks[ahead], kind="stable")]
-    there = lack > 0  # at the start
+    there = (lack > 0) | ((lack == 0) & (change < 0))  # just after the start
     sign = np.where(there, -1.0, 1.0)[order]  # a slack that vanishes, or one that appears
     pull = change * lack
     pulls = np.cumsum(np.append(pull[there].sum(), sign * pull[order]))
     drags = np.cumsum(np.append((change[there] ** 2).sum(), sign * change[order] ** 2))
     ends = flat - pulls[:-1] + kinks[order] * (rise + drags[:-1])
-    piece = int(np.searchsorted(ends, 0.0))  # the first that ends above zero
-    steepness = rise + drags[piece]
+    piece = int(np.searchsorted(ends, 0.0))  # the first that ends at or above zero
+    there[order[:piece]] ^= True  # summed anew: what the running sums took away left rounding
+    steepness = rise + float((change[there] ** 2).sum())
     left = float(kinks[order[piece - 1]]) if piece else 0.0
-    return max(left, float((pulls[piece] - flat) / steepness)) if steepness > 0 else left
+    right = float(kinks[order[piece]]) if piece < len(order) else np.inf
+    zero = float((pull[there].sum() - flat) / steepness) if steepness > 0 else left
+    return min(max(left, zero), right)

@@ -47,7 +47,7 @@ def layer_geometry(
     Parameters
     ----------
     loop, min_cluster_size
-        As in `clusters.cluster` and `geometry.measure`.
+        As in `clusters.cluster` and `distances.measure`.
     max_clusters : int
         A space with more clusters gives neither distances nor a nearest-cluster accuracy, unless
         it is linear: their cost grows with the square.

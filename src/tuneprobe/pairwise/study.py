@@ -23,7 +23,7 @@ TABLE_COLUMNS = ("example", "layer", "condition", "state", "count", "n_neg", "pa
 
 
 class Layers(Protocol):
-    """Vectors of one task in one state, e.g. `tuneprobe.encoders.represent.Representations`."""
+    """Vectors of one task in one state, e.g. `encoders.representations.Representations`."""
 
     @property
     def n_layers(self) -> int:

@@ -9,7 +9,7 @@ heterogeneous      no such structure
 An even map is one block: so are nearly all maps of an encoder with random weights.
 
 A map is looked at as a picture of 32 x 32 points whose mean is 1, whatever its length. Two
-classifiers: a network trained on drawn maps (`network`) and, as a baseline, the rule here.
+classifiers: a network trained on drawn maps (`patterns.network`) and, as a baseline, the rule here.
 """
 
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From which value on a feature counts: the best of a grid on drawn maps (`maps`)."""
+    """From which value on a feature counts: the best of a grid on drawn maps (`patterns.maps`)."""
 
     stripes: float = 0.25
     diagonal: float = 0.1

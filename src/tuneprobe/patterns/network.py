@@ -1,7 +1,7 @@
 """The network that tells the pattern of an attention map, trained on drawn maps.
 
 What it scores on drawn maps it did not see says whether it learned the drawings, and nothing about
-real maps: those need labels of a person (`sheet`).
+real maps: those need labels of a person (`patterns.sheet`).
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tuneprobe.corpora.question import Question
-from tuneprobe.encoders.checkpoints import read_head
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.results import NO_HEAD, NO_LAYER, Result
@@ -28,6 +27,7 @@ from tuneprobe.scores.nq_eval import (
 from tuneprobe.scores.squad_eval import exact_match, token_f1
 from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM
 from tuneprobe.stats import mean_interval
+from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import Head, last_layer, make_head
 from tuneprobe.tuning.windows import Window, Windows, cut_windows
 

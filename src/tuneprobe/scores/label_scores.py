@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tuneprobe.artifacts import read_meta
-from tuneprobe.encoders.checkpoints import read_head
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.examples.tables import Examples
@@ -17,6 +16,7 @@ from tuneprobe.results import NO_HEAD, NO_LAYER, Result
 from tuneprobe.rng import rng
 from tuneprobe.scores.glue_metrics import estimate, majority_prediction, metrics_of
 from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM, RANDOM_FINETUNED
+from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import LabelHead
 from tuneprobe.tuning.labelling import KINDS, predict, train_labels, untrained_head
 

@@ -20,12 +20,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tuneprobe.corpora.question import Question
-from tuneprobe.encoders.checkpoints import (
-    read_resume_point,
-    remove_resume_point,
-    write_checkpoint,
-    write_resume_point,
-)
 from tuneprobe.encoders.encoder import PRECISIONS, Encoder
 from tuneprobe.encoders.parallel import (
     is_main,
@@ -38,6 +32,12 @@ from tuneprobe.encoders.parallel import (
 )
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.states import FINETUNED, FROZEN
+from tuneprobe.tuning.checkpoints import (
+    read_resume_point,
+    remove_resume_point,
+    write_checkpoint,
+    write_resume_point,
+)
 from tuneprobe.tuning.curves import training_curve
 from tuneprobe.tuning.frozen import read_once
 from tuneprobe.tuning.heads import Head, make_head

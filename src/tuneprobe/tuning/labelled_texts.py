@@ -33,9 +33,9 @@ class LabelledTexts:
     Attributes
     ----------
     pieces : list of Pieces
-        The texts that have examples, in the order of their ids.
+        The texts, one an input.
     spans : DataFrame
-        All spans of the task.
+        The spans that `span_ids` counts.
     text : int64 ndarray of shape (n_inputs,)
         Text id of each input.
     span_ids : int64 ndarray of shape (n_examples, n_spans)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from tuneprobe.artifacts import read_meta
-from tuneprobe.encoders.checkpoints import HEAD
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples.tables import Examples
 from tuneprobe.states import FINETUNED, FROZEN, RANDOM, RANDOM_FINETUNED
+from tuneprobe.tuning.checkpoints import HEAD
 from tuneprobe.tuning.finetune import finetune
 from tuneprobe.tuning.heads import LabelHead, last_layer, make_head
 from tuneprobe.tuning.labelled_texts import LabelError, Targets, labelled_texts, spans_per_example

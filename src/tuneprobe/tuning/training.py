@@ -13,10 +13,10 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
 from torch.overrides import TorchFunctionMode
 
-from tuneprobe.encoders.checkpoints import ResumePoint
 from tuneprobe.encoders.encoder import Encoder, budget_batches
 from tuneprobe.encoders.parallel import add_gradients
 from tuneprobe.rng import rng, stream_seed
+from tuneprobe.tuning.checkpoints import ResumePoint
 from tuneprobe.tuning.dropout import quick_dropout
 from tuneprobe.tuning.heads import Batch, Head, last_layer
 from tuneprobe.tuning.vocabulary import UsedRows
