@@ -36,14 +36,14 @@ data: setup  ## generate the default corpus and fetch WordNet, checked against d
 	tuneprobe data default
 
 repro: data  ## run the whole pipeline, JOBS parts at a time; what is up to date is not run again
-	dvc repro patterns
+	@printf 'prepare-qa prepare-pairs\npatterns\n' | $(SIDE_BY_SIDE)
 	@$(MAKE) --silent parts | $(SIDE_BY_SIDE)
 	@printf 'represent-cross cross-task\npair-heads\n' | $(SIDE_BY_SIDE)
 	dvc repro
 	@tuneprobe show
 
-parts: setup  ## stages in parts that share none, once `patterns` is there
-	@echo prepare-qa prepare-pairs finetune represent represent-finetuned evaluate pairwise
+parts: setup  ## stages in parts that share none, once `patterns` and the questions are there
+	@echo finetune represent represent-finetuned evaluate pairwise
 	@stages=$$(dvc stage list --name-only); \
 	for task in $$(echo "$$stages" | sed -n 's/^\(prepare-.*\)@/\1 /p' | sort -rsk1,1 | cut -d' ' -f2); do \
 	  echo "$$stages" | grep -E "@$$task(-[a-z-]*)?$$" | xargs; \
