@@ -1,11 +1,14 @@
 """Runs of real stages in a made-up workspace, whose numbers are kept as bytes."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
+from distributed import Client
 
 
 def write_params(
@@ -37,3 +40,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     """The bytes of all results."""
     files = (folder / "results").rglob("*.*")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.is_file()}
+
+
+def kill_one_at_work(
+    client: Client, workers: list[subprocess.Popen[bytes]], running: subprocess.Popen[bytes]
+) -> None:
+    """Kill the first worker of a cluster once all have work from a stage that is running."""
+    while not all(client.processing().values()):
+        assert running.poll() is None
+        time.sleep(0.01)
+    workers[0].send_signal(signal.SIGKILL)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from made_up_encoders import made_up_encoder, made_up_head, made_up_texts
-from made_up_runs import contents, start, write_params
+from made_up_runs import contents, kill_one_at_work, start, write_params
 from tiny_reader import DIM, WORDS
 
 from tuneprobe import paths
@@ -120,11 +120,9 @@ def test_a_cluster_gives_the_bytes_of_one_machine_even_when_a_worker_is_killed(
     address = {ADDRESS: client.scheduler.address}
     running = start("ablate", root, tmp_path / "elsewhere", TASK, **address)
     if killed:
-        while not all(client.processing().values()):
-            assert running.poll() is None
-            time.sleep(0.01)
-        workers[0].send_signal(signal.SIGKILL)
+        kill_one_at_work(client, workers, running)
     assert running.wait() == 0
+    assert len(client.scheduler_info()["workers"]) == (1 if killed else 2)
     assert contents(tmp_path / "elsewhere") == local[0]
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distributed import LocalCluster
-from made_up_runs import contents, start, write_params
+from made_up_runs import contents, kill_one_at_work, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
 from tuneprobe.backends import ADDRESS, ClusterError, outcomes
@@ -41,10 +40,7 @@ def test_two_workers_give_the_bytes_of_one_machine_even_when_one_is_killed(
     write_params(root, folder, backend="dask")
     running = start("geometry", root, folder, **{ADDRESS: client.scheduler.address})
     if killed:
-        while not all(client.processing().values()):
-            assert running.poll() is None
-            time.sleep(0.01)
-        workers[0].send_signal(signal.SIGKILL)
+        kill_one_at_work(client, workers, running)
     assert running.wait() == 0
     assert len(client.scheduler_info()["workers"]) == (1 if killed else 2)
     assert contents(folder) == local
