@@ -1,1 +1,1 @@
-"""Encoders: loading, running, representing spans, checkpoints."""
+"""Encoders: loading, running, representing spans."""

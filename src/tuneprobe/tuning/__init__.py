@@ -1,1 +1,1 @@
-"""Fine-tuning: heads, training sets, the training loop and what makes its steps cheap."""
+"""Fine-tuning: heads, training sets, the training loop, what makes its steps cheap, checkpoints."""
