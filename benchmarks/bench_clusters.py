@@ -5,7 +5,7 @@ program (HiGHS) of each cluster of another label whether a hyperplane separates 
 Both give the same clusters, or the run fails. Prints a markdown row for each number of points:
 medians of processor seconds of runs that alternate, and their ratio.
 
-    python benchmarks/bench_clusters.py --points 60 --points 120 --points 240 --runs 5
+    python benchmarks/bench_clusters.py --points 120 --points 240 --runs 5
 """
 
 import time
@@ -24,7 +24,7 @@ from tuneprobe.geometry.clusters import cluster
 
 
 def main(
-    points: Annotated[list[int], typer.Option()] = [60, 120],  # noqa: B006
+    points: Annotated[list[int], typer.Option()] = [120, 240],  # noqa: B006
     dim: int = 16,
     labels: int = 4,
     runs: int = 5,
