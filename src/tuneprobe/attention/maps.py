@@ -6,7 +6,7 @@ together; when the next layer is computed they are gone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
 from tuneprobe.encoders.encoder import Encoder, EncoderError, Pieces, pad_batch
-from tuneprobe.encoders.forward import TokenBudget, fitted_tokens
+from tuneprobe.encoders.forward import ON_PROCESSOR, TokenBudget, fitted_tokens
 
 ATTENTION = "tuneprobe-maps"
 CACHED = 1 << 18  # values of a map that are read together: 1 MiB
-ON_PROCESSOR = 2048  # tokens per batch where none are given
 MAPS_TOGETHER = 6  # of one encoder: the layer's, and what is computed of them
 
 
@@ -69,7 +68,7 @@ def stream_maps(
     texts: Sequence[Pieces],
     see: Callable[[LayerMaps], None],
     *,
-    tokens_per_batch: int | None = ON_PROCESSOR,
+    tokens_per_batch: int | None = None,
     padded_to: int = 0,
 ) -> None:
     """Show every layer's maps of every text to `see`, which must not keep them.
@@ -84,7 +83,7 @@ def stream_maps(
     encoders
         Encoders that read the same pieces, of equal depth and number of heads.
     tokens_per_batch : int, optional
-        None: as many as a CUDA device's memory holds, 2,048 on a processor.
+        None: as many as a CUDA device's memory holds, 1,024 on a processor.
     padded_to : int
         Pad each batch to at least so many pieces, as Kovaleva et al.'s code does.
 
@@ -122,21 +121,34 @@ def layer_maps(
 ) -> Iterator[Tensor]:
     """The maps of one batch, layer by layer: each float32 of shape (batch, heads, seq, seq).
 
-    Between two layers nothing but the hidden state is held. Call inside `stream_maps`, which sets
-    the encoder's attention.
+    Between two layers nothing but the hidden state is held, and the last layer is left as soon as
+    its maps are known. Call inside `stream_maps`, which sets the encoder's attention.
     """
     inputs = _padded(pad_batch(encoder, list(texts)), encoder, padded_to)
     blocks = attention_blocks(encoder.model)
     hidden, rest, named = _first_block_inputs(encoder.model, blocks[0], inputs)
-    for block in blocks:
-        sink: list[Tensor] = []
-        hidden = block(hidden, *rest, **named, map_sink=sink)
-        if len(sink) != 1:
-            raise EncoderError(
-                f"{type(encoder.model).__name__}: a layer showed {len(sink)} attention maps, "
-                "expected 1; its attention does not go through transformers' interface."
-            )
-        yield sink.pop()
+    shown: list[Tensor] = []
+
+    def only(maps: Tensor) -> None:
+        shown.append(maps)
+        raise _Enough
+
+    for block in blocks[:-1]:
+        hidden = block(hidden, *rest, **named, show_maps=shown.append)
+        yield _single(encoder, shown)
+    with suppress(_Enough):
+        blocks[-1](hidden, *rest, **named, show_maps=only)
+    yield _single(encoder, shown)
+
+
+def _single(encoder: Encoder, shown: list[Tensor]) -> Tensor:
+    """Take what one layer has shown."""
+    if len(shown) != 1:
+        raise EncoderError(
+            f"{type(encoder.model).__name__}: a layer showed {len(shown)} attention maps, "
+            "expected 1; its attention does not go through transformers' interface."
+        )
+    return shown.pop()
 
 
 def attention_blocks(model: nn.Module) -> nn.ModuleList:
@@ -159,10 +171,10 @@ def record_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
-    map_sink: list[Tensor] | None = None,
+    show_maps: Callable[[Tensor], None] | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """Softmax attention that puts its weights, (batch, heads, seq, seq), into `map_sink`.
+    """Softmax attention that shows its weights, (batch, heads, seq, seq), to `show_maps`.
 
     The tensors have shape (batch, heads, seq, dim of a head). No dropout: maps are read in
     evaluation mode only.
@@ -172,8 +184,8 @@ def record_attention(
     if attention_mask is not None:
         weights += attention_mask
     torch.softmax(weights, dim=-1, out=weights)
-    if map_sink is not None:
-        map_sink.append(weights)
+    if show_maps is not None:
+        show_maps(weights)
     return (weights @ value).transpose(1, 2).contiguous(), None
 
 
@@ -192,8 +204,8 @@ def _maps_recorded(encoder: Encoder) -> Iterator[None]:
         encoder.model.set_attn_implementation(before)
 
 
-class _FirstBlockReached(Exception):  # noqa: N818
-    """Ends a forward pass where the blocks begin."""
+class _Enough(Exception):  # noqa: N818
+    """Ends a forward pass of which the rest is not wanted."""
 
 
 def _first_block_inputs(
@@ -207,13 +219,12 @@ def _first_block_inputs(
 
     def stop(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         given.extend((args, named))
-        raise _FirstBlockReached
+        raise _Enough
 
     handle = block.register_forward_pre_hook(stop, with_kwargs=True)
     try:
-        model(**inputs)
-    except _FirstBlockReached:
-        pass
+        with suppress(_Enough):
+            model(**inputs)
     finally:
         handle.remove()
     (hidden, *rest), named = given

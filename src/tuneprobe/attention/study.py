@@ -125,7 +125,7 @@ def measure_heads(
     *,
     before: str = "pretrained",
     aggregation: Aggregation = Aggregation(),
-    tokens_per_batch: int | None = 2048,
+    tokens_per_batch: int | None = None,
     also: Callable[[LayerMaps], None] | None = None,
 ) -> HeadMeasures:
     """Measure every head of every state in one pass over the texts.

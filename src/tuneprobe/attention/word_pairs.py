@@ -55,7 +55,7 @@ def pair_weights(
     *,
     split: str = "test",
     pairing: str = "all",
-    tokens_per_batch: int | None = 2048,
+    tokens_per_batch: int | None = None,
 ) -> PairWeights:
     """Each head's largest weight between annotated words, by text, relation and direction.
 

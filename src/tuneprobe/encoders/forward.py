@@ -18,7 +18,7 @@ from tuneprobe.encoders.encoder import Encoder, budget_batches
 from tuneprobe.errors import TuneprobeError
 
 FLOAT = 4  # bytes
-ON_PROCESSOR = 8192  # tokens of a batch
+ON_PROCESSOR = 1024  # tokens of a batch: wider tensors leave the cache, and malloc maps them anew
 WIDTHS = 16  # of a token's hidden state: what a layer needs while it computes
 MOST = 1 << 15  # tokens of a budget that is fitted to the memory
 
@@ -111,7 +111,7 @@ def fitted_tokens(device: torch.device, floats: int, otherwise: int) -> int:
 
 
 def encoding_tokens(encoder: Encoder) -> int:
-    """The token budget of a pass that keeps the states of all layers; on a processor 8,192."""
+    """The token budget of a pass that keeps the states of all layers; on a processor 1,024."""
     floats = (encoder.n_layers + 1 + WIDTHS) * encoder.dim
     return fitted_tokens(encoder.device, floats, ON_PROCESSOR)
 

@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from tuneprobe.artifacts import room_for
 from tuneprobe.encoders.encoder import budget_batches
+from tuneprobe.encoders.forward import encoding_tokens
 from tuneprobe.tuning.heads import Batch, Head
-from tuneprobe.tuning.training import READ, TOKENS_PER_BATCH, Training, TrainingSet
+from tuneprobe.tuning.training import READ, Training, TrainingSet
 
 LARGEST = 8 << 30  # bytes of a last layer that is kept; a larger one is computed in every step
 
@@ -70,7 +71,8 @@ def read_once(training: Training, data: TrainingSet, folder: Path) -> TrainingSe
     written, width = 0, 1
     what = f"the vectors of a frozen encoder in {folder}"
     with room_for(what, folder), TemporaryFile(dir=folder) as file:
-        for batch in tqdm(budget_batches(data.lengths, TOKENS_PER_BATCH), "encode", disable=None):
+        batches = budget_batches(data.lengths, encoding_tokens(training.encoder))
+        for batch in tqdm(batches, "encode", disable=None):
             parts = _parts(training, data.batch(batch))
             width = parts[0].shape[1]
             n_rows[batch] = [len(part) for part in parts]
