@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_reader import DIM, simple_questions
+from torch.nn.utils.rnn import pad_sequence
 
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.tuning.heads import make_head
@@ -44,6 +45,17 @@ def test_the_used_pieces_are_those_of_all_inputs_and_padding(encoder: Encoder) -
     every = data.batch(np.arange(len(data.lengths)))["input_ids"]
     assert len(set(data.lengths)) > 1
     assert used_pieces(data).tolist() == sorted(set(every.flatten().tolist()))
+
+
+def test_padding_is_used_where_only_a_batch_of_other_inputs_has_it() -> None:
+    class TwoLengths:
+        lengths = np.array([4096, 4096, 8192])
+
+        def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+            texts = [torch.full((int(length),), 7) for length in self.lengths[rows]]
+            return {"input_ids": pad_sequence(texts, batch_first=True, padding_value=0)}
+
+    assert used_pieces(TwoLengths()).tolist() == [0, 7]
 
 
 def test_training_the_used_pieces_is_training_all_of_them(source: Path) -> None:

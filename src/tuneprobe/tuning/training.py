@@ -24,7 +24,7 @@ from tuneprobe.tuning.vocabulary import UsedRows
 CHUNK = 32  # batches within which inputs are sorted by length, so that little is padded
 MOMENTS = ("exp_avg", "exp_avg_sq")
 SELF_ATTENTION = "attention.self"  # the module that drops attention weights
-TOKENS_PER_BATCH = 8192  # where the composition of a batch is of no account
+LOOKED_AT = 8192  # word pieces at a time
 READ = "read"  # in a batch: what the head reads, where it is known beforehand
 
 
@@ -207,8 +207,9 @@ def epoch_batches(
 
 
 def used_pieces(data: TrainingSet) -> Tensor:
-    """All word pieces that the inputs hold, padding among them, in ascending order."""
-    batches = budget_batches(data.lengths, TOKENS_PER_BATCH)
+    """All word pieces that any batch can hold, in ascending order."""
+    padded = np.array([data.lengths.argmin(), data.lengths.argmax()])  # if anything ever is
+    batches = [padded, *budget_batches(data.lengths, LOOKED_AT)]
     return torch.cat([data.batch(rows)["input_ids"].unique() for rows in batches]).unique()
 
 
