@@ -11,13 +11,7 @@ from tuneprobe.stage import run
 def main() -> None:
     """Read all results of the run; write metrics/summary.json and metrics/plots."""
     params = load_params()
-    results = Inventory(
-        params.encoder,
-        params.pairwise.corpus,
-        params.geometry.corpus,
-        params.attention.tasks,
-        params.attention.pair_heads.task,
-    ).results()
+    results = Inventory.of(params).results()
     write_tables(
         plot_tables(results, params.focus, confidence=params.pairwise.confidence), paths.PLOTS
     )

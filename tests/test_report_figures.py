@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from made_up_page import made_up_page
 
-from tuneprobe.report import draw_studies, figures_of, render_page, write_figures
+from tuneprobe.report import render_page, write_figures
 from tuneprobe.report.blocks import Figure, Panel, Study, Table
 from tuneprobe.report.charts import STATES
 from tuneprobe.report.curve_figures import Curves, Measure, draw_curves
 from tuneprobe.report.files import figure_svg, table_csv
+from tuneprobe.report.page import draw_studies, figures_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 

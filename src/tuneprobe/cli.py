@@ -1,4 +1,4 @@
-"""The command line: ``tuneprobe data ...``, ``show``, ``compare``, ``check`` and ``bundle``.
+"""The command line: ``data ...``, ``show``, ``page``, ``compare``, ``check`` and ``bundle``.
 
 What takes a second to import (pandas, scipy, DVC) is imported by the commands that need it.
 """
@@ -97,6 +97,25 @@ def show(
         for name in names:
             table.add_row(f"  {name}", f"{numbers[name]:.2f}")
     Console().print(table)
+
+
+@app.command("page", epilog="Example: tuneprobe page --out glue.html")
+def page(
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("page.html"),
+    figures: Annotated[
+        Path | None, typer.Option(help="Write the figures here too, as SVG, PNG and CSV.")
+    ] = None,
+) -> None:
+    """Write the page of what lies here: any studies, any number of sentence tasks."""
+    from tuneprobe.inventory import Inventory
+    from tuneprobe.params import load_params
+    from tuneprobe.report import read_inputs, write_page
+
+    params = load_params()
+    made = Inventory.found(params)
+    write_page(read_inputs(params, made), out, figures)
+    studies = (f"{name} ({len(tables)} tables)" for name, tables in made.studies.items())
+    typer.echo(f"{out}: {', '.join(studies)}")
 
 
 @app.command("compare", epilog="Example: tuneprobe compare pretrained finetuned --out compare.html")

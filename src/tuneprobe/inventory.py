@@ -1,19 +1,23 @@
 """What a run makes: the tables of results that it is compared by, and the tasks they are of."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from tuneprobe import paths
+from tuneprobe.artifacts import ArtifactError
+from tuneprobe.params import Params
 from tuneprobe.results import read_results
 from tuneprobe.states import STATES
+from tuneprobe.tasks import SENTENCES
 
 LABEL_TASKS = ("pos", "dep", "ps-role", "ps-fxn", "trec-50")
 FOLLOWED = "ps-role"  # the task whose fine-tuning is followed step by step
 CROSSED = "ps-fxn"  # the task that is probed under encoders tuned on others
 STEP_TABLES = ("steps", "similarity", "paths", "differences")
+OF_SENTENCES = {"evaluate": "scores", "attention": "heads", "ablate": "heads"}  # stage: table
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Inventory:
         Sentence tasks of the attention study.
     linked : str
         Task whose annotated word pairs the heads are scored on.
+    partial : bool
+        What does not lie in the workspace is left out, not missed.
     """
 
     encoder: str
@@ -36,56 +42,116 @@ class Inventory:
     labels: str
     texts: tuple[str, ...]
     linked: str
+    partial: bool = False
+
+    @classmethod
+    def of(cls, params: Params) -> "Inventory":
+        """What a run under these parameters makes."""
+        return cls(
+            params.encoder,
+            params.pairwise.corpus,
+            params.geometry.corpus,
+            params.attention.tasks,
+            params.attention.pair_heads.task,
+        )
+
+    @classmethod
+    def found(cls, params: Params) -> "Inventory":
+        """What lies in the workspace of such a run, with all sentence tasks that lie there."""
+        texts = tuple(
+            task
+            for task in SENTENCES
+            if any(paths.results(params.encoder, task, study).is_dir() for study in OF_SENTENCES)
+        )
+        return replace(cls.of(params), texts=texts, partial=True)
 
     @property
     def tasks(self) -> list[str]:
         """Tasks whose examples were made."""
-        labelled = (self._labelled(name) for name in LABEL_TASKS)
-        return [f"{self.reading}-pairs", f"{self.reading}-qa", *labelled, *self.texts]
+        reading = (f"{self.reading}-pairs", f"{self.reading}-qa")
+        return self._made(*reading, *map(self._labelled, LABEL_TASKS), *self.texts)
+
+    @property
+    def sources(self) -> list[str]:
+        """Tasks whose corpora were read."""
+        return [*self.tasks, *self._made(self.linked)]
 
     def results(self) -> pd.DataFrame:
-        """All result rows of the run."""
-        return pd.concat([read_results(path) for path in self._tables()], ignore_index=True)
+        """All result rows of the run.
+
+        Raises
+        ------
+        ArtifactError
+            If a table is missing, or all of them where `partial`.
+        """
+        tables = [table for tables in self.studies.values() for table in tables]
+        if not tables:
+            raise ArtifactError(
+                f"no results of '{self.encoder}' lie in {paths.results(self.encoder, '', '')}: run "
+                "'dvc repro', or 'dvc repro STAGE' for one study, or 'dvc pull' first."
+            )
+        return pd.concat([read_results(path) for path in tables], ignore_index=True)
 
     def step_tables(self) -> dict[str, pd.DataFrame]:
         """Tables of the followed fine-tuning, by ``<task>/dynamics/<name>``."""
         task = self._labelled(FOLLOWED)
         folder = paths.results(self.encoder, task, "dynamics")
-        return {
-            f"{task}/dynamics/{name}": read_table(folder / f"{name}.csv") for name in STEP_TABLES
-        }
+        tables = self._here(folder / f"{name}.csv" for name in STEP_TABLES)
+        return {f"{task}/dynamics/{table.stem}": read_table(table) for table in tables}
 
     def map_folders(self) -> dict[str, Path]:
-        """Folder of the attention study of each sentence task."""
-        return {task: paths.results(self.encoder, task, "attention") for task in self.texts}
+        """Folder of the example maps of each sentence task."""
+        folders = {
+            task: paths.results(self.encoder, task, "attention") / "maps" for task in self.texts
+        }
+        here = self._here(folders.values())
+        return {task: folder for task, folder in folders.items() if folder in here}
 
     def artifacts(self) -> list[Path]:
         """Folders whose provenance the page names."""
         pairs = f"{self.reading}-pairs"
-        return [
+        folders = [
             *(paths.examples(task) for task in self.tasks),
             *(paths.representation(self.encoder, pairs, state) for state in STATES),
         ]
+        return self._here(folders)
+
+    @property
+    def studies(self) -> dict[str, list[Path]]:
+        """The tables of result rows of each study; where `partial`, of those that have any."""
+
+        def table(task: str, stage: str, name: str = "layers") -> Path:
+            return paths.results(self.encoder, task, stage) / f"{name}.csv"
+
+        labelled = [self._labelled(name) for name in LABEL_TASKS]
+        stages = ("classify", "geometry", "similarity")
+        tables = {
+            "pairwise": [
+                table(f"{self.reading}-pairs", "pairwise"),
+                table(f"{self.reading}-pairs", "pairwise", "gaps"),
+                table(f"{self.reading}-qa", "evaluate", "scores"),
+            ],
+            "geometry": [
+                *(table(task, stage) for task in labelled for stage in stages),
+                table(self._labelled(FOLLOWED), "dynamics"),
+                table(self._labelled(CROSSED), "cross-task"),
+            ],
+            "attention": [
+                *(table(task, *stage) for task in self.texts for stage in OF_SENTENCES.items()),
+                table(self.linked, "pair-heads", "pairs"),
+            ],
+        }
+        here = {study: self._here(wanted) for study, wanted in tables.items()}
+        return {study: found for study, found in here.items() if found}
 
     def _labelled(self, name: str) -> str:
         return f"{self.labels}-{name}"
 
-    def _tables(self) -> Iterator[Path]:
-        def of(task: str, study: str, *tables: str) -> Iterator[Path]:
-            return (paths.results(self.encoder, task, study) / f"{table}.csv" for table in tables)
+    def _made(self, *tasks: str) -> list[str]:
+        return [task for task in tasks if self._here([paths.examples(task)])]
 
-        yield from of(f"{self.reading}-pairs", "pairwise", "layers", "gaps")
-        yield from of(f"{self.reading}-qa", "evaluate", "scores")
-        for name in LABEL_TASKS:
-            for study in ("classify", "geometry", "similarity"):
-                yield from of(self._labelled(name), study, "layers")
-        yield from of(self._labelled(FOLLOWED), "dynamics", "layers")
-        yield from of(self._labelled(CROSSED), "cross-task", "layers")
-        for task in self.texts:
-            yield from of(task, "evaluate", "scores")
-            yield from of(task, "attention", "heads")
-            yield from of(task, "ablate", "heads")
-        yield from of(self.linked, "pair-heads", "pairs")
+    def _here(self, wanted: Iterable[Path]) -> list[Path]:
+        return [path for path in wanted if not self.partial or path.exists()]
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -57,6 +57,7 @@ TEXTS = {  # name: (kind, corpus)
     "mnli": ("label", "mnli"),
     "sick": ("label", "sick"),
 }
+SENTENCES = (*TEXTS, "world-rte", "world-sst2")
 
 TASKS = {
     **{f"{corpus}-qa": Task("qa", corpus, synthetic=corpus == "world") for corpus in READING},

@@ -1,6 +1,6 @@
 """What a page is written from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,8 @@ import pandas as pd
 
 from tuneprobe.claims import Evidence
 from tuneprobe.report.origin import Origin
+
+STUDIES = ("pairwise", "geometry", "attention")
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,11 @@ class PageInputs:
     templates : mapping
         Name to Vega-Lite template, as in .dvc/plots: ``layer_curves``, ``gap_curves``.
     encoder, corpus : str
+        The corpus of the reading study; without that study, what the others read.
     layer_mark, margin, confidence : float
         Settings of the tests, see `tuneprobe.claims.Evidence`.
+    studies : sequence of str
+        Those that the page shows.
     tables : mapping
         What is drawn but is no result row, by ``<task>/<study>/<name>``.
     origin : Origin
@@ -45,6 +50,7 @@ class PageInputs:
     layer_mark: float
     margin: float
     confidence: float
+    studies: Sequence[str] = STUDIES
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
 

@@ -31,11 +31,11 @@ from tuneprobe.report.wording import bounded, listed, plain
 
 HASH_LENGTH = 16
 NOT_SHOWN = ("encoders",)
-STUDIES: tuple[Callable[[PageInputs], Study], ...] = (
-    pairwise_study,
-    geometry_study,
-    attention_study,
-)
+DRAWN: Mapping[str, Callable[[PageInputs], Study]] = {
+    "pairwise": pairwise_study,
+    "geometry": geometry_study,
+    "attention": attention_study,
+}
 STATE_LABELS = {
     "random": "random",
     "pretrained": "pre-trained",
@@ -49,7 +49,8 @@ VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
 
 def draw_studies(inputs: PageInputs) -> list[Study]:
     """The studies of a page, their figures drawn."""
-    return [study(inputs) for study in tqdm(STUDIES, "draw", unit="study", disable=None)]
+    names = [name for name in DRAWN if name in inputs.studies]
+    return [DRAWN[name](inputs) for name in tqdm(names, "draw", unit="study", disable=None)]
 
 
 def figures_of(studies: Sequence[Study]) -> list[Figure]:
@@ -61,10 +62,11 @@ def render_page(inputs: PageInputs, studies: Sequence[Study] | None = None) -> s
     """One HTML page without scripts or outside resources; the same inputs give the same bytes.
 
     What is missing from the results (a state, a probe, a study) is named on the page. `studies`
-    are those of `draw_studies`, where they are drawn already.
+    are those of `draw_studies`, where they are drawn already; the claims are about their figures.
     """
-    evidence = inputs.evidence
-    findings = judge_all(evidence)
+    evidence, studies = inputs.evidence, draw_studies(inputs) if studies is None else studies
+    shown = {block.name for study in studies for block in study.blocks}
+    findings = [one for one in judge_all(evidence) if one.claim.figure in shown]
     return render(
         "page.html.jinja",
         inputs=inputs,
@@ -76,7 +78,8 @@ def render_page(inputs: PageInputs, studies: Sequence[Study] | None = None) -> s
         signs=VERDICT_SIGNS,
         glance=_by_paper(findings),
         ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
-        studies=draw_studies(inputs) if studies is None else studies,
+        studies=studies,
+        left_out=[name for name in DRAWN if name not in inputs.studies],
         encoder_note=ENCODER_NOTES.get(inputs.encoder, ""),
         deviations=deviations(inputs.params),
         corpora=_corpora(inputs),
