@@ -95,7 +95,7 @@ def split_files(corpus: str, task_format: str, data: Path) -> dict[str, Path]:
     if not found:
         raise CorpusError(
             f"{folder} has neither {form.train[0]} nor {form.test[0]}: "
-            f"run 'tuneprobe data fetch {corpus.split('/')[0]}'."
+            f"run 'tuneprobe data fetch {corpus.split('/')[0]}', or put the files there."
         )
     return found
 
