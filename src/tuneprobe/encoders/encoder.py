@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from threadpoolctl import threadpool_limits
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -25,6 +26,7 @@ from tuneprobe.states import FINETUNED, RANDOM, STATES
 
 WEIGHTS = "model.safetensors"
 LAYOUTS = ("pair", "plain")
+ROBERTA = "roberta"  # its pieces hold the blank before a word; its positions follow the padding id
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -66,7 +68,9 @@ class Encoder:
     @property
     def max_pieces(self) -> int:
         """Longest input in word pieces, special tokens included."""
-        return int(min(self.model.config.max_position_embeddings, self.tokenizer.model_max_length))
+        config = self.model.config
+        skipped = config.pad_token_id + 1 if config.model_type == ROBERTA else 0
+        return int(min(config.max_position_embeddings - skipped, self.tokenizer.model_max_length))
 
     @property
     def tokenizer_sha256(self) -> str:
@@ -105,17 +109,20 @@ def load_encoder(
     Raises
     ------
     EncoderError
-        If the weights cannot be found, or exist only in a format that needs pickle.
+        If weights or tokenizer cannot be found, are damaged or do not fit the configuration, or if
+        the weights exist only in a format that needs pickle.
     """
     if state not in STATES:
         raise UnknownNameError("state", state, STATES)
+    if state == FINETUNED and checkpoint is None:
+        raise EncoderError(f"encoder '{name}' in the state '{state}': give its checkpoint.")
     source = find_weights(name, package=package, folder=folder, hub=hub, path=path)
-    tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
+    tokenizer = _tokenizer(source)
     if state == RANDOM:
         model, digest = _random_model(source, seed, attention)
     else:
-        weights = checkpoint if state == FINETUNED and checkpoint is not None else source
-        model, digest = _stored_model(weights, attention)
+        tuned = checkpoint if state == FINETUNED else None
+        model, digest = _stored_model(_checked_folder(name, tuned) if tuned else source, attention)
     return Encoder(name, state, model.eval().to(best_device()), tokenizer, digest)
 
 
@@ -148,7 +155,10 @@ def find_weights(
 
 
 def _package_folder(name: str, package: str, folder: str) -> Path:
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:  # of the package that it is a part of
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise EncoderError(
             f"encoder '{name}' lies in the package '{package}', which is not installed: "
@@ -167,7 +177,7 @@ def _hub_folder(name: str, hub: str) -> Path:
         raise EncoderError(
             f"encoder '{name}' ({hub}) is not in the local cache and the hub cannot be reached "
             f"({type(error).__name__}). On a machine with network run 'hf download {hub}', or put "
-            f"its files in a folder and use -S encoders.{name}.path=FOLDER."
+            f"its files in a folder and use -S '+encoders.{name}.path=FOLDER'."
         ) from error
 
 
@@ -181,22 +191,41 @@ def _checked_folder(name: str, folder: Path) -> Path:
     return folder
 
 
+def _tokenizer(folder: Path) -> Any:
+    blank = {"add_prefix_space": True} if _config(folder).model_type == ROBERTA else {}
+    with _readable(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **blank)
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise EncoderError(
+            f"{folder} has no vocabulary: put the files of the tokenizer beside the weights "
+            "(tokenizer.json, or vocab.txt; vocab.json and merges.txt for RoBERTa)."
+        )
+    return tokenizer
+
+
 def _stored_model(folder: Path, attention: str) -> tuple[Any, str]:
-    with _quiet_transformers():
-        model = AutoModel.from_pretrained(
+    with _quiet_transformers(), _readable(folder):
+        model, report = AutoModel.from_pretrained(
             folder,
             attn_implementation=attention,
             use_safetensors=True,
             trust_remote_code=False,
             dtype=torch.float32,
             local_files_only=True,
+            output_loading_info=True,
             **_without_pooler(folder),
         )
-    return model, file_sha256(Path(folder) / WEIGHTS)
+    lacking = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    if lacking:
+        raise EncoderError(
+            f"{folder / WEIGHTS} lacks {len(lacking)} weights that its config.json asks for, "
+            f"{lacking[0]} among them: save it from the model that the configuration describes."
+        )
+    return model, file_sha256(folder / WEIGHTS)
 
 
 def _random_model(folder: Path, seed: int, attention: str) -> tuple[Any, str]:
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = _config(folder)
     drawn = stream_seed(seed, "random-weights")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(drawn)
@@ -205,6 +234,24 @@ def _random_model(folder: Path, seed: int, attention: str) -> tuple[Any, str]:
         )
     digest = sha256(f"{config.to_json_string()}{drawn}".encode()).hexdigest()
     return model, digest
+
+
+def _config(folder: Path) -> Any:
+    with _readable(folder):
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Turn what transformers raises of damaged files into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        what = str(error).strip().partition("\n")[0]
+        raise EncoderError(
+            f"{folder} cannot be read as an encoder: {what} Get its files again, or take another "
+            "source."
+        ) from error
 
 
 @contextmanager
@@ -221,8 +268,8 @@ def _quiet_transformers() -> Iterator[None]:
 
 def _without_pooler(folder: Path) -> dict[str, bool]:
     """No study reads BERT's pooler; without it, two models differ only in what is compared."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta") else {}
+    with_pooler = _config(folder).model_type in ("bert", ROBERTA)
+    return {"add_pooling_layer": False} if with_pooler else {}
 
 
 def thread_limit(threads: int) -> None:
@@ -280,8 +327,9 @@ def layout_pieces(
 ) -> Pieces:
     """Put one or two segments of cut words into one input.
 
-    ``pair`` is [CLS] first [SEP] second [SEP] with segment ids 0 and 1; ``plain`` is the bare
-    concatenation without special tokens, as the authors of the pairwise probe wrote it.
+    ``pair`` is [CLS] first [SEP] second [SEP] with segment ids 0 and 1, one separator between
+    them for every family (RoBERTa has seen two); ``plain`` is the bare concatenation without
+    special tokens, as the authors of the pairwise probe wrote it.
     """
     if layout not in LAYOUTS:
         raise UnknownNameError("layout", layout, LAYOUTS)
