@@ -75,8 +75,9 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert contents(tmp_path) == contents(undisturbed)
 
 
+@pytest.mark.parametrize("other", [{"learning_rate": 2e-3}, {}], ids=["settings", "code"])
 def test_the_resume_point_of_another_training_is_not_used(
-    tmp_path: Path, source: Path, undisturbed: Path
+    tmp_path: Path, source: Path, undisturbed: Path, other: dict[str, float]
 ) -> None:
     def interrupted(step: int, n_steps: int, warmup: float) -> float:
         if step == STEP_KILLED:
@@ -85,8 +86,10 @@ def test_the_resume_point_of_another_training_is_not_used(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("tuneprobe.tuning.finetune.schedule", interrupted)
+        if not other:
+            patched.setattr("tuneprobe.tuning.finetune.code_sha256", lambda: "of other code")
         with pytest.raises(KeyboardInterrupt):
-            tune(source, tmp_path, learning_rate=2e-3)
+            tune(source, tmp_path, **other)
     assert contents(tmp_path / "resume")
     tune(source, tmp_path)
     assert contents(tmp_path) == contents(undisturbed)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_up_encoders import FAMILIES, made_up_encoder, made_up_head
 from tiny_reader import DIM, simple_questions
 from torch.nn.utils.rnn import pad_sequence
 
@@ -108,3 +109,15 @@ def test_attention_is_computed_in_float32_and_goes_on_in_the_lower_precision() -
 def _interrupted(training: Training) -> None:
     with training.running():
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dropped", [False, True])
+def test_attention_weights_are_dropped_where_asked_for_alone(family: str, dropped: bool) -> None:
+    encoder, head = made_up_encoder(family), made_up_head()
+    training = Training(encoder, head, freeze=False, weight_decay=0.0, attention_dropout=dropped)
+    asking = [m for m in encoder.model.modules() if hasattr(m, "query") or hasattr(m, "q_lin")]
+    assert len(asking) == encoder.n_layers
+    with training.running():
+        assert [module.training for module in asking] == [dropped] * encoder.n_layers
+        assert sum(m.training for m in encoder.model.modules()) > len(asking)

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from tuneprobe.artifacts import code_sha256, package_versions
 from tuneprobe.corpora.question import Question
 from tuneprobe.encoders.encoder import PRECISIONS, Encoder
 from tuneprobe.encoders.parallel import (
@@ -289,6 +290,7 @@ def _fingerprint(encoder: Encoder, head: Head, **settings: Any) -> str:
         "head": digest.hexdigest(),
         "device": encoder.device.type,
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "code": code_sha256(),
+        "packages": package_versions(),
     }
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -23,7 +23,7 @@ from tuneprobe.tuning.vocabulary import UsedRows
 
 CHUNK = 32  # batches within which inputs are sorted by length, so that little is padded
 MOMENTS = ("exp_avg", "exp_avg_sq")
-SELF_ATTENTION = "attention.self"  # the module that drops attention weights
+SELF_ATTENTION = "SelfAttention"  # ends the class names of the modules that drop attention weights
 LOOKED_AT = 8192  # word pieces at a time
 READ = "read"  # in a batch: what the head reads, where it is known beforehand
 
@@ -132,8 +132,8 @@ class Training:
     def _start(self) -> None:
         self.head.train()
         self.encoder.model.train(not self.freeze)
-        for name, module in self.encoder.model.named_modules():
-            if name.endswith(SELF_ATTENTION) and not self.attention_dropout:
+        for module in self.encoder.model.modules():
+            if type(module).__name__.endswith(SELF_ATTENTION) and not self.attention_dropout:
                 module.eval()
         if self.rows:
             self.encoder.model.set_input_embeddings(self.rows)
