@@ -137,6 +137,13 @@ def test_encoders_of_other_shapes_are_refused():
         streamed([deep, shallow], TEXTS)
 
 
+def test_padding_to_more_pieces_than_are_read_is_refused():
+    encoder = small_encoder("bert")
+    most = encoder.max_pieces
+    with pytest.raises(EncoderError, match=f"padded to {most + 1} pieces, .* reads {most}"):
+        stream_maps([encoder], TEXTS, lambda found: None, padded_to=most + 1)
+
+
 def test_an_encoder_in_training_mode_is_refused():
     encoder = small_encoder("bert")
     encoder.model.train()

@@ -275,6 +275,16 @@ def test_wordnet_comes_with_the_licence_of_its_head(monkeypatch, data, tmp_path,
     }
 
 
+@pytest.mark.parametrize("end", [0, 50])
+def test_a_cut_package_of_wordnet_is_one_error(monkeypatch, data, tmp_path, end):
+    register(monkeypatch, CorpusFile("data.noun", digest(wordnet("3.0"))), obtain="debian")
+    archive = tar({"usr/share/wordnet/data.noun": wordnet("3.0")})
+    (tmp_path / "wordnet-base_3.0-37.tar.xz").write_bytes(archive[:end])
+    with pytest.raises(CorpusError, match=r"tar\.xz is no whole tar archive"):
+        fetch("kites", data, str(tmp_path))
+    assert is_untouched(data)
+
+
 def test_an_installed_wordnet_is_taken_before_any_package(monkeypatch, data, tmp_path):
     register(monkeypatch, CorpusFile("data.noun", digest(wordnet("3.0"))), obtain="debian")
     (tmp_path / "data.noun").write_bytes(wordnet("3.0"))

@@ -114,6 +114,8 @@ def test_examples_link_far_core_elements_to_their_target(tmp_path: Path):
         ("text", TEXT.replace('end="28"', 'end="99"'), r"'Theme' is at characters 23\.\.99, where"),
         ("text", TEXT.replace('ID="7"', ""), r"Kites\.xml: <sentence> has no attribute 'ID'"),
         ("text", TEXT.replace("Yesterday Ann lent him a kite .", ""), "sentence 7 has no text"),
+        ("text", TEXT.replace("Yesterday Ann lent him a kite .", " "), "sentence 7 has no text"),
+        ("text", '<?xml version="1.0" encoding="klingon"?><x/>', r"Kites\.xml: not XML .*klingon"),
         ("text", TEXT.replace("frameName", "frame"), "no annotated sentence in fulltext"),
     ],
 )

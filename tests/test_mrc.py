@@ -62,6 +62,14 @@ def test_a_file_name_that_gives_no_split_is_an_error(tmp_path):
         list(read_mrc("squad", tmp_path))
 
 
+def test_a_file_beside_its_packed_self_is_not_read_twice(tmp_path):
+    (tmp_path / "squad").mkdir()
+    for name in ("dev-v1.1.json", "dev-v1.1.json.gz"):
+        (tmp_path / "squad" / name).write_text(json.dumps(squad_kites()))
+    with pytest.raises(CorpusError, match=r"dev-v1\.1\.json and dev-v1\.1\.json\.gz are one file"):
+        list(read_mrc("squad", tmp_path))
+
+
 def test_a_question_asked_twice_is_read_once_and_counted(tmp_path):
     write_passages(tmp_path)
     counts: Counter[str] = Counter()
@@ -74,6 +82,10 @@ def test_the_split_of_a_title_is_the_same_everywhere():
     titles = ["Kite", "Hail", "Zoë"]
     sides = ["train", "test", "train"]
     assert [split_of_title(title) for title in titles] == sides
+
+
+def test_a_title_that_is_no_unicode_has_a_split_too():
+    assert split_of_title("K\ud800") in ("train", "test")
 
 
 def test_spellings_of_a_title_fall_on_the_same_side():

@@ -204,6 +204,10 @@ FAULTS: dict[str, tuple[Callable[[Json], Any], str]] = {
         lambda example: example["long_answer_candidates"][0].update(start_token="0"),
         r'start_token is "0", expected a whole number',
     ),
+    "no address": (
+        lambda example: [example.pop("document_title"), example.update(document_url="http://[x")],
+        r"document_url is no address",
+    ),
     "neither yes nor no": (
         lambda example: example["annotations"][0].update(yes_no_answer="MAYBE"),
         "yes_no_answer is 'MAYBE', expected one of YES, NO, NONE",

@@ -54,12 +54,19 @@ def test_a_missing_key_is_named(written) -> None:
         ("finetune.null_keep", 1.5),
         ("pairwise.confidence", 1.0),
         ("represent.layout", "concatenated"),
+        ("attention.maps.before", "finetuned"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_came(written, key: str, value: object) -> None:
     with pytest.raises(ParamsError) as error:
         load_params(written(key, value))
     assert f"{key} is {value!r}" in str(error.value)
+
+
+def test_maps_are_compared_with_a_state_that_is_read(written) -> None:
+    message = "before is 'pretrained'; .*expected one of the states random, finetuned"
+    with pytest.raises(ParamsError, match=message):
+        load_params(written("attention.maps.states", ["random", "finetuned"]))
 
 
 def test_an_encoder_that_is_not_listed_is_answered_with_the_nearest(written) -> None:

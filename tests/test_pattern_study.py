@@ -215,6 +215,25 @@ def test_a_damaged_label_file_is_refused_by_what_is_wrong(
         read_labels(path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", "täxt".encode("cp1252"), b'map,"text', b"a,b\n1,2\n1,2,3\n"]
+)
+def test_a_label_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = label_file(tmp_path, ["vertical"])
+    path.write_bytes(content)
+    with pytest.raises(PatternError, match=r"labels\.csv is no table of UTF-8 text"):
+        read_labels(path)
+
+
+def test_blank_lines_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = label_file(tmp_path, ["vertical", "stripes"])
+    path.write_text(path.read_text().replace("\n2,", "\n\n2,"))
+    with pytest.raises(PatternError, match="line 4: label 'stripes'"):
+        read_labels(path)
+    path.write_text(path.read_text().replace("stripes", "block"))
+    assert len(read_labels(path)) == 2
+
+
 def drop_last_column(text: str) -> str:
     head, *lines = text.splitlines()
     return "\n".join([head, *(line.rsplit(",", 1)[0] for line in lines)]) + "\n"

@@ -161,7 +161,11 @@ def test_a_damaged_network_is_refused_with_the_command_that_mends_it(
     tmp_path: Path, network: PatternNetwork
 ) -> None:
     write_network(tmp_path / "network", network)
-    (tmp_path / "network" / "network.safetensors").unlink()
+    weights = tmp_path / "network" / "network.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(ArtifactError, match="dvc repro patterns"):
+        read_network(tmp_path / "network")
+    weights.unlink()
     with pytest.raises(ArtifactError, match="dvc repro patterns"):
         read_network(tmp_path / "network")
 

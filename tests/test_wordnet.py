@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from made_up_wordnet import write_wordnet
 
+from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.pairs.wordnet import PARTS_OF_SPEECH, WordNet, WordNetError
 
 
@@ -54,6 +55,15 @@ def test_a_malformed_line_is_refused_with_its_place(folder: Path, line: str) -> 
     with (folder / "index.noun").open("a") as file:
         file.write(f"{line}\n")
     with pytest.raises(WordNetError, match=r"index\.noun:6: not a line of a WordNet 3\.0 index"):
+        WordNet.read(folder)
+
+
+def test_an_index_that_is_no_text_or_has_no_lemma_is_refused(folder: Path) -> None:
+    (folder / "index.noun").write_bytes(b"\xff\xfe")
+    with pytest.raises(CorpusError, match=r"index\.noun:1: .*UTF-8"):
+        WordNet.read(folder)
+    (folder / "index.noun").write_bytes(b"")
+    with pytest.raises(WordNetError, match=r"index\.noun has no lemma"):
         WordNet.read(folder)
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
@@ -269,6 +277,14 @@ class Maps(_Block):
     example_maps: ExampleMaps
     sheet: PositiveInt
     labelled: str | None
+
+    @field_validator("before")
+    @classmethod
+    def _one_of_the_states(cls, before: str, others: ValidationInfo) -> str:
+        states = others.data.get("states", [before])
+        if before not in states:
+            raise ValueError(f"expected one of the states {', '.join(states)}")
+        return before
 
 
 class PatternNetwork(_Block):

@@ -90,11 +90,14 @@ def stream_maps(
     Raises
     ------
     EncoderError
-        If the encoders differ in shape, or do not use transformers' attention interface.
+        If the encoders differ in shape, read fewer than `padded_to` pieces, or do not use
+        transformers' attention interface.
     OutOfMemoryError
         If the memory does not hold the maps of a single text.
     """
     _refuse_other_shapes(encoders)
+    if padded_to > (most := min(encoder.max_pieces for encoder in encoders)):
+        raise EncoderError(f"padded to {padded_to} pieces, but the encoder reads {most}.")
     lengths = np.array([len(pieces) for pieces in texts], dtype=np.int64)
     cost = np.maximum(lengths, padded_to)
     n_heads = encoders[0].model.config.num_attention_heads

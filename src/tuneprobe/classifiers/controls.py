@@ -28,7 +28,8 @@ def control_labels(
     Parameters
     ----------
     types : sequence of str, of length n
-        Word type of each example; for a pair of words the two joined.
+        Word type of each example; of a pair of words that of the first: the dependent, unless
+        `prepare.labels.pair_order` turns the pair round.
     y_train : array of shape (n_train,)
         Task labels of the training examples.
     seed : int

@@ -159,6 +159,8 @@ def _parse(data: bytes, place: str) -> Element:
         raise CorpusError(f"{place} {error}. {REMEDY}") from None
     except ParseError as error:
         raise CorpusError(f"{place}:{error.position[0]}: not XML ({error}). {REMEDY}") from None
+    except (LookupError, ValueError) as error:  # an encoding that the parser does not know
+        raise CorpusError(f"{place}: not XML ({error}). {REMEDY}") from None
 
 
 def _core_elements(root: Element) -> frozenset[str]:
@@ -179,7 +181,7 @@ def _sentences(root: Element, place: str, document: str) -> Iterator[FrameSenten
         number = _attribute(sentence, "ID", place)
         here = f"{place}: sentence {number}"
         text = sentence.findtext(f"{NAMESPACE}text")
-        if not text:
+        if not text or not text.strip():
             raise CorpusError(f"{here} has no text. {REMEDY}")
         tokens = split_blanks(text)
         for annotation in sentence.iter(f"{NAMESPACE}annotationSet"):

@@ -96,7 +96,7 @@ def split_of_title(title: str) -> str:
     Spellings that differ only in case, blanks or underscores fall on the same side.
     """
     name = re.sub(r"[\s_]+", " ", title).strip().casefold()
-    digest = blake2b(name.encode(), digest_size=8).digest()
+    digest = blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
     return "test" if int.from_bytes(digest, "big") % TEST_SHARE == 0 else "train"
 
 
@@ -107,7 +107,12 @@ def _files(data: Path, corpus: str, *endings: str) -> list[Path]:
         raise CorpusError(
             f"{data / corpus} has no {endings[0]}: run 'tuneprobe data fetch {corpus}'."
         )
-    return sorted(files)
+    by_name: dict[str, Path] = {}
+    for path in sorted(files):
+        twin = by_name.setdefault(plain_name(path.name), path)
+        if twin is not path:
+            raise CorpusError(f"{twin} and {path.name} are one file, packed or not: remove one.")
+    return list(by_name.values())
 
 
 def _split_of_file(path: Path) -> str:

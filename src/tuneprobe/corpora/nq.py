@@ -134,7 +134,10 @@ def _title(record: Record, tokens: list[str]) -> str:
     """The document's title, else that in its address, else the first words between HTML tokens."""
     if "document_title" in record.value:
         return record.get("document_title", str)
-    query = urlsplit(unescape(str(record.value.get("document_url", "")))).query
+    try:
+        query = urlsplit(unescape(str(record.value.get("document_url", "")))).query
+    except ValueError as error:
+        raise record.wrong("document_url", f"is no address ({error})") from None
     if title := parse_qs(query).get("title"):
         return title[0].replace("_", " ")
     runs = groupby(tokens, key=lambda token: HTML_TOKEN.fullmatch(token) is None)

@@ -171,9 +171,12 @@ def _read_vectors(path: Path) -> Floats:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if not path.exists():
         raise DirectProbeFileError(f"{path} does not exist.")
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            yield number, line.strip()
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                yield number, line.strip()
+    except UnicodeDecodeError as error:
+        raise DirectProbeFileError(f"{path} is no UTF-8 text ({error}).") from None
 
 
 def _write(path: Path, lines: Iterator[str]) -> None:

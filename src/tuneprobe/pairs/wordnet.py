@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuneprobe.corpora.lines import read_lines
 from tuneprobe.errors import TuneprobeError
 
 PARTS_OF_SPEECH = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
@@ -70,12 +71,13 @@ def _read_index(path: Path, pos: str) -> Senses:
             f"{path} is missing: run 'tuneprobe data fetch wordnet' to get WordNet 3.0."
         )
     senses: Senses = {}
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if line.startswith("  "):  # the licence
-                continue
-            lemma, synsets = _parse(line, pos, f"{path}:{number}")
-            senses[lemma] = synsets
+    for number, line in read_lines(path):
+        if line.startswith("  "):  # the licence
+            continue
+        lemma, synsets = _parse(line, pos, f"{path}:{number}")
+        senses[lemma] = synsets
+    if not senses:
+        raise WordNetError(f"{path} has no lemma: run 'tuneprobe data fetch wordnet' again.")
     return senses
 
 

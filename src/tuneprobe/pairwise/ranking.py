@@ -237,7 +237,10 @@ def _shifted(norms: Matrix, with_mean: Matrix, mean_norm: float) -> NDArray[np.f
 
 
 def eq3(outcomes: Outcomes) -> float:
-    """Eq. 3 of the paper: ``100 * sum(count) / sum(para_len)``; cannot reach 100."""
+    """Eq. 3 of the paper: ``100 * sum(count) / sum(para_len)``; cannot reach 100.
+
+    Over the examples that have a negative, as all metrics.
+    """
     kept = outcomes.n_neg > 0
     return float(100 * outcomes.count[kept].sum() / outcomes.para_len[kept].sum())
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -149,7 +150,7 @@ def read_network(folder: Path) -> PatternNetwork:
     network = PatternNetwork()
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"{folder / WEIGHTS}: run 'dvc repro patterns' ({error}).") from error
     if tuple(meta["patterns"]) != PATTERNS:
         raise PatternError(

@@ -121,12 +121,12 @@ def read_labels(path: Path) -> pd.DataFrame:
     """
     if not path.exists():
         raise PatternError(f"{path} is missing: fill in the {LABELS} of a contact sheet.")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = _read_sheet(path)
     if missing := [column for column in COLUMNS if column not in table.columns]:
         raise PatternError(f"{path} lacks the columns {missing}; expected {', '.join(COLUMNS)}.")
     table["label"] = table.label.str.strip().str.lower()
     for column in NUMBERS:
-        _refuse(path, table, ~table[column].str.fullmatch(r"\d+"), column, "a whole number")
+        _refuse(path, table, ~table[column].str.fullmatch(r"\d{1,9}"), column, "a whole number")
     _refuse(path, table, ~table.label.isin(["", *PATTERNS]), "label", " | ".join(PATTERNS))
     keys = ["encoder", "task", "state", "text", "layer", "head"]
     _refuse(path, table, table.duplicated(keys), "map", "each map once")
@@ -137,14 +137,26 @@ def read_labels(path: Path) -> pd.DataFrame:
     return labelled.reset_index(drop=True)
 
 
+def _read_sheet(path: Path) -> pd.DataFrame:
+    """The file as texts, indexed by line, without those that are blank."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise PatternError(
+            f"{path} is no table of UTF-8 text with commas ({str(error).strip()}): save it as CSV, "
+            f"with the columns {', '.join(COLUMNS)}."
+        ) from None
+    table = table.fillna("").set_index(np.arange(len(table)) + 2)  # line 1 has the names
+    return table[(table != "").any(axis=1)]
+
+
 def _refuse(
     path: Path, table: pd.DataFrame, bad: "pd.Series[bool]", column: str, wanted: str
 ) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad.to_numpy())[0])
-        raise PatternError(
-            f"{path}, line {row + 2}: {column} '{table[column].iloc[row]}', expected {wanted}."
-        )
+        line, found = table.index[row], table[column].iloc[row]
+        raise PatternError(f"{path}, line {line}: {column} '{found}', expected {wanted}.")
 
 
 def _png_chunk(kind: bytes, data: bytes) -> bytes:
