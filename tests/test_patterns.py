@@ -94,6 +94,8 @@ def test_features_of_pure_patterns_are_one_and_of_the_others_near_zero() -> None
     assert feature("block", within_segment(20)) == pytest.approx(1, abs=1e-3)
     assert feature("entropy", uniform(20)) == pytest.approx(1)
     assert feature("stripes", identity(20)) == pytest.approx(0, abs=1e-6)
+    tiny = rng(0, "tiny").dirichlet(np.ones(3), size=(100, 3))
+    assert not any(feature("stripes", one) for one in tiny)
     assert feature("diagonal", last_column(20)) == pytest.approx(0, abs=0.02)
     assert feature("block", last_column(20)) == pytest.approx(0, abs=0.01)
     assert feature("entropy", last_column(32)) == pytest.approx(0, abs=1e-6)

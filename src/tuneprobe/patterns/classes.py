@@ -141,7 +141,8 @@ def _stripes(maps: Tensor, lengths: Tensor) -> Tensor:
     columns = (rows[:, None, None] @ maps).squeeze(-2)  # (batch, heads, seq)
     top = columns.topk(min(STRIPES, maps.shape[-1]), dim=-1).values.sum(-1)
     even = (STRIPES / lengths)[:, None]
-    return (top - even) / (1 - even).clamp(min=SMALLEST)
+    excess = (top - even) / (1 - even).clamp(min=SMALLEST)
+    return torch.where(even < 1, excess, 0.0)  # as many stripes as columns are no stripes
 
 
 def _diagonal(maps: Tensor, lengths: Tensor) -> Tensor:
