@@ -35,6 +35,7 @@ from tuneprobe.encoders.encoder import (
     pad_batch,
     thread_limit,
 )
+from tuneprobe.encoders.forward import ON_PROCESSOR
 from tuneprobe.rng import rng
 
 MIB = 1 << 20
@@ -162,7 +163,7 @@ def assert_equal(plain: dict[str, np.ndarray], streamed: HeadMeasures) -> None:
 def batches(pieces: list[Pieces]) -> list[list[Pieces]]:
     """Texts of like length, as the streaming pass batches them."""
     lengths = np.array([len(text) for text in pieces])
-    return [[pieces[row] for row in rows] for rows in budget_batches(lengths, 2048)]
+    return [[pieces[row] for row in rows] for rows in budget_batches(lengths, ON_PROCESSOR)]
 
 
 @torch.inference_mode()
