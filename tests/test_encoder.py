@@ -157,7 +157,7 @@ def test_a_damaged_encoder_is_named(
 ) -> None:
     path = write_tiny_bert(tmp_path) / file
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(EncoderError, match=f"{tmp_path} cannot be read as an encoder: .+"):
+    with pytest.raises(EncoderError, match=rf"{tmp_path} cannot be read .*\(.+\): get its"):
         load_encoder("x", path=str(tmp_path))
 
 

@@ -1,5 +1,6 @@
 """``tuneprobe page``: a page of whatever lies in results/."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.cli import app
-from tuneprobe.inventory import OF_SENTENCES, Inventory
+from tuneprobe.inventory import SENTENCE_TABLES, Inventory
 from tuneprobe.params import Params, load_params
 
 ENCODER = "minilm-l6"
@@ -33,7 +34,7 @@ def three_tasks(params: Params) -> None:
     made_up = made_up_attention()
     for task in TASKS:
         rows = made_up[made_up.task == "world-sst2"].assign(task=task)
-        for stage, table in OF_SENTENCES.items():
+        for stage, table in SENTENCE_TABLES.items():
             folder = paths.results(ENCODER, task, stage)
             folder.mkdir(parents=True)
             study = {"ablate": "ablation"}.get(stage, stage)
@@ -50,6 +51,24 @@ def test_one_study_alone_makes_a_page_of_all_its_tasks(tmp_path: Path) -> None:
     assert "claims of Kovaleva et al. 2019" in page
     assert "claims of Cai et al. 2020" not in page
     assert "Studies without results are left out: pairwise, geometry." in page
+
+
+@pytest.mark.usefixtures("params")
+def test_real_text_is_not_called_synthetic_for_examples_that_were_not_read(tmp_path: Path) -> None:
+    rows = made_up_attention()
+    folder = paths.results(ENCODER, "mrpc", "evaluate")
+    folder.mkdir(parents=True)
+    scores = rows[(rows.task == "world-sst2") & (rows.study == "evaluate")].assign(task="mrpc")
+    scores.to_csv(folder / "scores.csv", index=False)
+    for task, synthetic in (("world-dep", True), ("mrpc", False)):
+        meta = {"corpus": task.partition("-")[0], "synthetic": synthetic}
+        paths.examples(task).mkdir(parents=True)
+        (paths.examples(task) / "meta.json").write_text(json.dumps(meta))
+    CliRunner().invoke(app, ["page"], catch_exceptions=False)
+    page = (tmp_path / "page.html").read_text()
+    assert "<dd>mrpc</dd>" in page
+    assert "Synthetic corpus" not in page
+    assert "Microsoft Research Paraphrase Corpus" in page
 
 
 @pytest.mark.usefixtures("three_tasks")

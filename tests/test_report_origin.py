@@ -61,6 +61,10 @@ def test_corpora_are_those_of_the_tasks_their_parts_named_once_and_wordnet():
     assert [one.name for one in corpora_of(tasks)] == ["qed", "nq-oracle", "world", "wordnet"]
 
 
+def test_a_corpus_that_users_bring_is_not_registered_and_only_pairs_read_wordnet():
+    assert [one.name for one in corpora_of(["mnli", "sick", "framenet-1.7"])] == ["sick"]
+
+
 def test_the_hash_of_a_corpus_is_that_of_its_list_of_files():
     files = (CorpusFile("b", "22"), CorpusFile("a", "11"))
     corpus = Corpus("x", "X", "CC0", "allowed", "", "", files=files)

@@ -17,7 +17,7 @@ LABEL_TASKS = ("pos", "dep", "ps-role", "ps-fxn", "trec-50")
 FOLLOWED = "ps-role"  # the task whose fine-tuning is followed step by step
 CROSSED = "ps-fxn"  # the task that is probed under encoders tuned on others
 STEP_TABLES = ("steps", "similarity", "paths", "differences")
-OF_SENTENCES = {"evaluate": "scores", "attention": "heads", "ablate": "heads"}  # stage: table
+SENTENCE_TABLES = {"evaluate": "scores", "attention": "heads", "ablate": "heads"}  # stage: table
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Inventory:
         texts = tuple(
             task
             for task in SENTENCES
-            if any(paths.results(params.encoder, task, study).is_dir() for study in OF_SENTENCES)
+            if any(paths.results(params.encoder, task, study).is_dir() for study in SENTENCE_TABLES)
         )
         return replace(cls.of(params), texts=texts, partial=True)
 
@@ -87,7 +87,7 @@ class Inventory:
         tables = [table for tables in self.studies.values() for table in tables]
         if not tables:
             raise ArtifactError(
-                f"no results of '{self.encoder}' lie in {paths.results(self.encoder, '', '')}: run "
+                f"no results of '{self.encoder}' lie in {paths.results(self.encoder)}: run "
                 "'dvc repro', or 'dvc repro STAGE' for one study, or 'dvc pull' first."
             )
         return pd.concat([read_results(path) for path in tables], ignore_index=True)
@@ -137,7 +137,7 @@ class Inventory:
                 table(self._labelled(CROSSED), "cross-task"),
             ],
             "attention": [
-                *(table(task, *stage) for task in self.texts for stage in OF_SENTENCES.items()),
+                *(table(task, *stage) for task in self.texts for stage in SENTENCE_TABLES.items()),
                 table(self.linked, "pair-heads", "pairs"),
             ],
         }
@@ -148,7 +148,11 @@ class Inventory:
         return f"{self.labels}-{name}"
 
     def _made(self, *tasks: str) -> list[str]:
-        return [task for task in tasks if self._here([paths.examples(task)])]
+        """The tasks; where `partial`, those that examples and results lie here of."""
+        if not self.partial:
+            return list(tasks)
+        with_results = [task for task in tasks if paths.results(self.encoder, task).exists()]
+        return [task for task in with_results if paths.examples(task).exists()]
 
     def _here(self, wanted: Iterable[Path]) -> list[Path]:
         return [path for path in wanted if not self.partial or path.exists()]

@@ -53,6 +53,6 @@ def snapshots(encoder: str, task: str) -> Path:
     return representation(encoder, task, "snapshots")
 
 
-def results(encoder: str, task: str, study: str) -> Path:
-    """Result rows of one study."""
+def results(encoder: str, task: str = "", study: str = "") -> Path:
+    """Result rows of one study; of all studies of a task, or of all tasks."""
     return Path("results") / encoder / task / study

@@ -57,8 +57,6 @@ TEXTS = {  # name: (kind, corpus)
     "mnli": ("label", "mnli"),
     "sick": ("label", "sick"),
 }
-SENTENCES = (*TEXTS, "world-rte", "world-sst2")
-
 TASKS = {
     **{f"{corpus}-qa": Task("qa", corpus, synthetic=corpus == "world") for corpus in READING},
     **{f"{corpus}-pairs": Task("pairs", corpus, synthetic=corpus == "world") for corpus in READING},
@@ -79,6 +77,7 @@ TASKS = {
     "world-sst2": Task("label", "world/sst2", "sst2", synthetic=True),
     **{name: Task("heads", name) for name in ("framenet-1.5", "framenet-1.7")},
 }
+SENTENCES = tuple(name for name, task in TASKS.items() if task.target in TEXTS)
 
 
 def get_task(name: str) -> Task:

@@ -132,20 +132,20 @@ def layer_maps(
     hidden, rest, named = _first_block_inputs(encoder.model, blocks[0], inputs)
     shown: list[Tensor] = []
 
-    def only(maps: Tensor) -> None:
+    def show_and_leave(maps: Tensor) -> None:
         shown.append(maps)
         raise _Enough
 
     for block in blocks[:-1]:
         hidden = block(hidden, *rest, **named, show_maps=shown.append)
-        yield _single(encoder, shown)
+        yield _take_maps(encoder, shown)
     with suppress(_Enough):
-        blocks[-1](hidden, *rest, **named, show_maps=only)
-    yield _single(encoder, shown)
+        blocks[-1](hidden, *rest, **named, show_maps=show_and_leave)
+    yield _take_maps(encoder, shown)
 
 
-def _single(encoder: Encoder, shown: list[Tensor]) -> Tensor:
-    """Take what one layer has shown."""
+def _take_maps(encoder: Encoder, shown: list[Tensor]) -> Tensor:
+    """The maps that one layer has shown, out of the list: one tensor, or the model is refused."""
     if len(shown) != 1:
         raise EncoderError(
             f"{type(encoder.model).__name__}: a layer showed {len(shown)} attention maps, "

@@ -247,9 +247,9 @@ def _readable(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        what = str(error).strip().partition("\n")[0]
+        what = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise EncoderError(
-            f"{folder} cannot be read as an encoder: {what} Get its files again, or take another "
+            f"{folder} cannot be read as an encoder ({what}): get its files again, or take another "
             "source."
         ) from error
 

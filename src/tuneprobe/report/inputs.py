@@ -60,6 +60,7 @@ class PageInputs:
         return Evidence(self.results, self.layer_mark, self.margin, 1 - self.confidence)
 
     @property
-    def synthetic(self) -> bool:
-        """Whether any artifact says that its texts were generated."""
-        return any(meta.get("synthetic") is True for meta in self.artifacts.values())
+    def synthetic(self) -> list[str]:
+        """The corpora whose artifacts say that their texts were generated."""
+        generated = (meta for meta in self.artifacts.values() if meta.get("synthetic") is True)
+        return sorted({str(meta["corpus"]).partition("/")[0] for meta in generated})

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tuneprobe.corpora.registry import Corpus, get_corpus
+from tuneprobe.corpora.registry import Corpus, get_corpus, registry
 from tuneprobe.paths import WORDNET
 from tuneprobe.tasks import get_task
 
@@ -48,11 +48,18 @@ class Origin:
 
 
 def corpora_of(tasks: Iterable[str]) -> list[Corpus]:
-    """The corpora of some tasks, each once, and WordNet, from which synonyms are read."""
-    folders = [get_task(task).corpus.partition("/")[0] for task in tasks]
+    """The registered corpora of some tasks, each once; WordNet too where synonyms were read.
+
+    A corpus that users bring themselves (MNLI, FrameNet 1.7) is not registered.
+    """
+    found = [get_task(task) for task in tasks]
+    folders = [task.corpus.partition("/")[0] for task in found]
+    if any(task.kind == "pairs" for task in found):
+        folders.append(WORDNET.name)
     return [
         get_corpus(part)
-        for name in dict.fromkeys([*folders, WORDNET.name])
+        for name in dict.fromkeys(folders)
+        if name in registry()
         for part in get_corpus(name).parts or (name,)
     ]
 

@@ -22,7 +22,7 @@ from tuneprobe.report.attention import attention_study
 from tuneprobe.report.blocks import Figure, Study, Table
 from tuneprobe.report.deviations import deviations
 from tuneprobe.report.geometry import geometry_study
-from tuneprobe.report.inputs import PageInputs
+from tuneprobe.report.inputs import STUDIES, PageInputs
 from tuneprobe.report.origin import files_sha256
 from tuneprobe.report.pairwise import pairwise_study
 from tuneprobe.report.published import ENCODER_NOTES
@@ -49,8 +49,8 @@ VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
 
 def draw_studies(inputs: PageInputs) -> list[Study]:
     """The studies of a page, their figures drawn."""
-    names = [name for name in DRAWN if name in inputs.studies]
-    return [DRAWN[name](inputs) for name in tqdm(names, "draw", unit="study", disable=None)]
+    progress = tqdm(inputs.studies, "draw", unit="study", disable=None)
+    return [DRAWN[study](inputs) for study in progress]
 
 
 def figures_of(studies: Sequence[Study]) -> list[Figure]:
@@ -79,7 +79,7 @@ def render_page(inputs: PageInputs, studies: Sequence[Study] | None = None) -> s
         glance=_by_paper(findings),
         ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
         studies=studies,
-        left_out=[name for name in DRAWN if name not in inputs.studies],
+        left_out=[study for study in STUDIES if study not in inputs.studies],
         encoder_note=ENCODER_NOTES.get(inputs.encoder, ""),
         deviations=deviations(inputs.params),
         corpora=_corpora(inputs),

@@ -29,7 +29,6 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         f"{task}/attention/maps": map_cells(folder, results, task)
         for task, folder in made.map_folders().items()
     }
-    read = made.texts if "attention" in made.studies else made.tasks
     funnel = paths.examples(f"{made.reading}-pairs") / "funnel.csv"
     skipped = made.partial and not funnel.exists()
     return PageInputs(
@@ -41,7 +40,7 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
             path.stem: json.loads(path.read_text()) for path in paths.PLOT_TEMPLATES.glob("*.json")
         },
         encoder=made.encoder,
-        corpus=made.reading if "pairwise" in made.studies else ", ".join(read),
+        corpus=made.reading if "pairwise" in made.studies else ", ".join(results.task.unique()),
         layer_mark=settings.layer_mark,
         margin=settings.equivalence_margin,
         confidence=settings.confidence,

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from tuneprobe.artifacts import room_for
 from tuneprobe.encoders.encoder import budget_batches
-from tuneprobe.encoders.forward import encoding_tokens
+from tuneprobe.encoders.forward import ON_PROCESSOR
 from tuneprobe.tuning.heads import Batch, Head
 from tuneprobe.tuning.training import READ, Training, TrainingSet
 
@@ -71,7 +71,8 @@ def read_once(training: Training, data: TrainingSet, folder: Path) -> TrainingSe
     written, width = 0, 1
     what = f"the vectors of a frozen encoder in {folder}"
     with room_for(what, folder), TemporaryFile(dir=folder) as file:
-        batches = budget_batches(data.lengths, encoding_tokens(training.encoder))
+        # the same batches on every device: a resumed training must read the same vectors
+        batches = budget_batches(data.lengths, ON_PROCESSOR)
         for batch in tqdm(batches, "encode", disable=None):
             parts = _parts(training, data.batch(batch))
             width = parts[0].shape[1]

@@ -24,7 +24,7 @@ from tuneprobe.tuning.vocabulary import UsedRows
 CHUNK = 32  # batches within which inputs are sorted by length, so that little is padded
 MOMENTS = ("exp_avg", "exp_avg_sq")
 SELF_ATTENTION = "SelfAttention"  # ends the class names of the modules that drop attention weights
-LOOKED_AT = 8192  # word pieces at a time
+PIECES_TOGETHER = 8192  # that are read to list those in use
 READ = "read"  # in a batch: what the head reads, where it is known beforehand
 
 
@@ -208,8 +208,8 @@ def epoch_batches(
 
 def used_pieces(data: TrainingSet) -> Tensor:
     """All word pieces that any batch can hold, in ascending order."""
-    padded = np.array([data.lengths.argmin(), data.lengths.argmax()])  # if anything ever is
-    batches = [padded, *budget_batches(data.lengths, LOOKED_AT)]
+    extremes = np.array([data.lengths.argmin(), data.lengths.argmax()])  # padded, if any two are
+    batches = [extremes, *budget_batches(data.lengths, PIECES_TOGETHER)]
     return torch.cat([data.batch(rows)["input_ids"].unique() for rows in batches]).unique()
 
 
