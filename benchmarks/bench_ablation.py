@@ -20,10 +20,10 @@ from transformers import AttentionInterface, AttentionMaskInterface, BertConfig,
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from tuneprobe.ablation.sweep import ablation_sweep, configurations
 from tuneprobe.encoders.encoder import Encoder, Pieces, budget_batches, load_encoder, thread_limit
-from tuneprobe.examples.tables import WHOLE_TEXT
+from tuneprobe.formats.examples import WHOLE_TEXT
 from tuneprobe.rng import rng
+from tuneprobe.studies.attention.ablation.sweep import ablation_sweep, configurations
 from tuneprobe.tuning.heads import LabelHead, last_layer, make_head
 from tuneprobe.tuning.labelled_texts import LabelledTexts
 

@@ -23,9 +23,6 @@ from torch.nn.functional import linear
 from torch.utils import mkldnn
 from transformers import BertConfig, BertModel
 
-from tuneprobe.attention.maps import stream_maps
-from tuneprobe.attention.study import HeadMeasures, measure_heads
-from tuneprobe.attention.token_types import TYPES
 from tuneprobe.encoders.encoder import (
     Encoder,
     Pieces,
@@ -37,6 +34,9 @@ from tuneprobe.encoders.encoder import (
 )
 from tuneprobe.encoders.forward import ON_PROCESSOR
 from tuneprobe.rng import rng
+from tuneprobe.studies.attention.maps.maps import stream_maps
+from tuneprobe.studies.attention.maps.study import HeadMeasures, measure_heads
+from tuneprobe.studies.attention.maps.token_types import TYPES
 
 MIB = 1 << 20
 TOKENIZER = SimpleNamespace(

@@ -27,8 +27,14 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from tuneprobe.classifiers.classifier import DECAYS, REGIMEN, SIZES, classify, standardised
-from tuneprobe.classifiers.networks import Regimen
+from tuneprobe.studies.geometry.classifiers.classifier import (
+    DECAYS,
+    REGIMEN,
+    SIZES,
+    classify,
+    standardised,
+)
+from tuneprobe.studies.geometry.classifiers.networks import Regimen
 
 INITIALISATIONS = 5
 WAYS = ("scikit-learn", "to the end", "raced")

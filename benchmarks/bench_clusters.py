@@ -20,7 +20,7 @@ from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
-from tuneprobe.geometry.clusters import cluster
+from tuneprobe.studies.geometry.directprobe.clusters import cluster
 
 
 def main(

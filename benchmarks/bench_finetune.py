@@ -18,8 +18,8 @@ from statistics import median
 
 import numpy as np
 
-from tuneprobe.corpora.question import Annotation, Candidate, Question
 from tuneprobe.encoders.encoder import Encoder, load_encoder, thread_limit
+from tuneprobe.formats.question import Annotation, Candidate, Question
 from tuneprobe.tuning.finetune import finetune
 from tuneprobe.tuning.heads import make_head
 from tuneprobe.tuning.training import Training

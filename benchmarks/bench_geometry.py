@@ -42,8 +42,8 @@ def tokens(n: int, dim: int, n_labels: int, ambiguous: float, shift: float):
 
 def run(kind: str, n: int, dim: int, n_labels: int, loop: str, measure_up_to: int) -> str:
     """One row of the table."""
-    from tuneprobe.geometry.clusters import cluster
-    from tuneprobe.geometry.distances import measure
+    from tuneprobe.studies.geometry.directprobe.clusters import cluster
+    from tuneprobe.studies.geometry.directprobe.distances import measure
 
     X, y = tokens(n, dim, n_labels, *KINDS[kind])
     start = time.process_time()

@@ -23,16 +23,16 @@ import torch
 import typer
 from transformers import BertConfig, BertModel
 
-from tuneprobe.ablation.sweep import ablation_sweep
-from tuneprobe.attention.study import measure_heads
-from tuneprobe.attention.token_types import TYPES
-from tuneprobe.classifiers.classifier import classify
-from tuneprobe.classifiers.networks import Regimen
 from tuneprobe.encoders.encoder import Encoder, Pieces, pad_batch, thread_limit
-from tuneprobe.geometry.clusters import cluster
-from tuneprobe.geometry.distances import measure
-from tuneprobe.pairwise.ranking import rank_matches
 from tuneprobe.rng import rng
+from tuneprobe.studies.attention.ablation.sweep import ablation_sweep
+from tuneprobe.studies.attention.maps.study import measure_heads
+from tuneprobe.studies.attention.maps.token_types import TYPES
+from tuneprobe.studies.geometry.classifiers.classifier import classify
+from tuneprobe.studies.geometry.classifiers.networks import Regimen
+from tuneprobe.studies.geometry.directprobe.clusters import cluster
+from tuneprobe.studies.geometry.directprobe.distances import measure
+from tuneprobe.studies.pairwise.probe.ranking import rank_matches
 from tuneprobe.tuning.heads import make_head
 from tuneprobe.tuning.training import Training, used_pieces
 

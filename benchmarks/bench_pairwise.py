@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tuneprobe.pairwise.paragraphs import Pairs
-from tuneprobe.pairwise.ranking import Condition, conditions, rank_matches
+from tuneprobe.studies.pairwise.probe.paragraphs import Pairs
+from tuneprobe.studies.pairwise.probe.ranking import Condition, conditions, rank_matches
 
 LENGTH, LONGEST_MATCH = 100, 4
 CONDITIONS = conditions(("cosine", "euclidean"), ("words", "length-matched"))

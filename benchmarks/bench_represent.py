@@ -16,7 +16,7 @@ import typer
 
 from tuneprobe.encoders.encoder import Encoder, load_encoder, pad_batch, thread_limit
 from tuneprobe.encoders.represent import cut_texts, write_representations
-from tuneprobe.examples.tables import Examples, ExamplesBuilder
+from tuneprobe.formats.examples import Examples, ExamplesBuilder
 from tuneprobe.rng import rng
 
 WORDS = "the harbour of an old town kept its records in seven unnumbered chests".split()

@@ -4,14 +4,14 @@ import shutil
 from pathlib import Path
 
 from tuneprobe import paths
-from tuneprobe.ablation.spread import Tuned, kept_sweep, loaded
-from tuneprobe.ablation.study import STUDY, study_ablation
 from tuneprobe.encoders.encoder import thread_limit
-from tuneprobe.examples.tables import read_examples
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED
+from tuneprobe.studies.attention.ablation.spread import Tuned, kept_sweep, loaded
+from tuneprobe.studies.attention.ablation.study import STUDY, study_ablation
 from tuneprobe.tasks import get_task
 
 

@@ -4,32 +4,32 @@ from pathlib import Path
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder, write_meta
-from tuneprobe.attention.example_maps import write_example_maps
-from tuneprobe.attention.maps import LayerMaps
-from tuneprobe.attention.study import (
+from tuneprobe.encoders.encoder import load_states, thread_limit
+from tuneprobe.examples.annotate import load_spacy
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.results import write_results
+from tuneprobe.params import load_params
+from tuneprobe.rng import rng
+from tuneprobe.stage import run
+from tuneprobe.states import FINETUNED
+from tuneprobe.studies.attention.maps.example_maps import write_example_maps
+from tuneprobe.studies.attention.maps.maps import LayerMaps
+from tuneprobe.studies.attention.maps.study import (
     Aggregation,
     attention_results,
     measure_heads,
     sample_texts,
     short_texts,
 )
-from tuneprobe.attention.token_types import UNUSED_PARTS, token_types
-from tuneprobe.encoders.encoder import load_states, thread_limit
-from tuneprobe.examples.annotate import load_spacy
-from tuneprobe.examples.tables import read_examples
-from tuneprobe.params import load_params
-from tuneprobe.patterns.network import read_network
-from tuneprobe.patterns.sheet import SheetMaps, read_labels, write_sheet
-from tuneprobe.patterns.study import (
+from tuneprobe.studies.attention.maps.token_types import UNUSED_PARTS, token_types
+from tuneprobe.studies.attention.patterns.network import read_network
+from tuneprobe.studies.attention.patterns.sheet import SheetMaps, read_labels, write_sheet
+from tuneprobe.studies.attention.patterns.study import (
     PatternReader,
     Setting,
     agreement_results,
     pattern_results,
 )
-from tuneprobe.results import write_results
-from tuneprobe.rng import rng
-from tuneprobe.stage import run
-from tuneprobe.states import FINETUNED
 
 
 def main(task: str) -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.classifiers.study import NETWORKS, STUDY, layer_accuracy
-from tuneprobe.encoders.representations import open_states
-from tuneprobe.examples.tables import read_examples
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.representations import open_states
+from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
+from tuneprobe.studies.geometry.classifiers.study import NETWORKS, STUDY, layer_accuracy
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
 

@@ -4,14 +4,14 @@ from typing import Any
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.classifiers.cross_task import STUDY, change_results, layer_labels
-from tuneprobe.encoders.representations import open_representations
-from tuneprobe.examples.tables import read_examples
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.representations import open_representations
+from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED, PRETRAINED
+from tuneprobe.studies.geometry.classifiers.cross_task import STUDY, change_results, layer_labels
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
 

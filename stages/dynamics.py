@@ -2,18 +2,18 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.examples.tables import read_examples
-from tuneprobe.geometry.dynamics import (
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.results import write_results
+from tuneprobe.params import load_params
+from tuneprobe.spaces import example_table
+from tuneprobe.stage import run
+from tuneprobe.studies.geometry.similarity.dynamics import (
     STUDY,
     dynamics,
     dynamics_results,
     layer_snapshot,
     open_snapshots,
 )
-from tuneprobe.params import load_params
-from tuneprobe.results import write_results
-from tuneprobe.spaces import example_table
-from tuneprobe.stage import run
 from tuneprobe.units import layer_units, measured
 
 

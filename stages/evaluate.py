@@ -3,8 +3,8 @@
 from tuneprobe import paths
 from tuneprobe.encoders.encoder import thread_limit
 from tuneprobe.examples.qa import read_questions
+from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.scores.evaluate import evaluate_readers, load_readers
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED, FROZEN

@@ -3,9 +3,9 @@
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.encoders.encoder import thread_limit
-from tuneprobe.examples.tables import read_examples
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.scores.label_scores import (
     STATES,
     UNTRAINED,

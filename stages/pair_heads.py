@@ -2,13 +2,13 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.attention.word_pairs import pair_results, pair_weights
 from tuneprobe.encoders.encoder import load_states, thread_limit
-from tuneprobe.examples.tables import read_examples
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED
+from tuneprobe.studies.attention.maps.word_pairs import pair_results, pair_weights
 
 
 def main(task: str, tuned_on: str) -> None:

@@ -6,14 +6,14 @@ from threadpoolctl import threadpool_limits
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.encoders.representations import open_states
-from tuneprobe.examples.tables import read_examples
-from tuneprobe.pairwise.ranking import conditions
-from tuneprobe.pairwise.results import pairwise_gaps, pairwise_results
-from tuneprobe.pairwise.study import example_table, rank_boundary, rank_pairs
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.representations import open_states
+from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.results import write_results
 from tuneprobe.stage import run
+from tuneprobe.studies.pairwise.probe.ranking import conditions
+from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_results
+from tuneprobe.studies.pairwise.probe.study import example_table, rank_boundary, rank_pairs
 from tuneprobe.tuning.checkpoints import load_head
 
 TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}

@@ -2,11 +2,15 @@
 
 from tuneprobe import paths
 from tuneprobe.encoders.encoder import thread_limit
+from tuneprobe.formats.results import significant
 from tuneprobe.params import load_params
-from tuneprobe.patterns.agreement import SCORES
-from tuneprobe.patterns.network import drawn_confusion, train_network, write_network
-from tuneprobe.results import significant
 from tuneprobe.stage import run
+from tuneprobe.studies.attention.patterns.agreement import SCORES
+from tuneprobe.studies.attention.patterns.network import (
+    drawn_confusion,
+    train_network,
+    write_network,
+)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from tuneprobe import paths
 from tuneprobe.examples.frames import build_frames
-from tuneprobe.examples.tables import write_examples
+from tuneprobe.formats.examples import write_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task

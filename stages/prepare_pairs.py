@@ -4,10 +4,10 @@ from tuneprobe import paths
 from tuneprobe.corpora.mrc import mrc_shards
 from tuneprobe.examples.annotate import model_facts
 from tuneprobe.examples.shards import prepared
-from tuneprobe.examples.tables import write_examples
-from tuneprobe.pairs import join_pairs, write_pairs_part
+from tuneprobe.formats.examples import write_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
+from tuneprobe.studies.pairwise.pairs import join_pairs, write_pairs_part
 from tuneprobe.tasks import get_task
 
 

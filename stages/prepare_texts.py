@@ -2,8 +2,8 @@
 
 from tuneprobe import paths
 from tuneprobe.corpora.glue import split_rule
-from tuneprobe.examples.tables import write_examples
 from tuneprobe.examples.texts import build_texts
+from tuneprobe.formats.examples import write_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task

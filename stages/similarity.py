@@ -6,20 +6,20 @@ from threadpoolctl import threadpool_limits
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.encoders.representations import open_states
-from tuneprobe.examples.tables import read_examples
-from tuneprobe.geometry.similarity_study import (
+from tuneprobe.formats.examples import read_examples
+from tuneprobe.formats.representations import open_states
+from tuneprobe.formats.results import write_results
+from tuneprobe.params import load_params
+from tuneprobe.spaces import example_table
+from tuneprobe.stage import run
+from tuneprobe.studies.geometry.directprobe.study import DISTANCES, read_distances
+from tuneprobe.studies.geometry.directprobe.study import STUDY as GEOMETRY
+from tuneprobe.studies.geometry.similarity.study import (
     STUDY,
     spatial_similarities,
     state_pairs,
     vector_similarities,
 )
-from tuneprobe.geometry.study import DISTANCES, read_distances
-from tuneprobe.geometry.study import STUDY as GEOMETRY
-from tuneprobe.params import load_params
-from tuneprobe.results import write_results
-from tuneprobe.spaces import example_table
-from tuneprobe.stage import run
 
 
 def main(task: str) -> None:

@@ -3,7 +3,7 @@
 from tuneprobe import paths
 from tuneprobe.encoders.encoder import load_encoder, thread_limit
 from tuneprobe.encoders.parallel import launched_processes
-from tuneprobe.examples.tables import read_examples
+from tuneprobe.formats.examples import read_examples
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.tasks import get_task

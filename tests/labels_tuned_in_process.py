@@ -7,7 +7,7 @@ from tiny_labels import tagged_words
 from tuned_in_process import kill_at
 
 from tuneprobe.encoders.encoder import load_encoder, thread_limit
-from tuneprobe.examples.tables import Examples
+from tuneprobe.formats.examples import Examples
 from tuneprobe.tuning.labelling import tune_labels
 from tuneprobe.tuning.snapshots import write_snapshots
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tuneprobe.results import Result, to_frame
+from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS, N_HEADS = 6, 12
 TASKS = ("world-rte", "world-sst2")

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from tuneprobe.encoders.encoder import Encoder, Pieces
-from tuneprobe.examples.tables import WHOLE_TEXT
+from tuneprobe.formats.examples import WHOLE_TEXT
 from tuneprobe.rng import rng
 from tuneprobe.tuning.heads import LabelHead, make_head
 from tuneprobe.tuning.labelled_texts import LabelledTexts

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tuneprobe.results import Result, to_frame
+from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS = 4
 TASKS = ("world-pos", "world-dep", "world-ps-role", "world-ps-fxn", "world-trec-50")

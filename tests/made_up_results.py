@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
-from tuneprobe.results import Result, to_frame
+from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS = 6
 MARK = 3

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from tuneprobe.artifacts import write_meta
-from tuneprobe.encoders.representations import Representations, layer_file, open_representations
-from tuneprobe.examples.tables import Examples, ExamplesBuilder, write_examples
+from tuneprobe.formats.examples import Examples, ExamplesBuilder, write_examples
+from tuneprobe.formats.representations import Representations, layer_file, open_representations
 from tuneprobe.rng import rng
 
 SQUARE = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])

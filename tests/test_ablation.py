@@ -19,8 +19,9 @@ from replaced_attention import attention_of, replaced_attention
 from small_encoders import little_memory
 from transformers import AttentionInterface
 
-from tuneprobe.ablation.blocks import BlockError, blocks
-from tuneprobe.ablation.sweep import (
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.studies.attention.ablation.blocks import BlockError, blocks
+from tuneprobe.studies.attention.ablation.sweep import (
     TYPES,
     AblationError,
     ablation_sweep,
@@ -28,7 +29,6 @@ from tuneprobe.ablation.sweep import (
     equal_length_batches,
     verify_ablation,
 )
-from tuneprobe.errors import UnknownNameError
 from tuneprobe.tuning.heads import INPUTS, last_layer
 
 LENGTHS = [9, 4, 9, 13, 3, 6]

@@ -15,13 +15,13 @@ from made_up_runs import contents, kill_one_at_work, start, write_params
 from tiny_reader import DIM, WORDS
 
 from tuneprobe import paths
-from tuneprobe.ablation import sweep
-from tuneprobe.ablation.spread import Tuned, kept_sweep, loaded
-from tuneprobe.ablation.sweep import ablation_sweep, text_blocks
 from tuneprobe.backends import ADDRESS, ClusterError
 from tuneprobe.encoders.encoder import load_encoder
-from tuneprobe.examples.tables import Examples, ExamplesBuilder, write_examples
+from tuneprobe.formats.examples import Examples, ExamplesBuilder, write_examples
 from tuneprobe.rng import rng
+from tuneprobe.studies.attention.ablation import sweep
+from tuneprobe.studies.attention.ablation.spread import Tuned, kept_sweep, loaded
+from tuneprobe.studies.attention.ablation.sweep import ablation_sweep, text_blocks
 from tuneprobe.tuning.checkpoints import HEAD, write_checkpoint
 from tuneprobe.tuning.heads import make_head
 from tuneprobe.tuning.labelled_texts import labelled_texts

@@ -11,7 +11,13 @@ from made_up_encoders import (
     made_up_head,
 )
 
-from tuneprobe.ablation.study import (
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.formats.examples import Examples, ExamplesBuilder
+from tuneprobe.formats.results import to_frame, write_results
+from tuneprobe.rng import rng
+from tuneprobe.scores.glue_metrics import estimate
+from tuneprobe.scores.label_scores import Labeller
+from tuneprobe.studies.attention.ablation.study import (
     configuration_losses,
     draw_test_texts,
     importance_agreement,
@@ -19,13 +25,7 @@ from tuneprobe.ablation.study import (
     paired_scores,
     study_ablation,
 )
-from tuneprobe.ablation.sweep import configurations
-from tuneprobe.encoders.encoder import Encoder
-from tuneprobe.examples.tables import Examples, ExamplesBuilder
-from tuneprobe.results import to_frame, write_results
-from tuneprobe.rng import rng
-from tuneprobe.scores.glue_metrics import estimate
-from tuneprobe.scores.label_scores import Labeller
+from tuneprobe.studies.attention.ablation.sweep import configurations
 
 LABELS = ["no", "perhaps", "yes"]
 SETTINGS = {

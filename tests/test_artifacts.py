@@ -18,7 +18,7 @@ from tuneprobe.artifacts import (
     scratch_name,
     write_json,
 )
-from tuneprobe.results import COLUMNS, Result, read_results, write_results
+from tuneprobe.formats.results import COLUMNS, Result, read_results, write_results
 from tuneprobe.rng import rng, stream_seed
 
 

@@ -16,8 +16,8 @@ from small_encoders import (
 )
 from torch import Tensor
 
-from tuneprobe.attention.maps import LayerMaps, attention_blocks, stream_maps
 from tuneprobe.encoders.encoder import Encoder, EncoderError, Pieces, pad_batch
+from tuneprobe.studies.attention.maps.maps import LayerMaps, attention_blocks, stream_maps
 
 TEXTS = made_up_pieces((5, 0), (9, 6), (1, 1), (5, 3), (20, 0))
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)

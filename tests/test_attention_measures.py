@@ -5,8 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tuneprobe.attention.measures import map_similarity, received, row_entropy, type_share
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.studies.attention.maps.measures import (
+    map_similarity,
+    received,
+    row_entropy,
+    type_share,
+)
 
 HEADS, SEQ = 3, 7
 LENGTHS = (7, 4, 2)

@@ -7,8 +7,13 @@ import pandas as pd
 import pytest
 from small_encoders import HEADS, LAYERS, TOKENIZER, made_up_pieces, small_encoder
 
-from tuneprobe.attention.example_maps import write_example_maps
-from tuneprobe.attention.study import (
+from tuneprobe.encoders.encoder import Encoder, EncoderError, load_encoder
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.formats.examples import ExamplesBuilder
+from tuneprobe.formats.results import to_frame
+from tuneprobe.rng import rng
+from tuneprobe.studies.attention.maps.example_maps import write_example_maps
+from tuneprobe.studies.attention.maps.study import (
     Aggregation,
     HeadMeasures,
     attention_results,
@@ -16,12 +21,7 @@ from tuneprobe.attention.study import (
     sample_texts,
     short_texts,
 )
-from tuneprobe.attention.token_types import TYPES
-from tuneprobe.encoders.encoder import Encoder, EncoderError, load_encoder
-from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import ExamplesBuilder
-from tuneprobe.results import to_frame
-from tuneprobe.rng import rng
+from tuneprobe.studies.attention.maps.token_types import TYPES
 
 TEXTS = made_up_pieces((5, 0), (9, 6), (2, 2), (5, 3), (20, 0))
 SHAPE = (len(TEXTS), LAYERS, HEADS)

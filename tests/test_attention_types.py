@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 from spacy.language import Language
 
-from tuneprobe.attention.token_types import (
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.encoders.represent import cut_texts
+from tuneprobe.examples.annotate import load_spacy
+from tuneprobe.studies.attention.maps.token_types import (
     TYPES,
     UNUSED_PARTS,
     belong_together,
     piece_offsets,
     token_types,
 )
-from tuneprobe.encoders.encoder import Encoder, load_encoder
-from tuneprobe.encoders.represent import cut_texts
-from tuneprobe.examples.annotate import load_spacy
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from tuneprobe.examples.tables import Examples, ExamplesBuilder
-from tuneprobe.pairwise.boundary import BoundaryError, _loss, fit_head, rank_positions
-from tuneprobe.pairwise.paragraphs import Pairs
-from tuneprobe.pairwise.ranking import auc_macro
-from tuneprobe.pairwise.study import rank_boundary
+from tuneprobe.formats.examples import Examples, ExamplesBuilder
+from tuneprobe.studies.pairwise.probe.boundary import BoundaryError, _loss, fit_head, rank_positions
+from tuneprobe.studies.pairwise.probe.paragraphs import Pairs
+from tuneprobe.studies.pairwise.probe.ranking import auc_macro
+from tuneprobe.studies.pairwise.probe.study import rank_boundary
 
 
 def sentences(lengths: list[int], match: list[tuple[int, int]]) -> Pairs:

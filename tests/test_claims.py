@@ -23,9 +23,9 @@ from tuneprobe.claims import (
 from tuneprobe.claims.pairwise import PAIRWISE_CLAIMS
 from tuneprobe.collect import headline
 from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
-from tuneprobe.pairwise.results import pairwise_gaps, pairwise_results
-from tuneprobe.pairwise.study import Ranking
-from tuneprobe.results import to_frame
+from tuneprobe.formats.results import to_frame
+from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_results
+from tuneprobe.studies.pairwise.probe.study import Ranking
 
 
 def evidence(results: pd.DataFrame, layer_mark: float = 0.4167) -> Evidence:

@@ -7,9 +7,6 @@ import pandas as pd
 import pytest
 from made_up_attention import HELPFUL, N_HEADS, N_LAYERS, STRONG, TASKS, made_up_attention
 
-from tuneprobe.attention.study import Aggregation, HeadMeasures, attention_results
-from tuneprobe.attention.token_types import TYPES
-from tuneprobe.attention.word_pairs import PairWeights, pair_results
 from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
 from tuneprobe.claims.attention import (
     ATTENTION_CLAIMS,
@@ -18,9 +15,12 @@ from tuneprobe.claims.attention import (
     widened,
 )
 from tuneprobe.collect.estimates import difference
-from tuneprobe.patterns.study import Setting, pattern_results
-from tuneprobe.results import to_frame
+from tuneprobe.formats.results import to_frame
 from tuneprobe.scores.label_scores import score_answers
+from tuneprobe.studies.attention.maps.study import Aggregation, HeadMeasures, attention_results
+from tuneprobe.studies.attention.maps.token_types import TYPES
+from tuneprobe.studies.attention.maps.word_pairs import PairWeights, pair_results
+from tuneprobe.studies.attention.patterns.study import Setting, pattern_results
 
 STATES = ("pretrained", "finetuned")
 

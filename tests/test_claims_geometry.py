@@ -11,7 +11,7 @@ from tuneprobe.claims.geometry import (
     share_risen,
 )
 from tuneprobe.collect.estimates import difference
-from tuneprobe.results import to_frame
+from tuneprobe.formats.results import to_frame
 
 
 def findings(results: pd.DataFrame) -> dict:

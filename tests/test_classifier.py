@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tuneprobe.classifiers.classifier import (
+from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.classifiers.classifier import (
     LINEAR,
     ClassifierError,
     classify,
@@ -11,8 +12,7 @@ from tuneprobe.classifiers.classifier import (
     majority_accuracy,
     standardised,
 )
-from tuneprobe.classifiers.networks import Regimen
-from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.classifiers.networks import Regimen
 
 FAST = Regimen(learning_rate=0.01, batch=50, max_epochs=60)
 SMALL = [(16, 16), (8, 16)]

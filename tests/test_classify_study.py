@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from made_up_spaces import drawn_space
 
-from tuneprobe.classifiers.study import NETWORK_COLUMNS, layer_accuracy, t_interval
 from tuneprobe.spaces import Space
+from tuneprobe.studies.geometry.classifiers.study import NETWORK_COLUMNS, layer_accuracy, t_interval
 
 SETTINGS = {
     "hidden": [[8, 8], [16, 16]],

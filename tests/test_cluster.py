@@ -14,8 +14,8 @@ from made_up_runs import contents, kill_one_at_work, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
 from tuneprobe.backends import ADDRESS, ClusterError, outcomes
-from tuneprobe.encoders.representations import layer_file
 from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.formats.representations import layer_file
 from tuneprobe.spaces import Space, example_table
 from tuneprobe.units import UnitError, layer_units, measured
 

@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import special_ortho_group
 
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.geometry.clusters import ClusteringError, cluster
-from tuneprobe.geometry.hulls import separate
-from tuneprobe.geometry.linkage import centroid, centroid_distances
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.directprobe.clusters import ClusteringError, cluster
+from tuneprobe.studies.geometry.directprobe.hulls import separate
+from tuneprobe.studies.geometry.directprobe.linkage import centroid, centroid_distances
 
 XOR = np.array([[0, 0], [1, 1], [0, 1], [1, 0]])
 GRID = np.array([[x, y] for x in range(4) for y in range(4)])

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from tuneprobe.classifiers.classifier import ClassifierError, held_out_rows
-from tuneprobe.classifiers.codelength import Codelength, online_codelength, portion_ends
-from tuneprobe.classifiers.networks import Network, Regimen
-from tuneprobe.classifiers.stack import train
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.classifiers.classifier import ClassifierError, held_out_rows
+from tuneprobe.studies.geometry.classifiers.codelength import (
+    Codelength,
+    online_codelength,
+    portion_ends,
+)
+from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen
+from tuneprobe.studies.geometry.classifiers.stack import train
 
 LOSS = Regimen(learning_rate=3e-3, batch=50, max_epochs=100, monitor="loss")
 SMALL = {"hidden": (16, 16), "regimen": LOSS}

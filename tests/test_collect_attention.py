@@ -12,7 +12,6 @@ from made_up_attention import (
     similarity,
 )
 
-from tuneprobe.attention import head_results, token_types
 from tuneprobe.collect import attention, headline, plot_tables
 from tuneprobe.collect.attention import (
     ablation_changes,
@@ -21,7 +20,8 @@ from tuneprobe.collect.attention import (
     shown_ablation,
     task_scores,
 )
-from tuneprobe.patterns import classes
+from tuneprobe.studies.attention.maps import head_results, token_types
+from tuneprobe.studies.attention.patterns import classes
 from tuneprobe.tasks import TASKS as ALL_TASKS
 from tuneprobe.tasks import TEXTS
 

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from tuneprobe.classifiers.controls import ControlError, control_labels, selectivity
+from tuneprobe.studies.geometry.classifiers.controls import (
+    ControlError,
+    control_labels,
+    selectivity,
+)
 
 TYPES = [f"word{k}" for k in range(6000)]
 LABELS = ["noun"] * 6 + ["verb"] * 3 + ["adverb"]

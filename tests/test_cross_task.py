@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from made_up_spaces import SQUARE
 
-from tuneprobe.classifiers.cross_task import change_results, layer_labels
 from tuneprobe.spaces import Space
+from tuneprobe.studies.geometry.classifiers.cross_task import change_results, layer_labels
 
 CLASSIFIER = {
     "hidden": [[8, 8]],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuneprobe.corpora.question import Candidate
+from tuneprobe.formats.question import Candidate
 from tuneprobe.scores.decode import (
     LOWEST,
     NO_WORD,

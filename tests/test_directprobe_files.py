@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from tuneprobe.geometry.clusters import cluster
-from tuneprobe.geometry.directprobe_files import (
+from tuneprobe.studies.geometry.directprobe.clusters import cluster
+from tuneprobe.studies.geometry.directprobe.directprobe_files import (
     DirectProbeFileError,
     read_directprobe,
     write_directprobe,
 )
-from tuneprobe.geometry.distances import measure
+from tuneprobe.studies.geometry.directprobe.distances import measure
 
 ENTITIES = "in\tTime\non a roof\tPlace\nat\tTime\nby\tPlace\n"
 LABELS = "Time\nPlace\nManner\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneprobe.examples.tables import ExamplesBuilder, write_examples
+from tuneprobe.formats.examples import ExamplesBuilder, write_examples
 
 HERE = Path(__file__).parent
 ALONE = ("unshare", "--map-root-user", "--mount", "bash", "-c")

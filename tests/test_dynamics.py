@@ -8,7 +8,9 @@ import pytest
 from made_up_spaces import SQUARE, word_examples, write_layers
 
 from tuneprobe.artifacts import write_meta
-from tuneprobe.geometry.dynamics import (
+from tuneprobe.formats.results import Result
+from tuneprobe.spaces import example_table
+from tuneprobe.studies.geometry.similarity.dynamics import (
     Dynamics,
     dynamics,
     dynamics_results,
@@ -16,8 +18,6 @@ from tuneprobe.geometry.dynamics import (
     open_snapshots,
     principal_axes,
 )
-from tuneprobe.results import Result
-from tuneprobe.spaces import example_table
 from tuneprobe.units import layer_units, measured
 
 STEPS = {0: 0.0, 5: 1.0, 10: 4.0}  # step to how far label b has moved along x

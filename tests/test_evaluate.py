@@ -8,9 +8,9 @@ import torch
 from small_encoders import little_memory
 from tiny_reader import DIM, question, short, simple_questions
 
-from tuneprobe.corpora.question import Annotation
 from tuneprobe.encoders.encoder import load_encoder
-from tuneprobe.results import write_results
+from tuneprobe.formats.question import Annotation
+from tuneprobe.formats.results import write_results
 from tuneprobe.scores.decode import Reading
 from tuneprobe.scores.evaluate import (
     evaluate_readers,

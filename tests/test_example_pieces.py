@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from test_qa_examples import KITES, NO_ANSWER
 
-from tuneprobe.corpora.question import Question
 from tuneprobe.examples import pieces
 from tuneprobe.examples.pieces import read_pieces, write_pieces
 from tuneprobe.examples.qa import ANNOTATORS, build_qa, qa_questions
-from tuneprobe.examples.tables import read_examples, write_examples
+from tuneprobe.formats.examples import read_examples, write_examples
+from tuneprobe.formats.question import Question
 
 QUESTIONS = [
     replace(question, id=f"{question.id}-{number}")

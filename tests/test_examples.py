@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.examples.tables import ExamplesBuilder, read_examples, write_examples
+from tuneprobe.formats.examples import ExamplesBuilder, read_examples, write_examples
 
 
 @pytest.fixture

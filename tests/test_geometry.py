@@ -5,10 +5,15 @@ import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import special_ortho_group
 
-from tuneprobe.geometry.clusters import ClusteringError, cluster
-from tuneprobe.geometry.distances import measure, nearest_cluster, point_hull_bounds, within_cluster
-from tuneprobe.geometry.hulls import hull_distance
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.directprobe.clusters import ClusteringError, cluster
+from tuneprobe.studies.geometry.directprobe.distances import (
+    measure,
+    nearest_cluster,
+    point_hull_bounds,
+    within_cluster,
+)
+from tuneprobe.studies.geometry.directprobe.hulls import hull_distance
 
 SQUARE = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 THREE_SQUARES = np.vstack([SQUARE, SQUARE + np.array([3, 0]), SQUARE + np.array([0, 6])])

@@ -12,22 +12,22 @@ from made_up_spaces import drawn_space, write_layers
 
 from tuneprobe.claims import Evidence, judge
 from tuneprobe.claims.geometry import GEOMETRY_CLAIMS
-from tuneprobe.classifiers.cross_task import change_results, layer_labels
-from tuneprobe.classifiers.study import layer_accuracy
 from tuneprobe.collect import headline, plot_tables
-from tuneprobe.encoders.representations import Representations
-from tuneprobe.geometry.dynamics import STEP, dynamics, layer_snapshot
-from tuneprobe.geometry.similarity_study import (
+from tuneprobe.formats.representations import Representations
+from tuneprobe.formats.results import Result, to_frame
+from tuneprobe.report import PageInputs
+from tuneprobe.report.blocks import Figure, ScoreTable
+from tuneprobe.report.geometry import geometry_study
+from tuneprobe.spaces import example_table, read_space
+from tuneprobe.studies.geometry.classifiers.cross_task import change_results, layer_labels
+from tuneprobe.studies.geometry.classifiers.study import layer_accuracy
+from tuneprobe.studies.geometry.directprobe.study import DISTANCES, layer_geometry, read_distances
+from tuneprobe.studies.geometry.similarity.dynamics import STEP, dynamics, layer_snapshot
+from tuneprobe.studies.geometry.similarity.study import (
     spatial_similarities,
     state_pairs,
     vector_similarities,
 )
-from tuneprobe.geometry.study import DISTANCES, layer_geometry, read_distances
-from tuneprobe.report import PageInputs
-from tuneprobe.report.blocks import Figure, ScoreTable
-from tuneprobe.report.geometry import geometry_study
-from tuneprobe.results import Result, to_frame
-from tuneprobe.spaces import example_table, read_space
 from tuneprobe.units import NUMBERS, Tables, result_rows
 
 KEYS = {"encoder": "made-up", "seed": 1}

@@ -9,16 +9,16 @@ from made_up_spaces import SQUARE, drawn_space, two_squares
 from scipy.stats import special_ortho_group
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.examples.tables import Examples
-from tuneprobe.geometry.clusters import ClusteringError
-from tuneprobe.geometry.study import (
+from tuneprobe.formats.examples import Examples
+from tuneprobe.spaces import Space, example_table
+from tuneprobe.studies.geometry.directprobe.clusters import ClusteringError
+from tuneprobe.studies.geometry.directprobe.study import (
     DISTANCES,
     hull_distances,
     layer_geometry,
     read_distances,
     write_directprobe_texts,
 )
-from tuneprobe.spaces import Space, example_table
 from tuneprobe.units import Tables
 
 SETTINGS = {

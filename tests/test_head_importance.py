@@ -13,10 +13,14 @@ from made_up_encoders import (
     made_up_texts,
 )
 
-from tuneprobe.ablation.blocks import blocks
-from tuneprobe.ablation.importance import example_losses, head_importance, masked_forward
-from tuneprobe.ablation.sweep import layer_zero
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.studies.attention.ablation.blocks import blocks
+from tuneprobe.studies.attention.ablation.importance import (
+    example_losses,
+    head_importance,
+    masked_forward,
+)
+from tuneprobe.studies.attention.ablation.sweep import layer_zero
 from tuneprobe.tuning.heads import last_layer
 
 LENGTHS = [9, 4, 9, 13]

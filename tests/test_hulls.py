@@ -6,9 +6,15 @@ from scipy.optimize import linprog
 from scipy.stats import special_ortho_group
 from sklearn.svm import SVC
 
-from tuneprobe.geometry import hulls
-from tuneprobe.geometry.hulls import HullError, HullGap, hull_distance, hyperplane_gap, separate
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.directprobe import hulls
+from tuneprobe.studies.geometry.directprobe.hulls import (
+    HullError,
+    HullGap,
+    hull_distance,
+    hyperplane_gap,
+    separate,
+)
 
 SQUARE = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 

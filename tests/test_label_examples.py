@@ -7,7 +7,7 @@ import pytest
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples.labels import build_labels
-from tuneprobe.examples.tables import WHOLE_TEXT, Examples
+from tuneprobe.formats.examples import WHOLE_TEXT, Examples
 
 # form, tag, head, relation; a blank line between the sentences
 TRAIN = """\

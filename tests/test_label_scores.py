@@ -10,8 +10,8 @@ from tiny_reader import DIM
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import Examples, ExamplesBuilder
-from tuneprobe.results import to_frame
+from tuneprobe.formats.examples import Examples, ExamplesBuilder
+from tuneprobe.formats.results import to_frame
 from tuneprobe.scores.label_scores import (
     MAJORITY,
     STATES,

@@ -16,9 +16,9 @@ from tiny_reader import DIM
 from tuneprobe.artifacts import read_meta
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.represent import write_representations
-from tuneprobe.encoders.representations import open_representations
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.formats.representations import open_representations
 from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import last_layer
 from tuneprobe.tuning.labelled_texts import LabelError, labelled_texts

@@ -12,7 +12,7 @@ import pytest
 
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.nq import read_nq
-from tuneprobe.corpora.question import Annotation, Candidate, Question
+from tuneprobe.formats.question import Annotation, Candidate, Question
 
 Json = dict[str, Any]
 

@@ -10,8 +10,8 @@ import pytest
 
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.oracle import NOT_FOUND, locate, read_oracle
-from tuneprobe.corpora.question import Annotation, Candidate, Question
 from tuneprobe.corpora.tokens import split_blanks, tokenise
+from tuneprobe.formats.question import Annotation, Candidate, Question
 
 KITES = "Kites  aren't old. Ann Lee (of Rye) flew one in 1901."
 

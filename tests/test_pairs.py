@@ -11,15 +11,22 @@ from spacy.language import Language
 
 from tuneprobe.corpora.mrc import Shard
 from tuneprobe.corpora.qed import read_qed
-from tuneprobe.corpora.question import Annotation, Candidate, Question
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.examples.annotate import load_spacy
-from tuneprobe.examples.tables import Examples
-from tuneprobe.pairs import Funnel, SynonymRule, build_pairs, join_pairs, parts, write_pairs_part
-from tuneprobe.pairs.observation import NoPair
-from tuneprobe.pairs.passage import Passage
-from tuneprobe.pairs.wordnet import WordNet
-from tuneprobe.pairwise.paragraphs import pairs_from_examples
+from tuneprobe.formats.examples import Examples
+from tuneprobe.formats.question import Annotation, Candidate, Question
+from tuneprobe.studies.pairwise.pairs import (
+    Funnel,
+    SynonymRule,
+    build_pairs,
+    join_pairs,
+    parts,
+    write_pairs_part,
+)
+from tuneprobe.studies.pairwise.pairs.observation import NoPair
+from tuneprobe.studies.pairwise.pairs.passage import Passage
+from tuneprobe.studies.pairwise.pairs.wordnet import WordNet
+from tuneprobe.studies.pairwise.probe.paragraphs import pairs_from_examples
 
 DOCUMENT = tuple(
     "Contents . Marie Curie was a famous scientist . "

@@ -7,9 +7,10 @@ import torch
 
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import EXAMPLE_COLUMNS, Examples, ExamplesBuilder
-from tuneprobe.pairwise.paragraphs import Pairs, PairwiseError, pairs_from_examples
-from tuneprobe.pairwise.ranking import (
+from tuneprobe.formats.examples import EXAMPLE_COLUMNS, Examples, ExamplesBuilder
+from tuneprobe.formats.results import NO_LAYER, to_frame
+from tuneprobe.studies.pairwise.probe.paragraphs import Pairs, PairwiseError, pairs_from_examples
+from tuneprobe.studies.pairwise.probe.ranking import (
     Condition,
     Outcomes,
     auc_macro,
@@ -19,9 +20,8 @@ from tuneprobe.pairwise.ranking import (
     mean_vector,
     rank_matches,
 )
-from tuneprobe.pairwise.results import pairwise_gaps, pairwise_results
-from tuneprobe.pairwise.study import example_table, rank_pairs
-from tuneprobe.results import NO_LAYER, to_frame
+from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_results
+from tuneprobe.studies.pairwise.probe.study import example_table, rank_pairs
 
 ALL = conditions(("cosine", "euclidean"), ("words", "length-matched"), (False, True))
 WORDS, WINDOWS = Condition("cosine", "words"), Condition("cosine", "length-matched")

@@ -11,14 +11,31 @@ import torch
 from made_up_maps import HAND_SET, identity, last_column
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from tuneprobe.attention.maps import LayerMaps
-from tuneprobe.patterns.agreement import agreement, cohen_kappa, confusion, macro_f1
-from tuneprobe.patterns.classes import PATTERNS, PatternError, pad_maps
-from tuneprobe.patterns.network import PatternNetwork, classify_maps, rule_maps
-from tuneprobe.patterns.sheet import LABELS, SHEET, SheetMaps, map_png, read_labels, write_sheet
-from tuneprobe.patterns.study import PatternReader, Setting, agreement_results, pattern_results
-from tuneprobe.results import Result, to_frame
+from tuneprobe.formats.results import Result, to_frame
 from tuneprobe.rng import rng
+from tuneprobe.studies.attention.maps.maps import LayerMaps
+from tuneprobe.studies.attention.patterns.agreement import (
+    agreement,
+    cohen_kappa,
+    confusion,
+    macro_f1,
+)
+from tuneprobe.studies.attention.patterns.classes import PATTERNS, PatternError, pad_maps
+from tuneprobe.studies.attention.patterns.network import PatternNetwork, classify_maps, rule_maps
+from tuneprobe.studies.attention.patterns.sheet import (
+    LABELS,
+    SHEET,
+    SheetMaps,
+    map_png,
+    read_labels,
+    write_sheet,
+)
+from tuneprobe.studies.attention.patterns.study import (
+    PatternReader,
+    Setting,
+    agreement_results,
+    pattern_results,
+)
 
 SETTING = Setting("tiny", "stsb", seed=13, confidence=0.9, bootstrap=200)
 TRUTH = np.array([0, 0, 0, 1, 1, 4])

@@ -9,9 +9,16 @@ import torch
 from made_up_maps import HAND_SET, identity, last_column, uniform, within_segment
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.patterns.classes import PATTERNS, PatternError, map_features, map_images, pad_maps
-from tuneprobe.patterns.maps import LONGEST, SHORTEST, draw_map, draw_maps
-from tuneprobe.patterns.network import (
+from tuneprobe.rng import rng
+from tuneprobe.studies.attention.patterns.classes import (
+    PATTERNS,
+    PatternError,
+    map_features,
+    map_images,
+    pad_maps,
+)
+from tuneprobe.studies.attention.patterns.maps import LONGEST, SHORTEST, draw_map, draw_maps
+from tuneprobe.studies.attention.patterns.network import (
     PatternNetwork,
     classify_maps,
     drawn_confusion,
@@ -20,7 +27,6 @@ from tuneprobe.patterns.network import (
     train_network,
     write_network,
 )
-from tuneprobe.rng import rng
 
 LENGTHS = (12, 13, 20, 32, 47, 64, 128)
 TRAINING = {"maps": 2000, "epochs": 6, "learning_rate": 3e-3}

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from made_up_wordnet import write_wordnet
 
-from tuneprobe.corpora.question import Interval
 from tuneprobe.examples.annotate import Annotated, Entity
-from tuneprobe.pairs import PROBES
-from tuneprobe.pairs.abbreviation import AbbreviationRule, abbreviation_pairs
-from tuneprobe.pairs.answer_type import answer_type_pairs
-from tuneprobe.pairs.coreference import CoreferenceRule, coreference_pairs
-from tuneprobe.pairs.observation import NoPair, Observation, Pair
-from tuneprobe.pairs.synonyms import SynonymRule, synonym_pairs
-from tuneprobe.pairs.wordnet import WordNet
+from tuneprobe.formats.question import Interval
+from tuneprobe.studies.pairwise.pairs import PROBES
+from tuneprobe.studies.pairwise.pairs.abbreviation import AbbreviationRule, abbreviation_pairs
+from tuneprobe.studies.pairwise.pairs.answer_type import answer_type_pairs
+from tuneprobe.studies.pairwise.pairs.coreference import CoreferenceRule, coreference_pairs
+from tuneprobe.studies.pairwise.pairs.observation import NoPair, Observation, Pair
+from tuneprobe.studies.pairwise.pairs.synonyms import SynonymRule, synonym_pairs
+from tuneprobe.studies.pairwise.pairs.wordnet import WordNet
 
 STOP = frozenset("a and are by in is it of on she her the their this to was who when where".split())
 

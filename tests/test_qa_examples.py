@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.corpora.question import Annotation, Candidate, Question
 from tuneprobe.examples.qa import build_qa, qa_questions, read_questions
-from tuneprobe.examples.tables import ExamplesBuilder, read_examples, write_examples
+from tuneprobe.formats.examples import ExamplesBuilder, read_examples, write_examples
+from tuneprobe.formats.question import Annotation, Candidate, Question
 
 KITES = Question(
     id="kites",

@@ -8,7 +8,7 @@ import pytest
 
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.qed import read_qed
-from tuneprobe.corpora.question import Annotation, Candidate, Question
+from tuneprobe.formats.question import Annotation, Candidate, Question
 
 KITES = "Kites are old . Ann Lee , of Rye , flew one . "
 

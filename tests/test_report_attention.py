@@ -12,7 +12,6 @@ import pytest
 from made_up_attention import N_HEADS, N_LAYERS, SHARES, TASKS, made_up_attention
 from made_up_results import made_up_params
 
-from tuneprobe.attention.example_maps import INDEX
 from tuneprobe.report import PageInputs, render_page
 from tuneprobe.report.attention import FIGURES, attention_study
 from tuneprobe.report.attention_captions import place
@@ -20,6 +19,7 @@ from tuneprobe.report.attention_charts import draw_attention_map, draw_bars, lim
 from tuneprobe.report.attention_maps import map_cells
 from tuneprobe.report.charts import FINETUNED, PRETRAINED
 from tuneprobe.report.wording import number
+from tuneprobe.studies.attention.maps.example_maps import INDEX
 
 PIECES = "[CLS] the gull ##s slept [SEP]"
 

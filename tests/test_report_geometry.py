@@ -11,12 +11,12 @@ from made_up_page import made_up_page
 
 from tuneprobe.collect import headline, plot_tables
 from tuneprobe.collect.geometry import cross_tasks, layer_pairs, task_label, tasks_of
+from tuneprobe.formats.results import to_frame
 from tuneprobe.report import PageInputs
 from tuneprobe.report.blocks import Figure, ScoreTable, Study
 from tuneprobe.report.curve_figures import Measure, limits
 from tuneprobe.report.geometry import geometry_study
 from tuneprobe.report.heat_maps import draw_heat_map, ramp
-from tuneprobe.results import to_frame
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from made_up_results import made_up_artifacts, made_up_funnel, made_up_params
 from repository import git
 
 from tuneprobe.corpora.registry import Corpus, CorpusFile, get_corpus
+from tuneprobe.formats.results import to_frame
 from tuneprobe.params import load_params
 from tuneprobe.report import PageInputs, render_page
 from tuneprobe.report.deviations import PAPER_SETTINGS, deviations
@@ -21,7 +22,6 @@ from tuneprobe.report.origin import (
     files_sha256,
     library_versions,
 )
-from tuneprobe.results import to_frame
 
 
 @pytest.fixture

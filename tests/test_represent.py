@@ -17,8 +17,8 @@ from tuneprobe.encoders.encoder import (
 )
 from tuneprobe.encoders.forward import OutOfMemoryError
 from tuneprobe.encoders.represent import cut_texts, span_vectors, write_representations
-from tuneprobe.encoders.representations import layer_file, open_representations
-from tuneprobe.examples.tables import Examples, ExamplesBuilder
+from tuneprobe.formats.examples import Examples, ExamplesBuilder
+from tuneprobe.formats.representations import layer_file, open_representations
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr, special_ortho_group
 
-from tuneprobe.geometry.similarity import SimilarityError, linear_cka, rsa, spatial_similarity
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.similarity.similarity import (
+    SimilarityError,
+    linear_cka,
+    rsa,
+    spatial_similarity,
+)
 
 ONE = np.array([[0, 1, 2, 4], [1, 0, 3, 5], [2, 3, 0, 6], [4, 5, 6, 0.0]])
 

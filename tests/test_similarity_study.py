@@ -7,17 +7,17 @@ import pytest
 from made_up_spaces import drawn_space, write_layers
 from scipy.stats import special_ortho_group
 
-from tuneprobe.encoders.representations import Representations
-from tuneprobe.geometry.similarity import linear_cka, rsa
-from tuneprobe.geometry.similarity_study import (
+from tuneprobe.formats.representations import Representations
+from tuneprobe.formats.results import Result
+from tuneprobe.rng import rng
+from tuneprobe.spaces import example_table
+from tuneprobe.studies.geometry.directprobe.study import LabelDistances
+from tuneprobe.studies.geometry.similarity.similarity import linear_cka, rsa
+from tuneprobe.studies.geometry.similarity.study import (
     spatial_similarities,
     state_pairs,
     vector_similarities,
 )
-from tuneprobe.geometry.study import LabelDistances
-from tuneprobe.results import Result
-from tuneprobe.rng import rng
-from tuneprobe.spaces import example_table
 
 KEYS = {"encoder": "e", "task": "t", "seed": 13}
 TUNED = ("finetuned", "pretrained")

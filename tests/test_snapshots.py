@@ -12,7 +12,7 @@ from tiny_labels import tagged_words
 
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.encoders.represent import write_representations
-from tuneprobe.encoders.representations import open_representations
+from tuneprobe.formats.representations import open_representations
 from tuneprobe.tuning.labelling import load_label_head
 from tuneprobe.tuning.snapshots import CHECKPOINT, read_steps, step_folder
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tuneprobe.corpora.lines import CorpusError
-from tuneprobe.corpora.question import Annotation, Candidate, Question
 from tuneprobe.corpora.squad import read_squad
+from tuneprobe.formats.question import Annotation, Candidate, Question
 
 KITES = "Kites aren't old. Ann Lee flew one in 1901."
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tuneprobe.classifiers.networks import Network, Regimen, Trained
-from tuneprobe.classifiers.stack import _Stack, train
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen, Trained
+from tuneprobe.studies.geometry.classifiers.stack import _Stack, train
 
 SHORT = Regimen(batch=32, max_epochs=8)
 MIXED = [

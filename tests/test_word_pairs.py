@@ -7,18 +7,18 @@ import pytest
 import torch
 from small_encoders import FIRST_WORD, HEADS, LAYERS, TOKENIZER, small_encoder
 
-from tuneprobe.attention.word_pairs import (
+from tuneprobe.encoders.encoder import Encoder, pad_batch
+from tuneprobe.encoders.represent import cut_texts
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.formats.examples import Examples, ExamplesBuilder
+from tuneprobe.formats.results import to_frame
+from tuneprobe.rng import rng
+from tuneprobe.studies.attention.maps.word_pairs import (
     WordPairsError,
     annotated_pairs,
     pair_results,
     pair_weights,
 )
-from tuneprobe.encoders.encoder import Encoder, pad_batch
-from tuneprobe.encoders.represent import cut_texts
-from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import Examples, ExamplesBuilder
-from tuneprobe.results import to_frame
-from tuneprobe.rng import rng
 
 
 class LetterTokenizer(SimpleNamespace):

@@ -8,7 +8,7 @@ import pytest
 from made_up_wordnet import write_wordnet
 
 from tuneprobe.corpora.lines import CorpusError
-from tuneprobe.pairs.wordnet import PARTS_OF_SPEECH, WordNet, WordNetError
+from tuneprobe.studies.pairwise.pairs.wordnet import PARTS_OF_SPEECH, WordNet, WordNetError
 
 
 @pytest.fixture

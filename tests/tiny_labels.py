@@ -1,6 +1,6 @@
 """Small labelled tasks over the words of `tiny_reader`: words, pairs of words, whole texts."""
 
-from tuneprobe.examples.tables import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 
 CLASSES = {"kite": "THING", "town": "THING", "river": "THING", "ann": "NAME", "bob": "NAME"}
 CLASSES |= {"lee": "NAME", "flew": "VERB", "built": "VERB", "old": "ADJ", "red": "ADJ"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from tuneprobe.corpora.question import Annotation, Candidate, Question
+from tuneprobe.formats.question import Annotation, Candidate, Question
 
 WORDS = "who what where kite town river ann lee bob flew built in by the of red old . 1901 1950"
 PIECES = "[PAD] [UNK] [CLS] [SEP] [MASK] tu ##lip ##s"

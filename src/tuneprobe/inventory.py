@@ -8,8 +8,8 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError
+from tuneprobe.formats.results import read_results
 from tuneprobe.params import Params
-from tuneprobe.results import read_results
 from tuneprobe.states import STATES
 from tuneprobe.tasks import SENTENCES
 

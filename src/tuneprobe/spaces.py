@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tuneprobe.encoders.representations import Representations
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.examples.tables import WHOLE_TEXT, Examples
+from tuneprobe.formats.examples import WHOLE_TEXT, Examples
+from tuneprobe.formats.representations import Representations
 
 Vectors = NDArray[np.float32]
 Names = NDArray[np.str_]

@@ -27,9 +27,9 @@ from tuneprobe.artifacts import (
     package_versions,
 )
 from tuneprobe.backends import different_here, outcomes, unreadable_here
-from tuneprobe.encoders.representations import Representations, layer_file
 from tuneprobe.errors import TuneprobeError, UnknownNameError
-from tuneprobe.results import NO_HEAD, Result
+from tuneprobe.formats.representations import Representations, layer_file
+from tuneprobe.formats.results import NO_HEAD, Result
 from tuneprobe.spaces import Space, read_space
 
 Tables = dict[str, pd.DataFrame]

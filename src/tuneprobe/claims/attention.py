@@ -23,7 +23,7 @@ from tuneprobe.collect.attention import (
 )
 from tuneprobe.collect.estimates import Estimate, difference
 from tuneprobe.collect.tables import select
-from tuneprobe.results import NO_HEAD, NO_LAYER
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER
 
 KOVALEVA = "Kovaleva et al. 2019"
 HETEROGENEOUS = (32.0, 61.0)  # smallest and largest share that the paper prints, in percent

@@ -8,7 +8,7 @@ import pandas as pd
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
 from tuneprobe.collect.pairwise import usual_condition
 from tuneprobe.collect.tables import last_layer, select
-from tuneprobe.results import NO_LAYER
+from tuneprobe.formats.results import NO_LAYER
 
 NUMBER_KEYS = ("study", "task", "state", "metric", "layer", "condition")
 
@@ -20,7 +20,7 @@ class Evidence:
     Attributes
     ----------
     results : DataFrame
-        Rows as `tuneprobe.results` writes them.
+        Rows as `tuneprobe.formats.results` writes them.
     layer_mark : float
         The paper's "after the fifth of twelve layers", as a share of the depth.
     margin : float

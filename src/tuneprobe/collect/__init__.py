@@ -17,7 +17,7 @@ from tuneprobe.collect.geometry import geometry_headline, geometry_tables
 from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
 from tuneprobe.collect.tables import tidy_table
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.results import significant
+from tuneprobe.formats.results import significant
 from tuneprobe.states import STATES
 
 __all__ = [

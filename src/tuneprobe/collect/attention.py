@@ -6,7 +6,7 @@ import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate, estimates, mean
 from tuneprobe.collect.tables import CURVE_COLUMNS, select, tidy_table
-from tuneprobe.results import NO_HEAD, NO_LAYER
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER
 
 STUDY, ABLATION = "attention", "ablation"
 BEFORE, AFTER = "pretrained", "finetuned"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tuneprobe.results import NO_LAYER, significant
+from tuneprobe.formats.results import NO_LAYER, significant
 
 CURVE_COLUMNS = ("panel", "layer", "value", "low", "high")
 

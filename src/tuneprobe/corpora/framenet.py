@@ -19,8 +19,8 @@ from typing import NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from tuneprobe.corpora.lines import DAMAGED, REMEDY, CorpusError
-from tuneprobe.corpora.question import Interval
 from tuneprobe.corpora.tokens import Tokens, split_blanks
+from tuneprobe.formats.question import Interval
 
 NAMESPACE = "{http://framenet.icsi.berkeley.edu}"
 CORE = "Core"

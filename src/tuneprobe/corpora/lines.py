@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from tuneprobe.corpora.question import Interval
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.formats.question import Interval
 
 Kind = TypeVar("Kind")
 

@@ -23,9 +23,9 @@ from tuneprobe.corpora.lines import CorpusError, plain_name
 from tuneprobe.corpora.nq import read_nq
 from tuneprobe.corpora.oracle import read_oracle
 from tuneprobe.corpora.qed import read_qed
-from tuneprobe.corpora.question import Question
 from tuneprobe.corpora.squad import read_squad
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.formats.question import Question
 
 TEST_SHARE = 4  # one title in four is test
 READ = "questions read"

@@ -30,7 +30,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from tuneprobe.corpora.lines import Record, read_records
-from tuneprobe.corpora.question import Annotation, Candidate, Interval, Question
+from tuneprobe.formats.question import Annotation, Candidate, Interval, Question
 
 HTML_TOKEN = re.compile(r"</?[A-Za-z][A-Za-z0-9]*(_[^ ]*)?>")  # <P>, </Table>, <Th_colspan="2">
 YES_NO = ("YES", "NO", "NONE")

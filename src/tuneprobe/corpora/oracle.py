@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tuneprobe.corpora.lines import Record, plain_name, read_records
-from tuneprobe.corpora.question import Annotation, Candidate, Interval, Question
 from tuneprobe.corpora.tokens import Tokens, tokenise
+from tuneprobe.formats.question import Annotation, Candidate, Interval, Question
 
 NOT_FOUND = "answer not found in the passage"
 

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tuneprobe.corpora.lines import Record, read_records
-from tuneprobe.corpora.question import Annotation, Candidate, Interval, Question
 from tuneprobe.corpora.tokens import Tokens, tokenise
+from tuneprobe.formats.question import Annotation, Candidate, Interval, Question
 
 
 def read_squad(path: Path) -> Iterator[Question]:

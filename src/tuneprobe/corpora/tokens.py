@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tuneprobe.corpora.question import Interval
+from tuneprobe.formats.question import Interval
 
 
 @dataclass(frozen=True)

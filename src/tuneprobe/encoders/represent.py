@@ -28,9 +28,9 @@ from tuneprobe.encoders.encoder import (
 from tuneprobe.encoders.forward import HostCopies, TokenBudget, encoding_tokens, write_behind
 from tuneprobe.encoders.linear import with_linear
 from tuneprobe.encoders.parallel import Arrays, gathered, is_main, require_same, wait_for_all
-from tuneprobe.encoders.representations import layer_file
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import WHOLE_TEXT, Examples
+from tuneprobe.formats.examples import WHOLE_TEXT, Examples
+from tuneprobe.formats.representations import layer_file
 
 SpanVectors = tuple[np.ndarray, Arrays]
 

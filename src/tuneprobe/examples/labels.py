@@ -15,8 +15,8 @@ import pandas as pd
 from tuneprobe.corpora.labelled import LabelledText, Mark, read_labelled
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.examples.texts import COUNT_COLUMNS, SPLITS
+from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.rng import rng
 
 PAIR_ORDERS = ("dependent-head", "head-dependent")

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile, ParquetWriter
 
 from tuneprobe.artifacts import atomic_folder, write_meta
-from tuneprobe.examples.tables import (
+from tuneprobe.formats.examples import (
     EXAMPLE_COLUMNS,
     NO_SPAN,
     SPAN_COLUMNS,

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tuneprobe.artifacts import ArtifactError, read_meta
-from tuneprobe.corpora.question import Annotation, Candidate, Interval, Question
 from tuneprobe.examples.pieces import read_pieces
-from tuneprobe.examples.tables import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.formats.question import Annotation, Candidate, Interval, Question
 
 ANNOTATORS = 100  # more than any corpus has
 DOCUMENT = 1  # segment

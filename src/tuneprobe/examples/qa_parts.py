@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tuneprobe.corpora.mrc import Shard
-from tuneprobe.corpora.question import Question
 from tuneprobe.examples.pieces import ExamplesWriter, read_pieces, write_pieces
 from tuneprobe.examples.qa import ANNOTATORS, build_qa
+from tuneprobe.formats.question import Question
 
 TOGETHER = 500_000  # words of documents, some 50 MiB as Python objects
 

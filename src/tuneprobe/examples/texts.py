@@ -8,7 +8,7 @@ import pandas as pd
 from tuneprobe.corpora.glue import READ, GlueText, read_glue
 from tuneprobe.corpora.glue_formats import get_format
 from tuneprobe.corpora.lines import CorpusError
-from tuneprobe.examples.tables import NO_SPAN, Examples, ExamplesBuilder
+from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.rng import rng
 
 COUNT_COLUMNS = ("split", "label", "read", "kept")

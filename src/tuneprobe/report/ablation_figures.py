@@ -11,6 +11,7 @@ from tuneprobe.collect.attention import (
     task_label,
 )
 from tuneprobe.collect.tables import records, select
+from tuneprobe.formats.results import NO_HEAD
 from tuneprobe.report import attention_captions as captions
 from tuneprobe.report.attention_charts import block, draw_bars, draw_points, limits
 from tuneprobe.report.attention_kinds import absent, head_figure
@@ -18,7 +19,6 @@ from tuneprobe.report.blocks import Figure, Panel, Table
 from tuneprobe.report.charts import FINETUNED, PRETRAINED, Series
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.wording import bounded, number, signed
-from tuneprobe.results import NO_HEAD
 
 ABLATED = {
     "uniform": "attends evenly to all real tokens",

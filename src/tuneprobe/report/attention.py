@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tuneprobe.collect.attention import task_label, task_scores
 from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.formats.results import KEYS
 from tuneprobe.report.ablation_figures import (
     head_ablation_figure,
     importance_figure,
@@ -25,7 +26,6 @@ from tuneprobe.report.blocks import Figure, Rows, ScoreTable, Study
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.published import PAPER_LAYERS
 from tuneprobe.report.wording import MISSING, bounded, number
-from tuneprobe.results import KEYS
 
 FIGURES: tuple[Callable[[PageInputs], Figure], ...] = (
     maps_figure,

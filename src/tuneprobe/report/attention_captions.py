@@ -16,8 +16,8 @@ from tuneprobe.collect.attention import (
     type_label,
 )
 from tuneprobe.collect.tables import records, select
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER
 from tuneprobe.report.wording import bounded, listed, number, signed, spread
-from tuneprobe.results import NO_HEAD, NO_LAYER
 
 NOTHING = "Not measured in this run."
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe.formats.results import NO_HEAD
 from tuneprobe.report.blocks import Table
 from tuneprobe.report.charts import CHANCE, FAINT, FINETUNED, Series, draw, fill_anchors
 from tuneprobe.report.heat_maps import draw_heat_map
 from tuneprobe.report.wording import number
-from tuneprobe.results import NO_HEAD
 
 Template = Mapping[str, Any]
 Limits = tuple[float, float]

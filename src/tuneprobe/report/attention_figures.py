@@ -22,6 +22,7 @@ from tuneprobe.collect.attention import (
     type_label,
 )
 from tuneprobe.collect.tables import records, select
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER
 from tuneprobe.report import attention_captions as captions
 from tuneprobe.report.attention_charts import draw_attention_map, limits
 from tuneprobe.report.attention_kinds import (
@@ -35,7 +36,6 @@ from tuneprobe.report.blocks import Figure, Panel, Table
 from tuneprobe.report.heat_maps import draw_heat_map, ramp
 from tuneprobe.report.inputs import PageInputs
 from tuneprobe.report.wording import number
-from tuneprobe.results import NO_HEAD, NO_LAYER
 
 MAX_MAPS = 10
 

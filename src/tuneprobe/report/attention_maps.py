@@ -19,7 +19,7 @@ def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFOR
     Parameters
     ----------
     folder : Path
-        As `tuneprobe.attention.example_maps.write_example_maps` wrote it.
+        As `tuneprobe.studies.attention.maps.example_maps.write_example_maps` wrote it.
     results : DataFrame
         Result rows with the ``pattern_share`` of each head.
 

@@ -19,7 +19,7 @@ class PageInputs:
     Attributes
     ----------
     results : DataFrame
-        Rows of all studies that ran, as `tuneprobe.results` writes them; may be empty.
+        Rows of all studies that ran, as `tuneprobe.formats.results` writes them; may be empty.
     funnel : DataFrame
         ``probe, step, kept, dropped, reason``: how the examples were chosen; may be empty.
     params : mapping

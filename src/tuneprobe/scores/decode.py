@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneprobe.corpora.question import Candidate
+from tuneprobe.formats.question import Candidate
 from tuneprobe.scores.nq_eval import Prediction
 from tuneprobe.tuning.windows import ANSWER_TYPES, CLS, UNKNOWN
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from tuneprobe.corpora.question import Question
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
-from tuneprobe.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.question import Question
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
 from tuneprobe.rng import rng
 from tuneprobe.scores.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
 from tuneprobe.scores.nq_eval import (

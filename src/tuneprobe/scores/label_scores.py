@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tuneprobe.artifacts import read_meta
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
-from tuneprobe.examples.tables import Examples
-from tuneprobe.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.examples import Examples
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
 from tuneprobe.rng import rng
 from tuneprobe.scores.glue_metrics import estimate, majority_prediction, metrics_of
 from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM, RANDOM_FINETUNED

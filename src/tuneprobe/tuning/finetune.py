@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tuneprobe.artifacts import code_sha256, package_versions
-from tuneprobe.corpora.question import Question
 from tuneprobe.encoders.encoder import PRECISIONS, Encoder
 from tuneprobe.encoders.parallel import (
     is_main,
@@ -32,6 +31,7 @@ from tuneprobe.encoders.parallel import (
     wait_for_all,
 )
 from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.formats.question import Question
 from tuneprobe.states import FINETUNED, FROZEN
 from tuneprobe.tuning.checkpoints import (
     read_resume_point,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tuneprobe.encoders.encoder import Encoder, Pieces, pad_batch
 from tuneprobe.encoders.represent import cut_texts, pooling_matrix
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.examples.tables import NO_SPAN, Examples
+from tuneprobe.formats.examples import NO_SPAN, Examples
 from tuneprobe.tuning.heads import Batch
 
 Targets = NDArray[np.int64] | NDArray[np.float32]

@@ -17,7 +17,7 @@ from tuneprobe.artifacts import read_meta
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.tables import Examples
+from tuneprobe.formats.examples import Examples
 from tuneprobe.states import FINETUNED, FROZEN, RANDOM, RANDOM_FINETUNED
 from tuneprobe.tuning.checkpoints import HEAD
 from tuneprobe.tuning.finetune import finetune

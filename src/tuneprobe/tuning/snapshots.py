@@ -14,7 +14,7 @@ from tuneprobe.artifacts import atomic_folder, read_meta, write_meta
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.encoders.parallel import is_main, wait_for_all
 from tuneprobe.encoders.represent import write_representations
-from tuneprobe.examples.tables import Examples
+from tuneprobe.formats.examples import Examples
 from tuneprobe.states import FINETUNED
 from tuneprobe.tuning.checkpoints import write_checkpoint
 from tuneprobe.tuning.heads import Head

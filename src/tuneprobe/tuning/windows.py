@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuneprobe.corpora.question import Interval, Question
 from tuneprobe.encoders.encoder import Encoder, Pieces, layout_pieces, pad_batch
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.formats.question import Interval, Question
 from tuneprobe.rng import rng
 
 ANSWER_TYPES = ("unknown", "yes", "no", "short", "long")

@@ -1,0 +1,1 @@
+"""What stages write and read: the contracts between them."""

@@ -1,0 +1,71 @@
+"""Reading representations: one memory-mapped matrix per layer, row i is span i."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tuneprobe import paths
+from tuneprobe.artifacts import ArtifactError, read_meta
+from tuneprobe.formats.examples import NO_SPAN, Examples
+from tuneprobe.states import STATES
+
+
+@dataclass(frozen=True)
+class Representations:
+    """Memory-mapped layers of one task under one encoder and state."""
+
+    folder: Path
+    meta: dict[str, Any]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of stored layers, the embedding output (layer 0) included."""
+        return int(self.meta["n_layers"])
+
+    def layer(self, number: int) -> np.ndarray:
+        """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
+        return np.load(self.folder / layer_file(number), mmap_mode="r")
+
+    def examples(self, number: int, examples: pd.DataFrame) -> np.ndarray:
+        """Vectors of examples at layer `number`: one span's, or two spans' side by side.
+
+        Returns
+        -------
+        float32 array of shape (n_examples, dim) or, where examples have two spans,
+        (n_examples, 2 dim).
+        """
+        layer = self.layer(number)
+        first = layer[examples.span1.to_numpy()]
+        if (examples.span2 == NO_SPAN).all():
+            return first
+        return np.concatenate([first, layer[examples.span2.to_numpy()]], axis=1)
+
+
+def layer_file(number: int) -> str:
+    """File name of a layer."""
+    return f"layer_{number:02d}.npy"
+
+
+def open_representations(folder: Path, examples: Examples) -> Representations:
+    """The representations in `folder`, refused when they are of other spans than `examples`."""
+    meta = read_meta(folder)
+    if meta["spans_sha256"] != examples.spans_sha256():
+        raise ArtifactError(
+            f"{folder} has {meta['n_spans']} rows for other spans than the examples' "
+            f"{len(examples.spans)}: run 'dvc repro represent'."
+        )
+    return Representations(folder, meta)
+
+
+def open_states(
+    encoder: str, task: str, examples: Examples, states: Iterable[str] = STATES
+) -> dict[str, Representations]:
+    """The representations of a task in some states of an encoder, by state."""
+    return {
+        state: open_representations(paths.representation(encoder, task, state), examples)
+        for state in states
+    }

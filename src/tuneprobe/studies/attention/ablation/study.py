@@ -1,0 +1,203 @@
+"""The ablation study: what each head and each layer is worth to a task, in its own metric."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from tuneprobe.formats.examples import Examples
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.rng import rng
+from tuneprobe.scores.glue_metrics import FUNCTIONS, bootstrap_weights, metrics_of
+from tuneprobe.scores.label_scores import Labeller, gold_answers, to_answers
+from tuneprobe.stats import Interval, mean_interval
+from tuneprobe.studies.attention.ablation.importance import example_losses, head_importance
+from tuneprobe.studies.attention.ablation.sweep import (
+    Configuration,
+    Sweep,
+    ablation_sweep,
+    configurations,
+)
+from tuneprobe.tuning.labelled_texts import Targets, labelled_texts
+
+STUDY = "ablation"
+GRADIENT = "gradient"  # the condition of what is no ablation
+NO_TARGET = -100  # a label that the head cannot answer: left out of the loss by torch
+
+Values = NDArray[Any]
+Floats = NDArray[np.float64]
+Number = tuple[Any, ...]  # layer, head, metric, condition, value[, low, high]
+
+
+def study_ablation(
+    labeller: Labeller,
+    examples: Examples,
+    *,
+    task: str,
+    kind: str,
+    state: str,
+    seed: int,
+    ablations: Sequence[str],
+    max_texts: int,
+    tokens_per_chunk: int | None,
+    confidence: float,
+    bootstrap: int,
+    sweep: Sweep | None = None,
+) -> list[Result]:
+    """Result rows of every configuration, on test examples.
+
+    =====================  ============  ================  =====================================
+    metric                 layer, head   condition         value
+    =====================  ============  ================  =====================================
+    accuracy, f1, ...      -1, -1        type of ablation  the metric of the intact model, percent
+    accuracy, f1, ...      l, h or -1    type of ablation  the metric, a head or a layer ablated
+    accuracy_change, ...   l, h or -1    type of ablation  that minus the intact one, points
+    loss_change            l, h or -1    type of ablation  change of the mean loss
+    importance             l, h          gradient          `head_importance`
+    importance_spearman    -1, -1        type of ablation  its rank correlation, over the heads,
+                                                           with the mean absolute change of the loss
+    =====================  ============  ================  =====================================
+
+    Layers count from 1, heads from 0. Intervals are paired: all configurations are scored on the
+    same bootstrap samples of the examples.
+
+    Parameters
+    ----------
+    max_texts : int
+        Texts read; of more, as many are drawn under `seed`.
+    sweep : callable, optional
+        Passed on to `ablation_sweep`.
+
+    Raises
+    ------
+    AblationError
+        If the sweep would be wrong for the encoder.
+    ClusterError
+        If blocks are swept on a cluster and it fails.
+    """
+    encoder, head, labels = labeller
+    examples = draw_test_texts(examples, max_texts, rng(seed, "ablate", "texts", task))
+    gold = gold_answers(examples, kind).to_numpy()
+    targets = loss_targets(gold, labels)
+    data = labelled_texts(encoder, examples, "test", targets)
+    places = configurations(encoder.n_layers, encoder.model.config.num_attention_heads)
+    importance = head_importance(head, data, tokens_per_chunk=tokens_per_chunk)
+    numbers: list[Number] = [
+        (1 + layer, head, "importance", GRADIENT, value)
+        for (layer, head), value in np.ndenumerate(importance)
+    ]
+    for ablation in ablations:
+        outputs = ablation_sweep(
+            head, data, ablation=ablation, tokens_per_chunk=tokens_per_chunk, sweep=sweep
+        )
+        predicted = [to_answers(one, labels) for one in outputs]
+        for metric in metrics_of(task, kind):
+            draws = rng(seed, "bootstrap", "ablate", task, metric)
+            score, change = paired_scores(metric, gold, predicted, confidence, bootstrap, draws)
+            numbers += _numbers(metric, ablation, places, score)
+            numbers += _numbers(f"{metric}_change", ablation, places, change)[1:]
+        losses = configuration_losses(outputs, targets)
+        draws = rng(seed, "bootstrap", "ablate", task, "loss")
+        change = mean_interval(
+            (losses - losses[0]).T, confidence=confidence, n_bootstrap=bootstrap, rng=draws
+        )
+        numbers += _numbers("loss_change", ablation, places, change)[1:]
+        rank = importance_agreement(importance, losses, places)
+        numbers.append((NO_LAYER, NO_HEAD, "importance_spearman", ablation, rank))
+    keys = (STUDY, encoder.name, task, state, seed)
+    return [Result(*keys, *number)._replace(n=len(gold)) for number in numbers]
+
+
+def draw_test_texts(examples: Examples, max_texts: int, draws: np.random.Generator) -> Examples:
+    """The test examples of at most `max_texts` texts; texts and spans keep their numbers."""
+    table = examples.examples[examples.examples.split == "test"]
+    text = examples.spans.text.to_numpy()[table.span1]
+    texts = np.unique(text)
+    if len(texts) > max_texts:
+        texts = draws.choice(texts, size=max_texts, replace=False)
+    return replace(examples, examples=table[np.isin(text, texts)])
+
+
+def loss_targets(gold: Values, labels: list[str] | None) -> Targets:
+    """Numbers of the gold labels, -100 for one that the head cannot answer; or the scores."""
+    if labels is None:
+        return gold.astype(np.float32)
+    number = {label: position for position, label in enumerate(labels)}
+    return np.array([number.get(label, NO_TARGET) for label in gold], dtype=np.int64)
+
+
+def paired_scores(
+    metric: str,
+    gold: Values,
+    predicted: Sequence[Values],
+    confidence: float,
+    n_bootstrap: int,
+    draws: np.random.Generator,
+) -> tuple[Interval, Interval]:
+    """A metric of several predictions and its change from the first one's, in percent.
+
+    Bounds are percentiles over bootstrap samples of the examples that all predictions share.
+
+    Parameters
+    ----------
+    metric : str
+        A name of `glue_metrics.FUNCTIONS`.
+    predicted : sequence of arrays of shape (n,)
+
+    Returns
+    -------
+    Two intervals of shape (n_predictions,); the change of the first prediction is 0.
+    """
+    compute = FUNCTIONS[metric]
+    values = np.concatenate([compute(gold, one, np.ones((1, len(gold)))) for one in predicted])
+    samples = np.concatenate(
+        [
+            np.stack([compute(gold, one, weights) for one in predicted])
+            for weights in bootstrap_weights(len(gold), n_bootstrap, draws)
+        ],
+        axis=1,
+    )  # (n_predictions, n_bootstrap)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    bounds = np.quantile(samples, tails, axis=1)
+    change_bounds = np.quantile(samples - samples[0], tails, axis=1)
+    return (
+        Interval(100 * values, *(100 * bounds)),
+        Interval(100 * (values - values[0]), *(100 * change_bounds)),
+    )
+
+
+def configuration_losses(outputs: NDArray[np.float32], targets: Targets) -> Floats:
+    """Loss of each example: (n_configurations, n_examples, n_outputs) to the first two."""
+    gold = torch.from_numpy(targets)
+    losses: Floats = torch.stack(
+        [example_losses(torch.from_numpy(one), gold).double() for one in outputs]
+    ).numpy()
+    return losses
+
+
+def importance_agreement(
+    importance: Floats, losses: Floats, places: Sequence[Configuration]
+) -> float:
+    """How well the gradient ranks the heads as the sweep does.
+
+    Spearman correlation, over all heads, of the importance with the mean absolute change of an
+    example's loss.
+
+    Parameters
+    ----------
+    importance : array of shape (n_layers, n_heads)
+    losses : array of shape (n_configurations, n_examples)
+    """
+    heads = [number for number, place in enumerate(places) if place.head != NO_HEAD]
+    change = np.abs(losses[heads] - losses[0]).mean(axis=1)
+    return float(spearmanr(importance.ravel(), change).statistic)
+
+
+def _numbers(
+    metric: str, condition: str, places: Sequence[Configuration], interval: Interval
+) -> list[Number]:
+    return [(*place, metric, condition, *numbers) for place, *numbers in zip(places, *interval)]

@@ -1,0 +1,228 @@
+"""The geometry study: DirectProbe at every layer of every state, and how far labels are apart.
+
+`layer_geometry` turns one labelled space into tables; `tuneprobe.units` runs it over layers and
+states. The distances of label pairs go to ``distances.parquet``, which other stages read with
+`read_distances`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tuneprobe.artifacts import ArtifactError
+from tuneprobe.rng import rng
+from tuneprobe.spaces import Numbers, Space, Vectors
+from tuneprobe.studies.geometry.directprobe.clusters import (
+    Clustering,
+    check_points,
+    cluster,
+    conflicting_labels,
+)
+from tuneprobe.studies.geometry.directprobe.directprobe_files import write_directprobe
+from tuneprobe.studies.geometry.directprobe.distances import Distances, measure, nearest_cluster
+from tuneprobe.studies.geometry.directprobe.hulls import hull_distance
+from tuneprobe.units import NUMBERS, Number, Tables
+
+STUDY = "geometry"
+DISTANCES = "distances.parquet"
+DISTANCE_COLUMNS = ("state", "layer", "split", "linear", "label1", "label2", "distance")
+
+Array = NDArray[np.float64]
+
+
+def layer_geometry(
+    space: Space,
+    *,
+    loop: str,
+    min_cluster_size: int,
+    max_clusters: int,
+    max_nearest: int,
+    rtol: float,
+    directprobe_files: bool,
+    seed: int,
+) -> Tables:
+    """DirectProbe of one space.
+
+    Parameters
+    ----------
+    loop, min_cluster_size
+        As in `clusters.cluster` and `distances.measure`.
+    max_clusters : int
+        A space with more clusters gives neither distances nor a nearest-cluster accuracy, unless
+        it is linear: their cost grows with the square.
+    max_nearest : int
+        Test examples of ``nearest_accuracy`` at most, a random sample; 0 for none.
+    rtol : float
+        Relative width of the certified intervals of hull distances.
+    directprobe_files : bool
+        Whether to give the original's six output files, where distances are measured.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``numbers``: n_clusters, n_labels, is_linear (1 or 0), conflicts (label pairs whose hulls
+        meet), n_shared (examples with a copy under another label); where distances are measured
+        inside_max, inside_mean, outside_min by label (the condition) and their means over the
+        labels (no condition); nearest_accuracy in percent. ``distances``: split, linear, label1,
+        label2, distance. ``directprobe``: file, text.
+    """
+    names, y, y_test = space.numbered()
+    clustering = cluster(space.X_train, y, loop=loop)
+    n, n_clusters = len(y), len(clustering.labels)
+    numbers = [
+        Number("n_clusters", "", n_clusters, n=n),
+        Number("n_labels", "", len(clustering.conflict), n=n),
+        Number("is_linear", "", float(clustering.is_linear), n=n),
+        Number("conflicts", "", clustering.conflict.sum() / 2, n=n),
+        Number("n_shared", "", clustering.n_shared, n=n),
+    ]
+    between = list(_test_distances(space.X_test, y_test, names, rtol))
+    tables: Tables = {}
+    if clustering.is_linear or n_clusters <= max_clusters:
+        found = measure(space.X_train, clustering, min_cluster_size=min_cluster_size, rtol=rtol)
+        numbers += _label_numbers(found, names, np.bincount(y, minlength=len(names)))
+        train = label_pairs(found.label_distances, found.labels, names)
+        between = [("train", clustering.is_linear, *pair) for pair in train] + between
+        if max_nearest:
+            numbers.append(_nearest_accuracy(space, clustering, y_test, max_nearest, seed))
+        if directprobe_files:
+            tables["directprobe"] = _directprobe_texts(clustering, found, names)
+    tables["distances"] = pd.DataFrame(between, columns=list(DISTANCE_COLUMNS[2:]))
+    return {NUMBERS: pd.DataFrame(numbers), **tables}
+
+
+def hull_distances(X: Vectors, y: Numbers, *, rtol: float = 1e-6) -> tuple[Numbers, Array]:
+    """Distances between the convex hulls of whole labels; 0 where two hulls meet.
+
+    Where the space is linear these are DirectProbe's label distances, without clustering.
+
+    Returns
+    -------
+    labels : int array of shape (n_labels,), the sorted labels of `y`
+    distances : array of shape (n_labels, n_labels), NaN on the diagonal
+    """
+    X, y = check_points(X, y)
+    labels = np.unique(y)
+    conflict = conflicting_labels(X, y)
+    distances = np.where(conflict, 0.0, np.nan)
+    for i, j in zip(*np.nonzero(np.triu(~conflict, 1))):
+        gap = hull_distance(X[y == labels[i]], X[y == labels[j]], rtol)
+        distances[[i, j], [j, i]] = gap.distance
+    return labels, distances
+
+
+@dataclass(frozen=True)
+class LabelDistances:
+    """Distances of the label pairs of one state, layer and split.
+
+    Attributes
+    ----------
+    labels : tuple of str
+    matrix : array of shape (n_labels, n_labels)
+        Symmetric, NaN where a pair has none and on the diagonal.
+    linear : bool
+        Whether all labels are separable: the distances are those of one hull a label.
+    """
+
+    labels: tuple[str, ...]
+    matrix: Array
+    linear: bool
+
+
+def read_distances(path: Path) -> dict[tuple[str, int, str], LabelDistances]:
+    """Read distances.parquet of the geometry stage, by (state, layer, split)."""
+    if not path.exists():
+        raise ArtifactError(f"{path} is missing: run 'dvc repro geometry' (or 'dvc pull').")
+    table = pd.read_parquet(path)
+    if tuple(table.columns) != DISTANCE_COLUMNS:
+        raise ArtifactError(
+            f"{path} has columns {tuple(table.columns)}, expected {DISTANCE_COLUMNS}."
+        )
+    found = {}
+    for key, pairs in table.groupby(["state", "layer", "split"]):
+        state, layer, split = map(str, key)
+        found[state, int(layer), split] = LabelDistances(
+            *pair_matrix(pairs), bool(pairs.linear.all())
+        )
+    return found
+
+
+def label_pairs(
+    distances: Array, labels: Numbers, names: tuple[str, ...]
+) -> Iterator[tuple[str, str, float]]:
+    """The label pairs that have a distance, in sorted order: two names and the distance."""
+    for i, j in combinations(range(len(labels)), 2):
+        if np.isfinite(distances[i, j]):
+            yield names[labels[i]], names[labels[j]], float(distances[i, j])
+
+
+def pair_matrix(pairs: pd.DataFrame) -> tuple[tuple[str, ...], Array]:
+    """Sorted labels and their distances, from rows of label1, label2, distance."""
+    labels = tuple(sorted(set(pairs.label1) | set(pairs.label2)))
+    place = {label: row for row, label in enumerate(labels)}
+    rows, columns = pairs.label1.map(place), pairs.label2.map(place)
+    matrix = np.full((len(labels), len(labels)), np.nan)
+    matrix[rows, columns] = matrix[columns, rows] = pairs.distance
+    return labels, matrix
+
+
+def write_directprobe_texts(texts: pd.DataFrame, folder: Path) -> None:
+    """Write the original's output files: ``<folder>/<state>/layer_XX/<file>``."""
+    for state, layer, name, text in texts.itertuples(index=False):
+        path = folder / state / f"layer_{layer:02d}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _test_distances(
+    X: Vectors, y: Numbers, names: tuple[str, ...], rtol: float
+) -> Iterator[tuple[str, bool, str, str, float]]:
+    """Distances of the label pairs of the test split, if all its labels are separable."""
+    if len(np.unique(y)) < 2:
+        return
+    labels, distances = hull_distances(X, y, rtol=rtol)
+    if (distances == 0).any():
+        return
+    for pair in label_pairs(distances, labels, names):
+        yield "test", True, *pair
+
+
+def _label_numbers(
+    found: Distances, names: tuple[str, ...], counts: NDArray[np.int64]
+) -> Iterator[Number]:
+    """Inside and outside distances of each label, and their means over the labels."""
+    for metric in ("inside_max", "inside_mean", "outside_min"):
+        values = getattr(found, metric)
+        known = np.isfinite(values)
+        for label, value in zip(found.labels[known], values[known]):
+            yield Number(metric, names[label], float(value), n=int(counts[label]))
+        if known.any():
+            yield Number(metric, "", float(values[known].mean()), n=int(known.sum()))
+
+
+def _nearest_accuracy(
+    space: Space, clustering: Clustering, y_test: Numbers, at_most: int, seed: int
+) -> Number:
+    """Share of test examples whose nearest cluster has their label, percent."""
+    rows = np.arange(len(y_test))
+    if len(rows) > at_most:
+        rows = np.sort(rng(seed, STUDY, "nearest").choice(len(rows), at_most, replace=False))
+    nearest = nearest_cluster(space.X_test[rows], space.X_train, clustering)
+    right = clustering.labels[nearest] == y_test[rows]
+    return Number("nearest_accuracy", "", 100 * float(right.mean()), n=len(rows))
+
+
+def _directprobe_texts(
+    clustering: Clustering, found: Distances, names: tuple[str, ...]
+) -> pd.DataFrame:
+    with TemporaryDirectory() as parent:
+        folder = Path(parent) / STUDY
+        write_directprobe(folder, clustering, found, names)
+        texts = [(path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.iterdir())]
+    return pd.DataFrame(texts, columns=["file", "text"])

@@ -1,0 +1,227 @@
+"""Training dynamics: how labels part while an encoder is tuned.
+
+Snapshots are folders ``step_00000``, ``step_00005``, ... of representations, listed in the
+``steps`` of meta.json. Everything is measured on the training examples. The distance of two labels
+is that of their convex hulls, 0 where they meet: DirectProbe's distance wherever the space is
+linear, and no clustering is needed.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tuneprobe.artifacts import read_meta
+from tuneprobe.formats.examples import Examples
+from tuneprobe.formats.representations import Representations, open_representations
+from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.spaces import Space
+from tuneprobe.studies.geometry.directprobe.study import hull_distances, label_pairs, pair_matrix
+from tuneprobe.studies.geometry.similarity.similarity import SimilarityError, spatial_similarity
+from tuneprobe.units import Tables
+
+STUDY = "dynamics"
+STEP = "step_{:05d}"
+FOLLOWED = 3  # labels whose centroids are followed where none are named
+
+Array = NDArray[np.float64]
+
+
+class Dynamics(NamedTuple):
+    """The tables of one fine-tuning; layers and steps as numbers.
+
+    Attributes
+    ----------
+    steps : step, layer, label, outside_min, n
+        Smallest distance of a label to another one, and its training examples.
+    similarity : step, layer, spatial_similarity, linear, n
+        Spatial similarity to the first step; whether both spaces are linear; labels.
+    changes : layer, label, first, last, change, place
+        outside_min at the first and the last step; ``most`` and ``least`` mark the labels whose
+        distance increased most and least in their layer.
+    paths : layer, label, step, x, y
+        Centroids of the followed labels on the first two principal axes of all of them.
+    differences : layer, label, x, y, length
+        Last centroid minus first, on the first two principal axes of all labels' differences, from
+        the origin; and its length in the full space.
+    """
+
+    steps: pd.DataFrame
+    similarity: pd.DataFrame
+    changes: pd.DataFrame
+    paths: pd.DataFrame
+    differences: pd.DataFrame
+
+
+def open_snapshots(folder: Path, examples: Examples) -> dict[str, Representations]:
+    """The representations of every step, by name of the step's folder, ascending."""
+    names = [STEP.format(step) for step in sorted(read_meta(folder)["steps"])]
+    return {name: open_representations(folder / name, examples) for name in names}
+
+
+def layer_snapshot(space: Space, *, rtol: float) -> Tables:
+    """Label distances and centroids of the training examples at one step and layer.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``labels``: label, n, outside_min, centroid (a list of numbers). ``pairs``: label1,
+        label2, distance.
+    """
+    names, y, _ = space.numbered()
+    labels, distances = hull_distances(space.X_train, y, rtol=rtol)
+    X = space.X_train.astype(np.float64)
+    of_label = {
+        "label": [names[label] for label in labels],
+        "n": np.bincount(y)[labels],
+        "outside_min": np.nanmin(distances, axis=1),
+        "centroid": [X[y == label].mean(axis=0).tolist() for label in labels],
+    }
+    pairs = pd.DataFrame(
+        label_pairs(distances, labels, names), columns=["label1", "label2", "distance"]
+    )
+    return {"labels": pd.DataFrame(of_label), "pairs": pairs}
+
+
+def dynamics(found: Tables, *, path_labels: Sequence[str], most: int) -> Dynamics:
+    """The tables of a fine-tuning from those of its units.
+
+    Parameters
+    ----------
+    found : dict of DataFrame
+        What `units.measured` makes of `layer_snapshot`; the states are the steps.
+    path_labels : sequence of str
+        Labels to follow; where the task has none of them, the three most frequent.
+    most : int
+        How many labels of a layer are marked ``most`` and ``least``.
+    """
+    labels, pairs = (_with_steps(found[name]) for name in ("labels", "pairs"))
+    followed = _followed(labels, path_labels)
+    return Dynamics(
+        steps=labels[["step", "layer", "label", "outside_min", "n"]],
+        similarity=_similarity(pairs),
+        changes=_by_layer(labels, _changes, most),
+        paths=_by_layer(labels, _paths, followed),
+        differences=_by_layer(labels, _differences),
+    )
+
+
+def dynamics_results(
+    tables: Dynamics, *, state: str, encoder: str, task: str, seed: int
+) -> list[Result]:
+    """Result rows of a fine-tuning, in the rows of the state that it ends in.
+
+    Per layer: ``outside_min_change`` of each label (the condition) and its mean over the labels
+    (no condition); ``spatial_similarity`` to the first step, condition ``step N``, where both
+    spaces are linear.
+    """
+
+    def row(layer: Any, metric: str, condition: str, value: Any, n: Any) -> Result:
+        where = (STUDY, encoder, task, state, seed, int(layer), NO_HEAD)
+        return Result(*where, metric, condition, float(value), n=int(n))
+
+    rows = []
+    n_of = tables.steps.groupby("label").n.first()
+    for layer, changes in tables.changes.groupby("layer"):
+        mean, n_labels = changes.change.mean(), len(changes)
+        rows.append(row(layer, "outside_min_change", "", mean, n_labels))
+        for label, change in zip(changes.label, changes.change):
+            rows.append(row(layer, "outside_min_change", label, change, n_of[label]))
+    for now in tables.similarity[tables.similarity.linear].itertuples(index=False):
+        condition = f"step {now.step}"
+        rows.append(row(now.layer, "spatial_similarity", condition, now.spatial_similarity, now.n))
+    return rows
+
+
+def principal_axes(X: Array) -> Array:
+    """First two principal axes of the rows, shape (dim, 2); the largest entry of each positive.
+
+    An axis along which the rows do not vary is zero.
+
+    >>> principal_axes(np.array([[1.0, 0, 0], [0, 0, 0], [3.0, 0, 0]])).round(6)
+    array([[1., 0.],
+           [0., 0.],
+           [0., 0.]])
+    """
+    centred = X - X.mean(axis=0)
+    _, spread, rows = np.linalg.svd(centred, full_matrices=False)
+    axes = np.zeros((X.shape[1], 2))
+    kept = min(2, int((spread > 1e-12 * max(spread[0], 1e-300)).sum()))
+    axes[:, :kept] = rows[:kept].T
+    largest = axes[np.abs(axes).argmax(axis=0), [0, 1]]
+    return np.asarray(axes * np.where(largest < 0, -1, 1))
+
+
+def _with_steps(table: pd.DataFrame) -> pd.DataFrame:
+    """The number of updates in place of the name of the folder."""
+    steps = table.state.str.removeprefix("step_").astype(int)
+    return table.drop(columns="state").assign(step=steps)
+
+
+def _followed(labels: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
+    n_of = labels.groupby("label").n.first()
+    present = [label for label in wanted if label in n_of.index]
+    return present or n_of.sort_values(ascending=False, kind="stable").index[:FOLLOWED].tolist()
+
+
+def _by_layer(
+    labels: pd.DataFrame, make: Callable[..., pd.DataFrame], *args: object
+) -> pd.DataFrame:
+    """What `make` gives for the rows of each layer, with the layer in front."""
+    tables = []
+    for layer, rows in labels.groupby("layer"):
+        table = make(rows, *args)
+        table.insert(0, "layer", layer)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _similarity(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Spatial similarity of every step to the first; steps that leave it undefined are left out."""
+    rows = []
+    for layer, of_layer in pairs.groupby("layer"):
+        spaces = {step: pair_matrix(rows) for step, rows in of_layer.groupby("step")}
+        labels, first = spaces[_ends(of_layer.step)[0]]
+        for step, (_, matrix) in spaces.items():
+            try:
+                value = spatial_similarity(first, matrix, labels, labels)
+            except SimilarityError:  # two labels, or all pairs equally far
+                continue
+            linear = not ((first == 0).any() or (matrix == 0).any())
+            rows.append((step, layer, value, linear, len(labels)))
+    return pd.DataFrame(rows, columns=["step", "layer", "spatial_similarity", "linear", "n"])
+
+
+def _changes(labels: pd.DataFrame, most: int) -> pd.DataFrame:
+    by_step = labels.pivot(index="label", columns="step", values="outside_min")
+    first, last = (by_step[step] for step in _ends(labels.step))
+    changes = pd.DataFrame({"first": first, "last": last, "change": last - first})
+    order = changes.change.sort_values(ascending=False, kind="stable").index
+    changes["place"] = ""
+    changes.loc[order[-most:], "place"] = "least"
+    changes.loc[order[:most], "place"] = "most"
+    return changes.reset_index()
+
+
+def _paths(labels: pd.DataFrame, followed: Sequence[str]) -> pd.DataFrame:
+    rows = labels[labels.label.isin(followed)].sort_values(["label", "step"], kind="stable")
+    centroids = np.stack(rows.centroid.to_list())
+    x, y = ((centroids - centroids.mean(axis=0)) @ principal_axes(centroids)).T
+    return rows[["label", "step"]].assign(x=x, y=y)
+
+
+def _differences(labels: pd.DataFrame) -> pd.DataFrame:
+    ends = [labels[labels.step == step].set_index("label") for step in _ends(labels.step)]
+    first, last = (np.stack(end.centroid.loc[ends[0].index].to_list()) for end in ends)
+    differences = last - first
+    x, y = (differences @ principal_axes(differences)).T
+    length = np.linalg.norm(differences, axis=1)
+    return pd.DataFrame({"label": ends[0].index, "x": x, "y": y, "length": length})
+
+
+def _ends(steps: pd.Series) -> tuple[int, int]:
+    """The first and the last step."""
+    return int(steps.min()), int(steps.max())

@@ -1,0 +1,180 @@
+"""The similarity study: how alike are train and test, states, and layers?
+
+Spatial similarity compares label distances that the geometry study measured; CKA and RSA compare
+the vectors of the same test examples.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, combinations_with_replacement
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
+from scipy.stats import rankdata
+
+from tuneprobe.formats.representations import Representations
+from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.directprobe.study import LabelDistances
+from tuneprobe.studies.geometry.similarity.similarity import (
+    SimilarityError,
+    linear_cka,
+    spatial_similarity,
+)
+
+STUDY = "similarity"
+
+Pair = tuple[str, str]  # metric, condition
+
+
+def spatial_similarities(
+    distances: Mapping[tuple[str, int, str], LabelDistances],
+    *,
+    pairs: Sequence[Pair],
+    zero_fill: bool,
+    encoder: str,
+    task: str,
+    seed: int,
+) -> list[Result]:
+    """Spatial similarity wherever both spaces are linear; ``n`` counts the labels in both.
+
+    Condition ``train/test``: the two splits of one state and layer. Condition ``a/b``, in the rows
+    of state a: the training examples of two states at one layer.
+
+    Parameters
+    ----------
+    distances : mapping
+        As `geometry.study.read_distances` gives them, by (state, layer, split).
+    pairs : sequence of (str, str)
+        States to compare, e.g. ``("finetuned", "pretrained")``.
+    zero_fill : bool
+        Whether a label pair that one space lacks counts as distance 0 (the authors' code), not as
+        left out. Between train and test only.
+    """
+    rows = []
+    for (state, layer, split), train in sorted(distances.items()):
+        if split != "train":
+            continue
+        others = [("train/test", (state, layer, "test"), zero_fill)]
+        others += [(f"{a}/{b}", (b, layer, split), False) for a, b in pairs if a == state]
+        for condition, key, zero in others:
+            value = _spatial(train, distances.get(key), zero)
+            if value is not None:
+                where = (STUDY, encoder, task, state, seed, layer, NO_HEAD)
+                n = len(set(train.labels) & set(distances[key].labels))
+                rows.append(Result(*where, "spatial_similarity", condition, value, n=n))
+    return rows
+
+
+def vector_similarities(
+    states: Mapping[str, Representations],
+    table: pd.DataFrame,
+    *,
+    pairs: Sequence[Pair],
+    layer_states: Sequence[str],
+    max_examples: int,
+    encoder: str,
+    task: str,
+    seed: int,
+) -> list[Result]:
+    """Linear CKA, plain and debiased, and RSA of test examples; ``n`` counts the examples.
+
+    Condition ``a/b``, in the rows of state a: two states at one layer. Condition ``layer j``, in
+    the rows of layer i: two layers of one state, in both orders and i = j, a full heat map.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Examples, as `spaces.example_table` makes them.
+    layer_states : sequence of str
+        States whose layers are compared with each other.
+    max_examples : int
+        Test examples at most, a random sample, the same everywhere; RSA costs its square.
+    """
+    sample = _sample(table[table.split == "test"], max_examples, seed)
+    points = {
+        state: [_points(found.examples(layer, sample)) for layer in range(found.n_layers)]
+        for state, found in states.items()
+    }
+    found: list[tuple[str, int, str, str, float]] = []
+    for a, b in pairs:
+        for layer, (one, two) in enumerate(zip(points[a], points[b])):
+            found += [(a, layer, f"{a}/{b}", *number) for number in _compare(one, two)]
+    for state in layer_states:
+        layers = points[state]
+        for i, j in combinations_with_replacement(range(len(layers)), 2):
+            for number in _compare(layers[i], layers[j]):
+                found += [(state, i, f"layer {j}", *number)]
+                found += [(state, j, f"layer {i}", *number)] if i != j else []
+    n = len(sample)
+    return [
+        Result(STUDY, encoder, task, state, seed, layer, NO_HEAD, metric, condition, value, n=n)
+        for state, layer, condition, metric, value in found
+    ]
+
+
+def state_pairs(states: Sequence[str]) -> list[Pair]:
+    """Each state with each one before it: the later state first.
+
+    >>> state_pairs(["random", "pretrained", "finetuned"])
+    [('pretrained', 'random'), ('finetuned', 'random'), ('finetuned', 'pretrained')]
+    """
+    return [(b, a) for a, b in sorted(combinations(states, 2), key=lambda p: states.index(p[1]))]
+
+
+def comparable(one: LabelDistances, two: LabelDistances | None) -> bool:
+    """Whether spatial similarity is defined: both spaces linear, three labels in both."""
+    if two is None or not (one.linear and two.linear):
+        return False
+    return len(set(one.labels) & set(two.labels)) > 2
+
+
+def _spatial(one: LabelDistances, two: LabelDistances | None, zero_fill: bool) -> float | None:
+    """Spatial similarity, or None where it is not defined."""
+    if two is None or not comparable(one, two):
+        return None
+    missing = "zero" if zero_fill else "drop"
+    try:
+        return spatial_similarity(one.matrix, two.matrix, one.labels, two.labels, missing=missing)
+    except SimilarityError:  # all label pairs of a space are equally far
+        return None
+
+
+class _Points(NamedTuple):
+    """Vectors and the ranks of their pairwise distances, in the order of `pdist`."""
+
+    X: NDArray[np.float64]
+    ranks: NDArray[np.float32]
+
+
+def _points(X: NDArray) -> _Points:
+    """The same ranks serve every comparison of these vectors."""
+    X = np.asarray(X, dtype=np.float64)
+    return _Points(X, rankdata(pdist(X)).astype(np.float32))
+
+
+def _compare(one: _Points, two: _Points) -> Iterator[tuple[str, float]]:
+    """Metrics and values; nothing where the examples of one side do not differ.
+
+    Layer 0 of whole texts is one vector for all.
+    """
+    if not (_varies(one.X) and _varies(two.X)):
+        return
+    yield "cka", linear_cka(one.X, two.X)
+    if len(one.X) > 3:
+        yield "cka_debiased", linear_cka(one.X, two.X, debiased=True)
+    yield "rsa", float(np.corrcoef(one.ranks, two.ranks)[0, 1])
+
+
+def _varies(X: NDArray[np.float64]) -> bool:
+    """Whether the examples differ by more than rounding; two of them tell nothing either."""
+    return len(X) > 2 and bool(np.ptp(X, axis=0).max() > 1e-6 * np.abs(X).max())
+
+
+def _sample(table: pd.DataFrame, at_most: int, seed: int) -> pd.DataFrame:
+    if len(table) <= at_most:
+        return table
+    chosen = rng(seed, STUDY, "examples").choice(len(table), at_most, replace=False)
+    return table.iloc[np.sort(chosen)]
