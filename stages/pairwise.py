@@ -11,9 +11,15 @@ from tuneprobe.formats.representations import open_states
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
+from tuneprobe.studies.pairwise.probe.foreign import foreign_anchors
 from tuneprobe.studies.pairwise.probe.ranking import conditions
 from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_results
-from tuneprobe.studies.pairwise.probe.study import example_table, rank_boundary, rank_pairs
+from tuneprobe.studies.pairwise.probe.study import (
+    example_table,
+    pair_rows,
+    rank_boundary,
+    rank_pairs,
+)
 from tuneprobe.tuning.checkpoints import load_head
 
 TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}
@@ -30,11 +36,12 @@ def main(task: str, tuned_on: str) -> None:
         state: load_head(paths.checkpoint(encoder, tuned_on, trained))["span.weight"]
         for state, trained in TRAINED_HEADS.items()
     }
-    rankings = rank_pairs(
-        states,
-        examples,
-        conditions(settings.similarities, settings.negatives, settings.centred),
-    ) + rank_boundary(states, examples, **settings.boundary.model_dump(), lens_heads=heads)
+    asked = conditions(settings.similarities, settings.negatives, settings.views)
+    foreign = foreign_anchors(
+        examples, pair_rows(examples), n_anchors=settings.foreign_anchors, seed=params.seed
+    )
+    rankings = rank_pairs(states, examples, asked, {"other": foreign}).rankings
+    rankings += rank_boundary(states, examples, **settings.boundary.model_dump(), lens_heads=heads)
     shared: dict[str, Any] = {
         "encoder": encoder,
         "seed": params.seed,

@@ -155,6 +155,7 @@ def test_a_draw_is_reproducible_follows_the_seed_and_keeps_the_order(
     assert examples.examples.label.value_counts().to_dict() == {
         **dict.fromkeys(DRAWN, 5),
         "boundary": 4,
+        "boundary-swapped": 4,
     }
     source = examples.texts.source[examples.spans.text[examples.examples.span2]].str[1:].astype(int)
     for probe in (*DRAWN, "boundary"):

@@ -11,19 +11,22 @@ from tuneprobe.formats.examples import EXAMPLE_COLUMNS, Examples, ExamplesBuilde
 from tuneprobe.formats.results import NO_LAYER, to_frame
 from tuneprobe.studies.pairwise.probe.paragraphs import Pairs, PairwiseError, pairs_from_examples
 from tuneprobe.studies.pairwise.probe.ranking import (
+    VIEWS,
     Condition,
+    Frame,
     Outcomes,
     auc_macro,
     auc_micro,
     conditions,
     eq3,
     mean_vector,
+    principal_axis,
     rank_matches,
 )
 from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_results
 from tuneprobe.studies.pairwise.probe.study import example_table, rank_pairs
 
-ALL = conditions(("cosine", "euclidean"), ("words", "length-matched"), (False, True))
+ALL = conditions(("cosine", "euclidean"), ("words", "length-matched"), VIEWS)
 WORDS, WINDOWS = Condition("cosine", "words"), Condition("cosine", "length-matched")
 
 
@@ -56,9 +59,17 @@ def random_pairs(rng: np.random.Generator, n_paragraphs: int = 12, n: int = 30) 
     return Pairs(rng.permutation(n), paragraph, np.stack([start, end], 1), avoid, indptr, words)
 
 
-def slow_rank(X: np.ndarray, pairs: Pairs, condition: Condition, mean: np.ndarray) -> Outcomes:
+def frame_of(X: np.ndarray, pairs: Pairs) -> Frame:
+    return Frame(mean_vector(X, pairs.words), principal_axis(X, pairs.words)[0])
+
+
+def slow_rank(X: np.ndarray, pairs: Pairs, condition: Condition, frame: Frame) -> Outcomes:
     """One pair at a time, as the paper says it."""
-    X = X.astype(np.float64) - (mean if condition.centred else 0)
+    X = X.astype(np.float64)
+    if condition.view == "centred":
+        X = X - frame.mean
+    if condition.view == "without-axis":
+        X = X - np.outer(X @ frame.axis, frame.axis)
     count, n_neg = [], []
     for anchor, paragraph, (start, end), (a, b) in zip(
         pairs.anchor, pairs.paragraph, pairs.match, pairs.avoid
@@ -91,9 +102,9 @@ def test_fast_path_equals_the_slow_loop(condition: Condition) -> None:
     rng = np.random.default_rng(5)
     pairs = random_pairs(rng)
     X = (rng.normal(size=(30 + len(pairs.words), 7)) + 0.5).astype(np.float32)
-    mean = mean_vector(X, pairs.words)
-    fast = rank_matches(X, pairs, ALL, mean)[condition]
-    assert same(fast, slow_rank(X, pairs, condition, mean))
+    frame = frame_of(X, pairs)
+    fast = rank_matches(X, pairs, ALL, frame)[condition]
+    assert same(fast, slow_rank(X, pairs, condition, frame))
     assert (fast.n_neg == 0).any()
     assert (fast.count > 0).any()
 
@@ -124,7 +135,8 @@ def test_ties_are_lost_in_every_condition() -> None:
     rng = np.random.default_rng(0)
     anchor, word = rng.normal(size=(2, 1, 96)).astype(np.float32)
     X = np.concatenate([anchor, np.repeat(word, 9, axis=0)])
-    found = rank_matches(X, one_pair(9, match=(4, 6)), ALL, X.mean(axis=0))
+    pairs = one_pair(9, match=(4, 6))
+    found = rank_matches(X, pairs, ALL, frame_of(X, pairs))
     for outcomes in found.values():
         assert outcomes.count.tolist() == [0]
 
@@ -132,7 +144,8 @@ def test_ties_are_lost_in_every_condition() -> None:
 def test_a_match_equal_to_the_anchor_wins_every_comparison() -> None:
     X = np.random.default_rng(0).normal(size=(8, 5)).astype(np.float32)
     X[3] = X[0]
-    for outcomes in rank_matches(X, one_pair(7, match=(2, 3)), ALL, X.mean(axis=0)).values():
+    pairs = one_pair(7, match=(2, 3))
+    for outcomes in rank_matches(X, pairs, ALL, frame_of(X, pairs)).values():
         assert outcomes.count.tolist() == outcomes.n_neg.tolist() == [6]
 
 
@@ -149,8 +162,8 @@ def test_scores_do_not_depend_on_the_scale_of_the_layer() -> None:
     pairs = random_pairs(rng)
     X = rng.normal(size=(30 + len(pairs.words), 7)).astype(np.float32)
     for scale in (2.0**-20, 2.0**20):
-        plain = rank_matches(X, pairs, ALL, X.mean(axis=0))
-        scaled = rank_matches(X * scale, pairs, ALL, X.mean(axis=0) * scale)
+        plain = rank_matches(X, pairs, ALL, frame_of(X, pairs))
+        scaled = rank_matches(X * scale, pairs, ALL, frame_of(X * scale, pairs))
         assert all(same(plain[c], scaled[c]) for c in ALL)
 
 
@@ -159,14 +172,12 @@ def test_centring_undoes_a_shift_and_moves_no_distance() -> None:
     pairs = random_pairs(rng)
     X = rng.normal(size=(30 + len(pairs.words), 7)).astype(np.float32)
     moved = X + np.float32(8)
-    cosine = Condition("cosine", "words", True)
-    plain = rank_matches(X, pairs, [cosine], mean_vector(X, pairs.words))[cosine]
-    assert same(
-        plain, rank_matches(moved, pairs, [cosine], mean_vector(moved, pairs.words))[cosine]
-    )
+    cosine = Condition("cosine", "words", "centred")
+    plain = rank_matches(X, pairs, [cosine], frame_of(X, pairs))[cosine]
+    assert same(plain, rank_matches(moved, pairs, [cosine], frame_of(moved, pairs))[cosine])
     euclidean = Condition("euclidean", "words")
-    centred = euclidean._replace(centred=True)
-    found = rank_matches(moved, pairs, [euclidean, centred], moved.mean(axis=0))
+    centred = euclidean._replace(view="centred")
+    found = rank_matches(moved, pairs, [euclidean, centred], frame_of(moved, pairs))
     assert same(found[euclidean], found[centred])
     assert centred not in ALL
 
@@ -179,7 +190,7 @@ def test_memory_mapped_rows_give_the_same_outcomes(tmp_path) -> None:
     mapped = np.load(tmp_path / "layer.npy", mmap_mode="r")
     mean = mean_vector(mapped, pairs.words)
     assert np.allclose(mean, X[pairs.words].mean(axis=0), atol=1e-6)
-    found, expected = (rank_matches(Y, pairs, ALL, mean) for Y in (mapped, X))
+    found, expected = (rank_matches(Y, pairs, ALL, frame_of(Y, pairs)) for Y in (mapped, X))
     assert all(same(found[c], expected[c]) for c in ALL)
 
 
@@ -197,7 +208,7 @@ def test_a_match_outside_its_paragraph_is_refused() -> None:
 
 
 def test_a_centred_condition_without_the_mean_is_refused() -> None:
-    with pytest.raises(PairwiseError, match="needs the mean vector"):
+    with pytest.raises(PairwiseError, match="needs the mean or axis"):
         rank_matches(np.ones((6, 3)), one_pair(5, match=(0, 1)), ALL)
 
 
@@ -346,7 +357,7 @@ def test_the_study_finds_a_gap_that_was_put_into_the_upper_layers() -> None:
         "pretrained": layers_of(examples, [0, 0, 0, 0, 0], 1),
         "finetuned": layers_of(examples, [0, 0, 0, 0.7, 0.7], 1),
     }
-    rankings = rank_pairs(states, examples, [WORDS, WINDOWS])
+    rankings = rank_pairs(states, examples, [WORDS, WINDOWS]).rankings
     curves = to_frame(
         pairwise_results(rankings, encoder="e", seed=1, confidence=0.95, bootstrap=200)
     )
@@ -384,7 +395,7 @@ def test_the_study_finds_a_gap_that_was_put_into_the_upper_layers() -> None:
 def test_examples_without_negatives_are_left_out_and_counted() -> None:
     examples = small_examples()  # windows of two words do not fit beside [1, 3) of 4 words
     X = np.random.default_rng(0).normal(size=(len(examples.spans), 4)).astype(np.float32)
-    rankings = rank_pairs({"random": Stored([X, X])}, examples, [WINDOWS])
+    rankings = rank_pairs({"random": Stored([X, X])}, examples, [WINDOWS]).rankings
     rows = pairwise_results(rankings, encoder="e", seed=1, confidence=0.9, bootstrap=50)
     frame = to_frame(rows).set_index(["task", "metric", "layer"])
     assert frame.value["answer-type", "excluded", NO_LAYER] == 1
@@ -395,7 +406,7 @@ def test_examples_without_negatives_are_left_out_and_counted() -> None:
 def test_the_example_table_adds_up_to_the_curve() -> None:
     examples = many_examples()
     states = {"random": layers_of(examples, [0, 0.5], 3)}
-    rankings = rank_pairs(states, examples, [WORDS])
+    rankings = rank_pairs(states, examples, [WORDS]).rankings
     table = example_table(rankings)
     assert len(table) == 40 * 2
     layer = table[table.layer == 1].sort_values("example")
@@ -407,7 +418,7 @@ def test_the_example_table_adds_up_to_the_curve() -> None:
 
 def test_a_gap_between_unknown_states_is_refused() -> None:
     examples = many_examples(4)
-    rankings = rank_pairs({"random": layers_of(examples, [0, 0, 0], 3)}, examples, [WORDS])
+    rankings = rank_pairs({"random": layers_of(examples, [0, 0, 0], 3)}, examples, [WORDS]).rankings
     with pytest.raises(UnknownNameError, match="unknown state 'finetuned'"):
         pairwise_gaps(
             rankings,

@@ -176,7 +176,9 @@ class Pairwise(_Block):
     corpus: str
     similarities: tuple[Literal["cosine", "euclidean"], ...]
     negatives: tuple[Literal["words", "length-matched"], ...]
-    centred: tuple[bool, ...]
+    views: tuple[Literal["raw", "centred", "without-axis"], ...]
+    foreign_anchors: PositiveInt
+    type_anchors: PositiveInt
     layer_mark: Share
     confidence: Annotated[float, Field(gt=0, lt=1)]
     bootstrap: PositiveInt

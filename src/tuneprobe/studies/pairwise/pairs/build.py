@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from spacy.language import Language
 
 from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.formats.question import Question
+from tuneprobe.rng import rng
 from tuneprobe.studies.pairwise.pairs.abbreviation import AbbreviationRule
 from tuneprobe.studies.pairwise.pairs.coreference import CoreferenceRule
 from tuneprobe.studies.pairwise.pairs.find import (
     BOUNDARY,
     PROBES,
+    SWAPPED,
     Chosen,
     ProbeSplit,
     Rules,
@@ -60,7 +63,8 @@ def build_pairs(
     Returns
     -------
     Examples
-        By probe, then in the order of the questions. Every paragraph word has one span of role
+        By probe, then in the order of the questions; last ``boundary-swapped``, the test examples
+        of boundary after another question, in that order. Every paragraph word has one span of role
         ``word``; a match of one word is that word's span.
     Funnel
 
@@ -106,7 +110,27 @@ def draw_pairs(
         if seen[key] in wanted[key]:
             drawn[key].append(example)
         seen[key] += 1
-    return _store(chain.from_iterable(drawn.values())), funnel
+    swapped = _swap_questions(drawn[BOUNDARY, "test"], seed)
+    return _store(chain(*drawn.values(), swapped)), funnel
+
+
+def _swap_questions(chosen: Sequence[Chosen], seed: int) -> list[Chosen]:
+    """Each example after the words of another question, which is drawn; in the same order.
+
+    Empty where all ask the same question.
+    """
+    stream = rng(seed, "pairwise", "swapped questions")
+    questions = [example.passage.question for example in chosen]
+    if len(set(questions)) < 2:
+        return []
+    swapped = []
+    for example in chosen:
+        first = stream.integers(len(questions))
+        turned = chain(questions[first:], questions[:first])
+        question = next(other for other in turned if other != example.passage.question)
+        passage = replace(example.passage, question=question)
+        swapped.append(example._replace(probe=SWAPPED, passage=passage))
+    return swapped
 
 
 def _store(chosen: Iterable[Chosen]) -> Examples:

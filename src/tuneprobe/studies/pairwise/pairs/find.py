@@ -20,6 +20,7 @@ from tuneprobe.studies.pairwise.pairs.synonyms import SynonymRule, synonym_pairs
 from tuneprobe.studies.pairwise.pairs.wordnet import WordNet
 
 BOUNDARY = "boundary"
+SWAPPED = "boundary-swapped"  # the same sentence and answer after the words of another question
 
 
 @dataclass(frozen=True)

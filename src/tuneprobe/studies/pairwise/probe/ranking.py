@@ -7,18 +7,21 @@ words). The anchor is kept; other words of the paragraph take the place of the m
     paragraph  The red blood cell carries ...     match   red blood cell
     count = how many negatives score below the match; a tie is lost
 
-Source: Cai et al. 2020 (SIGIR), eq. 1-3. The windows of the match's own length and the centred
-vectors are controls that the paper does not have: a mean of k vectors is shorter and varies less
-than one vector, which alone moves its rank.
+Source: Cai et al. 2020 (SIGIR), eq. 1-3. Four controls are not in the paper. Windows of the match's
+own length: a mean of k vectors is shorter and varies less than one vector, which alone moves its
+rank. Centred vectors, and vectors without the principal axis of the layer. Foreign anchors: the
+same match ranked for anchors of other questions, which tells "near this anchor" from "near
+anything like it" (`foreign.py`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.studies.pairwise.probe.paragraphs import (
@@ -33,6 +36,7 @@ from tuneprobe.studies.pairwise.probe.paragraphs import (
 
 SIMILARITIES = ("cosine", "euclidean")
 NEGATIVES = ("words", "length-matched")
+VIEWS = ("raw", "centred", "without-axis")
 RESOLUTION = 1e-9  # float32 vectors carry 6e-8: scores closer than this are a tie
 
 
@@ -41,16 +45,16 @@ class Condition(NamedTuple):
 
     similarity: str
     negatives: str
-    centred: bool = False
+    view: str = "raw"
 
     @property
     def name(self) -> str:
         """The parts joined by ``/``.
 
-        >>> Condition("cosine", "length-matched", True).name
+        >>> Condition("cosine", "length-matched", "centred").name
         'cosine/length-matched/centred'
         """
-        return "/".join([self.similarity, self.negatives, *["centred"] * self.centred])
+        return "/".join([self.similarity, self.negatives, *[self.view] * (self.view != "raw")])
 
 
 @dataclass(frozen=True)
@@ -62,28 +66,33 @@ class Outcomes:
     count, n_neg, para_len : ndarray of int, shape (n_examples,)
         Negatives that score below the match, negatives, positions of the paragraph.
         ``n_neg`` is 0 where nothing is left to compare with.
+    foreign : dict of str to ndarray of float, shape (n_examples,)
+        For each set of foreign anchors, the mean of ``count`` over the anchors that take the place
+        of the example's own; the match and the negatives stay.
     """
 
     count: Ids
     n_neg: Ids
     para_len: Ids
+    foreign: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def conditions(
-    similarities: Sequence[str], negatives: Sequence[str], centred: Sequence[bool] = (False,)
+    similarities: Sequence[str], negatives: Sequence[str], views: Sequence[str] = ("raw",)
 ) -> list[Condition]:
     """All combinations; centred Euclidean is left out, since a shift changes no distance."""
     for kind, names, known in (
         ("similarity", similarities, SIMILARITIES),
         ("kind of negatives", negatives, NEGATIVES),
+        ("view of the vectors", views, VIEWS),
     ):
         for name in names:
             if name not in known:
                 raise UnknownNameError(kind, name, known)
     return [
         Condition(*parts)
-        for parts in product(similarities, negatives, centred)
-        if parts[0] == "cosine" or not parts[2]
+        for parts in product(similarities, negatives, views)
+        if parts[0] == "cosine" or parts[2] != "centred"
     ]
 
 
@@ -96,8 +105,53 @@ def mean_vector(X: Matrix, rows: Ids) -> NDArray[np.float64]:
     return total / len(rows)
 
 
+def principal_axis(X: Matrix, rows: Ids) -> tuple[NDArray[np.float64], float]:
+    """First principal axis of some rows, and its share of their variance.
+
+    The axis is the unit eigenvector of the largest eigenvalue of the covariance matrix, with the
+    sign that makes its largest component positive; the share is that eigenvalue over the trace.
+    Shapes: (dim,) and a number in 0 ... 1 (0 where all rows are equal).
+    """
+    mean, dim = mean_vector(X, rows).astype(X.dtype), X.shape[1]
+    scatter = np.zeros((dim, dim))
+    for chunk in np.array_split(rows, len(rows) // ROWS_HELD + 1):
+        moved = read_rows(X, chunk) - mean
+        scatter += moved.T @ moved
+        release(X)
+    values, vectors = eigh(scatter, subset_by_index=[dim - 1, dim - 1])
+    axis, total = vectors[:, 0], float(np.trace(scatter))
+    axis = axis * np.sign(axis[np.abs(axis).argmax()])
+    return axis, float(values[0]) / total if total > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the vectors of a layer are seen against.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (dim,), optional
+        Subtracted from every vector in the view ``centred``.
+    axis : ndarray of shape (dim,), optional
+        Unit vector whose component is removed from every vector in the view ``without-axis``.
+    """
+
+    mean: Matrix | None = None
+    axis: Matrix | None = None
+
+    def check(self, conditions: Sequence[Condition]) -> None:
+        """Refuse conditions whose view needs what the frame lacks."""
+        for view, needed in (("centred", self.mean), ("without-axis", self.axis)):
+            if needed is None and any(condition.view == view for condition in conditions):
+                raise PairwiseError(f"the view '{view}' needs the mean or axis of the layer.")
+
+
 def rank_matches(
-    X: Matrix, pairs: Pairs, conditions: Sequence[Condition], mean: Matrix | None = None
+    X: Matrix,
+    pairs: Pairs,
+    conditions: Sequence[Condition],
+    frame: Frame = Frame(),
+    foreign: Mapping[str, Ids] | None = None,
 ) -> dict[Condition, Outcomes]:
     """Negatives that score below the match: ``count_i = sum_j [s(a_i, n_ij) < s(a_i, m_i)]``.
 
@@ -109,11 +163,14 @@ def rank_matches(
     Parameters
     ----------
     X : ndarray of shape (n_spans, dim)
-        One layer; may be memory-mapped. Rows are read one paragraph at a time, once each.
+        One layer; may be memory-mapped. Rows are read one paragraph at a time.
     pairs : Pairs
     conditions : sequence of Condition
-    mean : ndarray of shape (dim,), optional
-        Subtracted from every vector in the centred conditions.
+    frame : Frame
+        Mean and principal axis of the layer, where a condition needs them.
+    foreign : dict of str to ndarray of int, shape (n_examples, n_anchors), optional
+        Span ids of anchors of other questions, which are ranked in the place of the example's own;
+        a row of -1 where there is none, whose mean count is NaN.
 
     Returns
     -------
@@ -122,7 +179,8 @@ def rank_matches(
     Raises
     ------
     PairwiseError
-        If a vector holds NaN or infinity (the message names its span), or `mean` is needed.
+        If a vector holds NaN or infinity (the message names its span), or the frame lacks what a
+        condition needs.
 
     Examples
     --------
@@ -130,32 +188,61 @@ def rank_matches(
     >>> one = np.array([0])
     >>> pairs = Pairs(one, one, np.array([[0, 1]]), np.array([[0, 0]]), np.array([0, 3]),
     ...               np.array([1, 2, 3]))
-    >>> rank_matches(X, pairs, [Condition("cosine", "words")])[("cosine", "words", False)].count
+    >>> rank_matches(X, pairs, [Condition("cosine", "words")])[("cosine", "words", "raw")].count
     array([2])
     """
-    if mean is None and any(condition.centred for condition in conditions):
-        raise PairwiseError("a centred condition needs the mean vector of the layer.")
+    frame.check(conditions)
+    foreign = foreign or {}
     n = len(pairs.anchor)
-    count = {condition: np.zeros(n, dtype=np.int64) for condition in conditions}
+    anchors = np.hstack([pairs.anchor[:, None], *foreign.values()])  # own first; (n, 1 + foreign)
+    anchors = np.where(anchors < 0, pairs.anchor[:, None], anchors)
+    count = {condition: np.zeros(anchors.shape, dtype=np.int32) for condition in conditions}
     n_neg = {kind: np.zeros(n, dtype=np.int64) for kind in NEGATIVES}
     width, held = pairs.match[:, 1] - pairs.match[:, 0], 0
     for paragraph, examples in pairs.by_paragraph():
         words = read_rows(X, pairs.words_of(paragraph))
         for k in np.unique(width[examples]):
             rows = examples[width[examples] == k]
-            windows = _Windows(words, read_rows(X, pairs.anchor[rows]), mean)
-            for kind, w in zip(NEGATIVES, (1, int(k))):
+            windows = _views(words, read_rows(X, anchors[rows].ravel()), frame, conditions)
+            start = np.repeat(pairs.match[rows, 0], anchors.shape[1])
+            for kind, w in zip(NEGATIVES, (1, int(k)), strict=True):
                 free = _free_windows(len(words), w, pairs.match[rows], pairs.avoid[rows])
                 n_neg[kind][rows] = free.sum(axis=1)
                 for condition in conditions:
                     if condition.negatives == kind:
-                        below = windows.below(condition, int(k), pairs.match[rows, 0], w)
-                        count[condition][rows] = (below & free).sum(axis=1)
+                        below = windows[condition.view].below(condition, int(k), start, w)
+                        below = below.reshape(len(rows), anchors.shape[1], -1)
+                        count[condition][rows] = (below & free[:, None]).sum(axis=2)
         held += len(words)
         if held > ROWS_HELD:
             release(X)
             held = 0
-    return {c: Outcomes(count[c], n_neg[c.negatives], pairs.para_len) for c in conditions}
+    return {c: _outcomes(count[c], n_neg[c.negatives], pairs.para_len, foreign) for c in conditions}
+
+
+def _outcomes(
+    count: NDArray[np.int32], n_neg: Ids, para_len: Ids, foreign: Mapping[str, Ids]
+) -> Outcomes:
+    """Split the counts of all anchors: the own one, then each foreign set."""
+    ends = np.cumsum([1, *(ids.shape[1] for ids in foreign.values())])
+    means = {
+        name: np.where(ids[:, 0] < 0, np.nan, count[:, end - ids.shape[1] : end].mean(axis=1))
+        for (name, ids), end in zip(foreign.items(), ends[1:], strict=True)
+    }
+    return Outcomes(count[:, 0].astype(np.int64), n_neg, para_len, means)
+
+
+def _views(
+    words: Matrix, anchors: Matrix, frame: Frame, conditions: Sequence[Condition]
+) -> dict[str, "_Windows"]:
+    """The windows of a paragraph in each view that a condition asks for."""
+    plain = _Windows(words, anchors, frame.mean)
+    views = {"raw": plain, "centred": plain}
+    if any(condition.view == "without-axis" for condition in conditions):
+        assert frame.axis is not None
+        removed = [rows - np.outer(rows @ frame.axis, frame.axis) for rows in (words, anchors)]
+        views["without-axis"] = _Windows(*removed, None)
+    return views
 
 
 def _free_windows(length: int, width: int, *taken: Ids) -> NDArray[np.bool_]:
@@ -187,11 +274,12 @@ class _Windows:
     def below(self, condition: Condition, k: int, start: Ids, w: int) -> NDArray[np.bool_]:
         """Which windows of w words score below the window of k words at `start`; (m, n_windows)."""
         score = self._cosine if condition.similarity == "cosine" else self._distance
-        match = score(k, condition.centred)[np.arange(len(start)), start][:, None]
+        centred = condition.view == "centred"
+        match = score(k, centred)[np.arange(len(start)), start][:, None]
         scale = 1.0
         if condition.similarity == "euclidean":
             scale = (self.anchor_norms + self._window_norms(k)[start])[:, None]
-        return score(w, condition.centred) < match - RESOLUTION * scale
+        return score(w, centred) < match - RESOLUTION * scale
 
     def _window_norms(self, w: int) -> NDArray[np.float64]:
         if w not in self.norms:

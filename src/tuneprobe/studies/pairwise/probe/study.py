@@ -5,25 +5,35 @@ Layers loop outside, states inside, so that one layer of each state is read at a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tuneprobe.formats.examples import Examples
+from tuneprobe.formats.examples import NO_SPAN, Examples
 from tuneprobe.studies.pairwise.probe.boundary import fit_head, rank_positions
 from tuneprobe.studies.pairwise.probe.paragraphs import (
     Ids,
     Matrix,
+    Pairs,
     PairwiseError,
     pairs_from_examples,
 )
-from tuneprobe.studies.pairwise.probe.ranking import Condition, Outcomes, mean_vector, rank_matches
+from tuneprobe.studies.pairwise.probe.ranking import (
+    Condition,
+    Frame,
+    Outcomes,
+    mean_vector,
+    principal_axis,
+    rank_matches,
+)
+from tuneprobe.studies.pairwise.probe.surface import word_positions, word_shapes
 
-BOUNDARY = "boundary"
+BOUNDARY, SWAPPED = "boundary", "boundary-swapped"
+NO_ENCODER = "no-encoder"  # the state of what is measured without one
 TABLE_COLUMNS = ("example", "layer", "condition", "state", "count", "n_neg", "para_len")
 
 
@@ -49,6 +59,8 @@ class Ranking:
     count : ndarray of int, shape (n, n_layers)
         Negatives below the match; column 0 is the embedding output.
     n_neg, para_len : ndarray of int, shape (n,)
+    foreign : dict of str to ndarray of float, shape (n, n_layers)
+        Mean count over the anchors of each foreign set (`foreign.py`); NaN where it has none.
     """
 
     probe: str
@@ -58,6 +70,7 @@ class Ranking:
     count: Ids
     n_neg: Ids
     para_len: Ids
+    foreign: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -65,31 +78,59 @@ class Ranking:
         return self.n_neg > 0
 
 
+class Ranked(NamedTuple):
+    """What `rank_pairs` gives.
+
+    ``axis_share[state][layer]`` is the share of the variance of the paragraphs' words that lies
+    along the principal axis of the layer.
+    """
+
+    rankings: list[Ranking]
+    axis_share: dict[str, list[float]]
+
+
 def rank_pairs(
-    states: Mapping[str, Layers], examples: Examples, conditions: Sequence[Condition]
-) -> list[Ranking]:
+    states: Mapping[str, Layers],
+    examples: Examples,
+    conditions: Sequence[Condition],
+    foreign: Mapping[str, Ids] | None = None,
+) -> Ranked:
     """Rank the matches of all probes but boundary, in every state and at every layer.
 
-    The mean vector of the centred conditions is that of all single-word spans of the task.
+    The mean vector of a layer is that of all single-word spans, the principal axis that of the
+    words of the ranked paragraphs.
+
+    Parameters
+    ----------
+    foreign : dict of str to ndarray of int, shape (n_pairs, n_anchors), optional
+        Foreign anchors of the examples that `pair_rows` gives, as `foreign_anchors` draws them.
     """
-    label = examples.examples.label.to_numpy()
-    rows = np.flatnonzero(label != BOUNDARY)
+    rows = pair_rows(examples)
     if not len(rows):
-        return []
+        return Ranked([], {})
+    label = examples.examples.label.to_numpy()[rows]
     pairs = pairs_from_examples(examples, rows)
-    words = np.flatnonzero(examples.spans.end - examples.spans.start == 1)
-    centred = any(condition.centred for condition in conditions)
+    words = np.flatnonzero((examples.spans.end - examples.spans.start == 1).to_numpy())
+    shares: dict[str, list[float]] = {}
 
     def rank(state: str, X: Matrix) -> dict[str, Outcomes]:
-        mean = mean_vector(X, words) if centred else None
-        return {c.name: found for c, found in rank_matches(X, pairs, conditions, mean).items()}
+        axis, share = principal_axis(X, pairs.words)
+        shares.setdefault(state, []).append(share)
+        frame = Frame(mean_vector(X, words), axis)
+        ranked = rank_matches(X, pairs, conditions, frame, foreign)
+        return {condition.name: found for condition, found in ranked.items()}
 
     rankings = []
     for (state, condition), layers in _each_layer(states, rank).items():
-        for probe in sorted(set(label[rows])):
-            of_probe = label[rows] == probe
+        for probe in sorted(set(label)):
+            of_probe = label == probe
             rankings.append(_ranking(probe, condition, state, rows, layers, of_probe))
-    return rankings
+    return Ranked(rankings, shares)
+
+
+def pair_rows(examples: Examples) -> Ids:
+    """Rows of the examples table that have an anchor: all probes but boundary."""
+    return np.flatnonzero((examples.examples.span1 != NO_SPAN).to_numpy())
 
 
 def rank_boundary(
@@ -102,31 +143,64 @@ def rank_boundary(
 ) -> list[Ranking]:
     """Rank the gold boundaries of the test split: ``linear`` in every state, ``lens`` where given.
 
+    The foreign set ``other`` is the same sentence after another question's words, where the
+    examples hold it (``boundary-swapped``).
+
     Parameters
     ----------
     lens_heads : mapping of state to ndarray of shape (2, dim), optional
         Start and end weights that are applied to every layer of the state.
     """
     heads, table = lens_heads or {}, examples.examples
-    boundary = table.label == BOUNDARY
-    train_rows = np.flatnonzero(boundary & (table.split == "train"))
-    test_rows = np.flatnonzero(boundary & (table.split == "test"))
+    train_rows = np.flatnonzero((table.label == BOUNDARY) & (table.split == "train"))
+    test_rows = np.flatnonzero((table.label == BOUNDARY) & (table.split == "test"))
     if not len(test_rows):
         return []
-    train = pairs_from_examples(examples, train_rows)
-    test = pairs_from_examples(examples, test_rows)
+    train, test = (pairs_from_examples(examples, rows) for rows in (train_rows, test_rows))
+    swapped_rows = np.flatnonzero(table.label == SWAPPED)
+    swapped = pairs_from_examples(examples, swapped_rows) if len(swapped_rows) else None
 
     def rank(state: str, X: Matrix) -> dict[str, Outcomes]:
         head = fit_head(X, train, l2=l2, iterations=iterations)
-        readings = {"linear": rank_positions(X, test, head)}
-        if state in heads:
-            readings["lens"] = rank_positions(X, test, heads[state])
-        return readings
+        readings = {"linear": head, **({"lens": heads[state]} if state in heads else {})}
+        return {name: _rank_both(X, test, swapped, head) for name, head in readings.items()}
 
+    everywhere = np.ones(len(test_rows), dtype=bool)
     return [
-        _ranking(BOUNDARY, condition, state, test_rows, layers, np.ones(len(test_rows), dtype=bool))
+        _ranking(BOUNDARY, condition, state, test_rows, layers, everywhere)
         for (state, condition), layers in _each_layer(states, rank).items()
     ]
+
+
+def rank_surface(examples: Examples, *, l2: float, iterations: int) -> list[Ranking]:
+    """Boundary without an encoder: the linear head on how words are written, and where they stand.
+
+    The state is ``no-encoder``, the conditions ``shape`` and ``position``; there is one layer, 0.
+    """
+    table = examples.examples
+    of_probe = table.label == BOUNDARY
+    train_rows, test_rows = (
+        np.flatnonzero(of_probe & (table.split == split)) for split in ("train", "test")
+    )
+    if not len(test_rows):
+        return []
+    train, test = (pairs_from_examples(examples, rows) for rows in (train_rows, test_rows))
+    words, everywhere = np.concatenate([train.words, test.words]), np.ones(len(test_rows), bool)
+    rankings = []
+    for condition, surface in (("shape", word_shapes), ("position", word_positions)):
+        X = surface(examples, words)
+        found = rank_positions(X, test, fit_head(X, train, l2=l2, iterations=iterations))
+        rankings.append(_ranking(BOUNDARY, condition, NO_ENCODER, test_rows, [found], everywhere))
+    return rankings
+
+
+def _rank_both(X: Matrix, test: Pairs, swapped: Pairs | None, head: Matrix) -> Outcomes:
+    """The outcomes, with those after another question as the foreign set."""
+    found = rank_positions(X, test, head)
+    if swapped is None:
+        return found
+    other = rank_positions(X, swapped, head).count.astype(np.float64)
+    return replace(found, foreign={"other": other})
 
 
 def example_table(rankings: Sequence[Ranking]) -> pd.DataFrame:
@@ -181,4 +255,8 @@ def _ranking(
 ) -> Ranking:
     count = np.stack([outcome.count[of_probe] for outcome in layers], axis=1)
     n_neg, para_len = layers[0].n_neg[of_probe], layers[0].para_len[of_probe]
-    return Ranking(probe, condition, state, rows[of_probe], count, n_neg, para_len)
+    foreign = {
+        name: np.stack([outcome.foreign[name][of_probe] for outcome in layers], axis=1)
+        for name in layers[0].foreign
+    }
+    return Ranking(probe, condition, state, rows[of_probe], count, n_neg, para_len, foreign)

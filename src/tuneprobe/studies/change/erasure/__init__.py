@@ -1,0 +1,1 @@
+"""Is what is encoded used? Linear information is erased, and the score of the task is read."""

@@ -1,0 +1,1 @@
+"""Layers of one model put into the other: where the gain of tuning lies."""

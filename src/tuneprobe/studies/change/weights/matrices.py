@@ -1,0 +1,106 @@
+"""How far a weight matrix moved, and in which directions.
+
+W is the matrix before tuning, W + ΔW after; singular values and vectors of an (out, in) matrix.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tuneprobe.errors import TuneprobeError
+
+Floats = NDArray[np.float64]
+
+
+class WeightError(TuneprobeError):
+    """Matrices that cannot be compared."""
+
+
+class Movement(NamedTuple):
+    """What tuning did to one matrix.
+
+    Attributes
+    ----------
+    relative : float
+        ``|ΔW| / |W|`` in the Frobenius norm; 0 where nothing moved.
+    effective_rank : float
+        ``exp(H(p))`` with ``p_i = s_i² / Σ s²`` of ΔW: in how many directions it moved; NaN where
+        it did not move (Roy & Vetterli 2007).
+    stable_rank : float
+        ``Σ s² / s_1²`` of ΔW; NaN where it did not move.
+    intruders : int
+        Left singular vectors among the first k of W + ΔW whose largest cosine with all left
+        singular vectors of W is below epsilon (Shuttleworth et al. 2025).
+    """
+
+    relative: float
+    effective_rank: float
+    stable_rank: float
+    intruders: int
+
+
+def movement(before: ArrayLike, after: ArrayLike, *, k: int = 10, epsilon: float = 0.6) -> Movement:
+    """The movement of one matrix.
+
+    Parameters
+    ----------
+    before, after : array of shape (n_out, n_in)
+    k : int
+        Singular vectors of the tuned matrix that are looked at; at most its rank.
+    epsilon : float
+        Cosine below which a direction counts as new.
+
+    Raises
+    ------
+    WeightError
+        If the shapes differ, a matrix is no matrix, or a weight is NaN or infinite.
+    """
+    W, tuned = _checked(before, after)
+    delta = tuned - W
+    size = float(np.linalg.norm(W))
+    relative = float(np.linalg.norm(delta)) / size if size else float("nan")
+    values = np.linalg.svd(delta, compute_uv=False)
+    return Movement(
+        relative, effective_rank(values), stable_rank(values), intruders(W, tuned, k, epsilon)
+    )
+
+
+def effective_rank(values: Floats) -> float:
+    """``exp(-Σ p log p)`` with ``p = s² / Σ s²``; NaN where all singular values are 0.
+
+    >>> round(effective_rank(np.array([2.0, 2.0, 0.0])), 6)
+    2.0
+    """
+    share = np.asarray(values, dtype=np.float64) ** 2
+    if not share.sum():
+        return float("nan")
+    share = share[share > 0] / share.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def stable_rank(values: Floats) -> float:
+    """``Σ s² / max s²``; NaN where all singular values are 0.
+
+    >>> stable_rank(np.array([2.0, 1.0, 1.0]))
+    1.5
+    """
+    squares = np.asarray(values, dtype=np.float64) ** 2
+    return float(squares.sum() / squares.max()) if squares.max() else float("nan")
+
+
+def intruders(before: Floats, after: Floats, k: int, epsilon: float) -> int:
+    """New directions among the first k left singular vectors of the tuned matrix."""
+    old, _, _ = np.linalg.svd(before, full_matrices=False)
+    new, _, _ = np.linalg.svd(after, full_matrices=False)
+    nearest = np.abs(old.T @ new[:, :k]).max(axis=0)
+    return int((nearest < epsilon).sum())
+
+
+def _checked(before: ArrayLike, after: ArrayLike) -> tuple[Floats, Floats]:
+    W, tuned = (np.asarray(matrix, dtype=np.float64) for matrix in (before, after))
+    if W.shape != tuned.shape or W.ndim != 2:
+        raise WeightError(f"matrices of shapes {W.shape} and {tuned.shape}; expected two alike.")
+    if not (np.isfinite(W).all() and np.isfinite(tuned).all()):
+        raise WeightError("a weight is NaN or infinite; look at the training curve.")
+    return W, tuned
