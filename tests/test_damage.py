@@ -143,7 +143,7 @@ def write_maps(_: Context, folder: Path, variant: int) -> None:
     if variant:
         path = folder / "index.csv"
         path.write_text(path.read_text().replace(PIECES, PIECES.replace("gull", "tern")))
-        np.save(folder / "pretrained.npy", np.load(folder / "pretrained.npy")[::-1])
+        np.save(folder / "pretrained.npy", np.load(folder / "pretrained.npy") / 2)
     write_sums(folder)
 
 
@@ -276,15 +276,20 @@ def test_a_missing_file_is_one_sentence_too(
 
 
 @pytest.mark.parametrize("damage", DAMAGES[:2])
-@pytest.mark.parametrize("file", ["texts.parquet", "meta.json"])
+@pytest.mark.parametrize(
+    "place",
+    [place for place in PLACES if place.file in ("texts.parquet", "model.safetensors")],
+    ids=named,
+)
 def test_a_damaged_list_of_digests_hides_no_damage(
-    damage: Damage, file: str, context: Context, tmp_path: Path
+    place: Place, damage: Damage, context: Context, written: Callable[..., Path], tmp_path: Path
 ) -> None:
-    write_tagged(context, tmp_path / "artifact", 0)
-    damage(tmp_path / "artifact" / SUMS, tmp_path)
-    (tmp_path / "artifact" / file).write_bytes(b"other")
+    folder = tmp_path / "artifact"
+    shutil.copytree(written(place, 0), folder)
+    damage(folder / SUMS, folder)
+    shutil.copy(written(place, 1) / place.file, folder / place.file)
     with pytest.raises(ArtifactError, match="run 'dvc checkout --force"):
-        read_examples(tmp_path / "artifact")
+        place.read(context, folder)
 
 
 @pytest.mark.parametrize("damage", DAMAGES[:2])

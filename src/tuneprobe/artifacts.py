@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 from rich.filesize import decimal
 
-from tuneprobe.digests import fault, read_sums, write_sums
+from tuneprobe.digests import fault, listed_names, read_sums, write_sums
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.remedy import remedy
 
@@ -27,6 +27,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 class ArtifactError(TuneprobeError):
     """An artifact that is missing, incomplete or does not belong to the others."""
+
+
+class MissingFactError(ArtifactError, KeyError):
+    """A JSON file that lacks a key."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # that of KeyError puts the sentence in quotes
 
 
 class DiskFullError(TuneprobeError):
@@ -162,7 +169,7 @@ def checked(path: Path) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """Check every file that the SHA256SUMS of an artifact lists.
+    """Check every file of an artifact that has a SHA256SUMS.
 
     Raises
     ------
@@ -171,7 +178,8 @@ def check_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise ArtifactError(f"{folder} is missing: {remedy(folder)}")
-    for name in read_sums(folder) or ():
+    sums = read_sums(folder)
+    for name in [] if sums is None else sorted({*sums, *listed_names(folder)}):
         checked(folder / name)
 
 
@@ -202,18 +210,12 @@ def naming(path: Path) -> Iterator[None]:
 
 
 class Facts(dict[str, Any]):
-    """What a JSON file says; a key that it lacks is one sentence.
+    """What a JSON file says; a key that it lacks is one sentence."""
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    """
-
-    path = Path()
+    path = Path()  # of the file
 
     def __missing__(self, key: str) -> Any:
-        raise ArtifactError(f"{self.path} does not say '{key}': {remedy(self.path)}")
+        raise MissingFactError(f"{self.path} does not say '{key}': {remedy(self.path)}")
 
 
 def write_json(path: Path, value: Any) -> None:
