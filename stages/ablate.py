@@ -1,12 +1,13 @@
 """Ablate every head and every layer of a tuned encoder and score its task."""
 
-import shutil
 from pathlib import Path
 
 from tuneprobe import paths
+from tuneprobe.artifacts import atomic_folder
 from tuneprobe.encoders.encoder import thread_limit
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.formats.results import write_results
+from tuneprobe.kept import Kept
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED
@@ -42,8 +43,9 @@ def main(task: str) -> None:
         sweep=kept_sweep(tuned, model, cache=cache, workers=params.workers, backend=params.backend),
         **params.attention.ablate.model_dump(),
     )
-    write_results(rows, paths.results(encoder, task, "ablate") / "heads.csv")
-    shutil.rmtree(cache, ignore_errors=True)
+    with atomic_folder(paths.results(encoder, task, "ablate")) as folder:
+        write_results(rows, folder / "heads.csv")
+    Kept(cache).remove()
 
 
 if __name__ == "__main__":

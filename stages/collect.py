@@ -1,7 +1,7 @@
 """Collect what runs are compared by: headline numbers of the focus, tables for `dvc plots`."""
 
 from tuneprobe import paths
-from tuneprobe.artifacts import write_json
+from tuneprobe.artifacts import atomic_files, write_json
 from tuneprobe.collect import headline, plot_tables, write_tables
 from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
@@ -12,10 +12,11 @@ def main() -> None:
     """Read all results of the run; write metrics/summary.json and metrics/plots."""
     params = load_params()
     results = Inventory.of(params).results()
-    write_tables(
-        plot_tables(results, params.focus, confidence=params.pairwise.confidence), paths.PLOTS
-    )
-    write_json(paths.SUMMARY, headline(results, params.focus))
+    tables = plot_tables(results, params.focus, confidence=params.pairwise.confidence)
+    numbers = headline(results, params.focus)
+    with atomic_files(paths.METRICS) as part:  # all of them or none
+        write_tables(tables, part / paths.PLOTS.name)
+        write_json(part / paths.SUMMARY.name, numbers)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Score the answers of every state: Natural Questions metric, exact match and F1."""
 
 from tuneprobe import paths
+from tuneprobe.artifacts import atomic_folder
 from tuneprobe.encoders.encoder import thread_limit
 from tuneprobe.examples.qa import read_questions
 from tuneprobe.formats.results import write_results
@@ -38,7 +39,8 @@ def main(task: str) -> None:
             **params.evaluate.model_dump(),
         )
     ]
-    write_results(rows, paths.results(encoder, task, "evaluate") / "scores.csv")
+    with atomic_folder(paths.results(encoder, task, "evaluate")) as folder:
+        write_results(rows, folder / "scores.csv")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Score the labels, or scores, that every state answers, beside the majority baseline."""
 
 from tuneprobe import paths
-from tuneprobe.artifacts import atomic_file
+from tuneprobe.artifacts import atomic_folder
 from tuneprobe.encoders.encoder import thread_limit
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.formats.results import write_results
@@ -40,10 +40,10 @@ def main(task: str) -> None:
         )
         predicted[state] = read_answers(labeller, examples, params.represent.tokens_per_batch)
     rows = score_answers(gold, predicted, encoder=encoder, task=task, kind=kind, seed=params.seed)
-    folder = paths.results(encoder, task, "evaluate")
-    write_results(rows, folder / "scores.csv")
-    with atomic_file(folder / "predictions.parquet") as part:
-        prediction_table(gold, predicted).to_parquet(part, index=False)
+    table = prediction_table(gold, predicted)
+    with atomic_folder(paths.results(encoder, task, "evaluate")) as folder:
+        write_results(rows, folder / "scores.csv")
+        table.to_parquet(folder / "predictions.parquet", index=False)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ with atomic_folder(Path("checkpoints/mini")) as part:
     "probe": """
 state = sys.argv[1]
 folder = {"plain": "examples", "tuned": "checkpoints/mini"}[state]
-layers = sorted(Path(folder).iterdir())
+layers = sorted(path for path in Path(folder).iterdir() if path.suffix)
 with atomic_folder(Path("results") / state) as part:
     wait_if_told("probe")
     score = sum(layer.stat().st_size for layer in layers) * params["probe"]["scale"]

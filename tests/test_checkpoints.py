@@ -74,7 +74,7 @@ def test_a_checkpoint_written_twice_has_the_same_bytes_and_names_no_place(
 
 def test_a_frozen_checkpoint_holds_the_head_alone(tmp_path: Path, encoder: Encoder) -> None:
     folder = write(tmp_path / "frozen", encoder, frozen=True)
-    assert set(contents(folder)) == {"head.safetensors", "meta.json"}
+    assert set(contents(folder)) == {"head.safetensors", "meta.json", "SHA256SUMS"}
     meta = json.loads((folder / "meta.json").read_text())
     assert meta["state"] == "frozen"
     assert meta["weights_sha256"] == encoder.weights_sha256

@@ -2,6 +2,9 @@
 
 import ast
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +79,63 @@ def test_a_file_system_that_refuses_is_one_line_too(capsys: pytest.CaptureFixtur
         exit_on_mistake(full)
     assert stop.value.code == 2
     assert capsys.readouterr().err == "error: [Errno 28] No space left on device: 'examples/x'\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 3.64 TiB for an array\nwith shape (1000000, 500000)"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: not enough memory"
+        ),
+        RuntimeError("CUDA out of memory."),
+    ],
+)
+def test_memory_that_runs_out_is_one_line_that_says_what_to_lower(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def large() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        exit_on_mistake(large)
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: memory ran out (")
+    assert "lower workers or tokens_per_batch" in line
+
+
+def test_another_runtime_error_keeps_its_traceback() -> None:
+    def wrong() -> None:
+        raise RuntimeError("a mistake in the code")
+
+    with pytest.raises(RuntimeError, match="a mistake in the code"):
+        exit_on_mistake(wrong)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGPIPE])
+def test_ctrl_c_and_a_reader_that_goes_away_leave_no_traceback(
+    number: signal.Signals, root: Path
+) -> None:
+    code = "from tuneprobe.stage import run; import os, signal, sys\ndef main():\n"
+    if number == signal.SIGINT:
+        code += "    os.kill(os.getpid(), signal.SIGINT)\nrun(main)"
+    else:
+        code += "    print('line ' * 100_000)\nrun(main)"
+    done = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.stdout
+    assert done.stderr
+    done.stdout.close()
+    said = done.stderr.read()
+    assert "Traceback" not in said
+    assert done.wait() == (130 if number == signal.SIGINT else 1)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ def test_whatever_library_writes_a_full_disk_is_named_and_nothing_is_left(tmp_pa
     done = on_small_disk(disk, sys.executable, str(HERE / "fills_a_disk.py"), str(disk))
     assert done.returncode == 0, done.stderr
     ends = json.loads(done.stdout)
+    files, curve = ends.pop("files"), ends.pop("curve")
+    assert files["said"].startswith(f"no room for {disk}/metrics/files: its disk had 1.0 MB free")
+    assert files["left"] == {"summary.json": "old"}
+    assert curve["said"].startswith(f"no room for the training curve {disk}/curve: its disk had 0 ")
+    assert curve["left"] == []
     assert len(ends) == 9
     for writer, end in ends.items():
         assert end["said"].startswith(f"no room for {disk}/out: its disk had 1.0 MB free"), writer

@@ -115,6 +115,7 @@ def test_frozen_trains_the_head_and_leaves_the_encoder(tmp_path: Path, source: P
     assert {path.name for path in (tmp_path / "checkpoint").iterdir()} == {
         "head.safetensors",
         "meta.json",
+        "SHA256SUMS",
     }
     encoder = load_encoder("tiny", path=str(source))
     trained = read_head(tmp_path / "checkpoint", encoder).state_dict()

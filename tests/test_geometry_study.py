@@ -152,7 +152,7 @@ def test_distances_are_read_back_as_symmetric_matrices(tmp_path: Path) -> None:
     assert test.linear
     expected = [[np.nan, 3, 4], [3, np.nan, 5], [4, 5, np.nan]]
     assert test.matrix == pytest.approx(np.array(expected), nan_ok=True)
-    with pytest.raises(ArtifactError, match="run 'dvc repro geometry'"):
+    with pytest.raises(ArtifactError, match="run 'dvc repro'"):
         read_distances(tmp_path / "elsewhere.parquet")
     pd.DataFrame({"state": ["tuned"]}).to_parquet(tmp_path / "old.parquet")
     with pytest.raises(ArtifactError, match="expected"):

@@ -5,6 +5,7 @@ and a miniature in place of the studies.
 """
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -292,6 +293,34 @@ def test_check_leaves_a_file_that_someone_edited(project: Project) -> None:
     edited.write_text("edited")
     assert project.run("tuneprobe", "check", "--remove").text == "nothing is damaged\n"
     assert edited.read_text() == "edited"
+
+
+def test_check_says_how_many_artifacts_are_here(project: Project) -> None:
+    shutil.rmtree(project.folder / "examples")
+    assert project.run("tuneprobe", "check").text == "nothing is damaged\n"  # it is in the cache
+    for name in ("checkpoints", "results"):
+        shutil.rmtree(project.folder / name)
+    shutil.rmtree(cache(project))
+    none = project.run("tuneprobe", "check")
+    assert none.code == 1
+    assert re.match(r"0 of \d+ artifacts are here: 'dvc pull' brings them", none.text)
+
+
+def test_a_remote_folder_that_is_missing_is_one_line(project: Project) -> None:
+    project.ok("remote", "modify", "--local", "storage", "url", "../nowhere")
+    for words in (["pull"], ["check", "--remote", "storage"]):
+        done = project.run("tuneprobe", *words)
+        assert done.code == 2
+        (line,) = done.text.splitlines()
+        assert line.startswith("error: the remote 'storage' (")
+        assert "nowhere" in line
+        assert "is not there or holds nothing: run 'dvc push'" in line
+
+
+def test_pull_is_that_of_dvc_where_the_remote_is_there(shared: Project) -> None:
+    clone = shared.clone("clone")
+    assert clone.run("tuneprobe", "pull").code == 0
+    assert clone.made() == shared.made()
 
 
 def test_check_says_when_storage_cannot_be_reached(project: Project, server: Server) -> None:

@@ -12,6 +12,7 @@ import pytest
 from made_up_runs import contents, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
+from tuneprobe.backends import WorkerLostError, outcomes
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.examples import ExamplesBuilder
 from tuneprobe.formats.representations import Representations
@@ -79,6 +80,16 @@ def test_equal_units_are_measured_once_and_other_settings_or_vectors_anew(tmp_pa
     np.save(states["tuned"].folder / "layer_01.npy", np.ones((15, 2), dtype=np.float32) / 2)
     run()
     assert len(log.read_text().split()) == 7
+
+
+def die(_number: int) -> None:
+    """What the system does to a process where memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_process_that_was_killed_is_one_sentence() -> None:
+    with pytest.raises(WorkerLostError, match=r"was killed, .* lower workers in params\.yaml"):
+        list(outcomes(die, [(1,), (2,)], backend="local", processes=2))
 
 
 def test_layers_are_chosen_by_name() -> None:

@@ -1,4 +1,7 @@
-"""Artifacts on disk: written under a temporary name, renamed when whole, described by meta.json."""
+"""Artifacts on disk: whole or absent, described by meta.json, compared with digests when read.
+
+What is written lies under a temporary name until it is whole and safe on the disk.
+"""
 
 import errno
 import json
@@ -6,9 +9,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from socket import gethostname
 from tempfile import mkdtemp
@@ -17,15 +17,23 @@ from typing import Any
 import psutil
 from rich.filesize import decimal
 
+from tuneprobe.digests import fault, listed_names, read_sums, write_sums
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.remedy import remedy
 
 META = "meta.json"
 FULL = (errno.ENOSPC, errno.EDQUOT)
-COMPUTED_WITH = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "transformers")
 
 
 class ArtifactError(TuneprobeError):
     """An artifact that is missing, incomplete or does not belong to the others."""
+
+
+class MissingFactError(ArtifactError, KeyError):
+    """A JSON file that lacks a key."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # that of KeyError puts the sentence in quotes
 
 
 class DiskFullError(TuneprobeError):
@@ -38,18 +46,46 @@ def atomic_file(path: Path) -> Iterator[Path]:
     with scratch_folder(path) as scratch:
         part = scratch / path.name
         yield part
+        _to_disk(part)
         part.replace(path)
+        _to_disk(path.parent)
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder; it takes the place of `path` when the block succeeds."""
+def atomic_folder(path: Path, *, sums: bool = True) -> Iterator[Path]:
+    """Yield an empty temporary folder; it takes the place of `path` when the block succeeds.
+
+    Parameters
+    ----------
+    sums : bool
+        Also write SHA256SUMS, with which `checked` compares a file that is read.
+    """
     with scratch_folder(path) as scratch:
         part = scratch / path.name
         part.mkdir()
         yield part
+        if sums:
+            write_sums(part)
+        _tree_to_disk(part)
         while part.exists():
             _take_place(part, path, scratch)
+        _to_disk(path.parent)
+
+
+@contextmanager
+def atomic_files(folder: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder, whose files move into `folder` when the block succeeds.
+
+    All of them have their room on the disk before the first one moves. What else lies in `folder`
+    stays.
+    """
+    with scratch_folder(folder / "files") as scratch:
+        yield scratch
+        _tree_to_disk(scratch)
+        for part in sorted(path for path in scratch.rglob("*") if path.is_file()):
+            path = folder / part.relative_to(scratch)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(path)
 
 
 @contextmanager
@@ -118,21 +154,103 @@ def reserve(path: Path) -> None:
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as sorted, indented JSON; the same value gives the same bytes."""
-    with atomic_file(path) as part:
-        part.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+def checked(path: Path) -> Path:
+    """A file of an artifact, once its bytes are those that were written.
+
+    Raises
+    ------
+    ArtifactError
+        If it is missing, or its digest is not the one of the SHA256SUMS beside it. Without such a
+        list only a missing file is found.
+    """
+    if wrong := fault(path):
+        raise ArtifactError(f"{path} {wrong}: {remedy(path)}")
+    return path
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object, or say which command makes the file."""
-    if not path.exists():
-        raise ArtifactError(f"{path} is missing: run 'dvc repro' (or 'dvc pull').")
+def check_folder(folder: Path) -> None:
+    """Check every file of an artifact that has a SHA256SUMS.
+
+    Raises
+    ------
+    ArtifactError
+        If the folder is missing, or for the first file that is not as it was written.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder} is missing: {remedy(folder)}")
+    sums = read_sums(folder)
+    for name in [] if sums is None else sorted({*sums, *listed_names(folder)}):
+        checked(folder / name)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """Yield a file of an artifact that is `checked`; the block reads it, `naming` it in errors."""
+    checked(path)
+    with naming(path):
+        yield path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Say which file it is, and what to run, where a library cannot read it in the block.
+
+    Raises
+    ------
+    ArtifactError
+        In place of an error of the block that is none of this package.
+    """
     try:
-        value: dict[str, Any] = json.loads(path.read_text())
+        yield
+    except Exception as error:
+        if isinstance(error, TuneprobeError | MemoryError):
+            raise
+        said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        raise ArtifactError(f"{path} cannot be read ({said}): {remedy(path)}") from error
+
+
+class Facts(dict[str, Any]):
+    """What a JSON file says; a key that it lacks is one sentence."""
+
+    path = Path()  # of the file
+
+    def __missing__(self, key: str) -> Any:
+        raise MissingFactError(f"{self.path} does not say '{key}': {remedy(self.path)}")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as sorted, indented JSON; the same value gives the same bytes.
+
+    Raises
+    ------
+    ArtifactError
+        If a number of it is not finite.
+    """
+    how: dict[str, Any] = {"indent": 2, "sort_keys": True, "ensure_ascii": False}
+    try:
+        text = json.dumps(value, allow_nan=False, **how)
     except ValueError as error:
-        raise ArtifactError(f"{path} is not JSON ({error}): run 'dvc checkout --force'.") from error
-    return value
+        raise ArtifactError(f"{path} would hold a number that is not finite: {value}.") from error
+    with atomic_file(path) as part:
+        part.write_text(text + "\n")
+
+
+def read_json(path: Path) -> Facts:
+    """Read a JSON object.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, is not as it was written, or is no JSON object of finite numbers;
+        says which command makes it.
+    """
+    with readable(path):
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        if not isinstance(value, dict):
+            raise ValueError(f"it holds {type(value).__name__}, expected an object")
+    facts = Facts(value)
+    facts.path = path
+    return facts
 
 
 def write_meta(folder: Path, **facts: Any) -> None:
@@ -140,33 +258,28 @@ def write_meta(folder: Path, **facts: Any) -> None:
     write_json(folder / META, facts)
 
 
-def read_meta(folder: Path) -> dict[str, Any]:
+def read_meta(folder: Path) -> Facts:
     """Read the provenance of an artifact."""
     return read_json(folder / META)
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, read in pieces of 1 MiB."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"it holds {name}, which is no number")
 
 
-@cache
-def code_sha256() -> str:
-    """SHA-256 of the package's sources: what is kept over a kill is kept for this code alone."""
-    digest = sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _tree_to_disk(folder: Path) -> None:
+    """Have the system write all files of a folder to the disk."""
+    for path in [*folder.rglob("*"), folder]:
+        _to_disk(path)
 
 
-@cache
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that compute."""
-    return {name: version(name) for name in COMPUTED_WITH}
+def _to_disk(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk: power may fail."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _take_place(part: Path, path: Path, scratch: Path) -> None:

@@ -17,6 +17,7 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 
@@ -28,6 +29,10 @@ ADDRESS = "TUNEPROBE_CLUSTER"
 
 class ClusterError(TuneprobeError):
     """A cluster that is not there, or that cannot do the work."""
+
+
+class WorkerLostError(TuneprobeError):
+    """A process of this machine that ended before its work did."""
 
 
 def outcomes(
@@ -48,6 +53,8 @@ def outcomes(
     ------
     ClusterError
         If no scheduler answers, the workers lack this package, or a call has cost too many of them.
+    WorkerLostError
+        If a process of this machine was killed.
     """
     backends = {"local": _local_outcomes, "dask": _dask_outcomes}
     if backend not in backends:
@@ -76,7 +83,13 @@ def _local_outcomes(
 ) -> Iterator[Any]:
     with parallel_config(backend="loky", inner_max_num_threads=1):
         run = Parallel(n_jobs=processes, return_as="generator_unordered")
-        yield from run(delayed(function)(*call) for call in calls)
+        try:
+            yield from run(delayed(function)(*call) for call in calls)
+        except TerminatedWorkerError as error:
+            raise WorkerLostError(
+                "a worker process was killed, most often because memory ran out: lower workers in "
+                "params.yaml and run the same command again; it goes on with what is left."
+            ) from error
 
 
 def _dask_outcomes(

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from tuneprobe.artifacts import META, ArtifactError, atomic_folder, file_sha256
+from tuneprobe.artifacts import META, ArtifactError, atomic_folder
+from tuneprobe.digests import SUMS, file_sha256
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.paths import FIGURES, PAGE, PLOTS, SUMMARY
 
-SUMS = "SHA256SUMS"
 CONDITIONS = ("params.yaml", "dvc.yaml", "dvc.lock", "data.dvc")
 
 
@@ -34,7 +34,7 @@ def write_bundle(folder: Path, repository: Path = Path()) -> int:
     for path in (PAGE, SUMMARY):
         check_recorded(repository / path, recorded.get(path))
     files = sorted(bundled_files(repository, recorded))
-    with atomic_folder(folder) as part:
+    with atomic_folder(folder, sums=False) as part:
         for name in files:
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(repository / name, part / name)

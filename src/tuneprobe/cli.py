@@ -1,9 +1,11 @@
-"""The command line: ``data ...``, ``show``, ``page``, ``compare``, ``check`` and ``bundle``.
+"""The command line: ``data ...``, ``show``, ``page``, ``compare``, ``check``, ``pull``, ``bundle``.
 
 What takes a second to import (pandas, scipy, DVC) is imported by the commands that need it.
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +15,18 @@ from rich.table import Table
 from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_file, read_json
-from tuneprobe.bundle import SUMS, verify_bundle, write_bundle
+from tuneprobe.bundle import verify_bundle, write_bundle
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
+from tuneprobe.digests import SUMS
 from tuneprobe.paths import DATA, SUMMARY
 from tuneprobe.stage import exit_on_mistake
 
 app = typer.Typer(
     help="What fine-tuning changes inside a transformer encoder.",
-    epilog="Exit codes: 0 done; 2 a mistake or damage, said in one line on stderr.",
+    epilog="Exit codes: 0 done; 2 a mistake or damage, said in one line on stderr; "
+    "1 of 'check': no artifact is here.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -163,12 +167,34 @@ def check(
             typer.echo(f"damaged: {item.path} ({item.artifact or 'not of this checkout'})")
         if damage and delete:
             storage.remove(repo, damage, remote)
+        here, of = storage.artifacts_here(repo)
     again = "dvc push" if remote else "dvc pull"
     if damage and not delete:
         raise storage.StorageError(
             f"{len(damage)} damaged: add --remove to this command, then run '{again}'."
         )
-    typer.echo(f"{len(damage)} removed: now '{again}'." if damage else "nothing is damaged")
+    if damage:
+        typer.echo(f"{len(damage)} removed: now '{again}'.")
+    elif remote or 0 < here == of:
+        typer.echo("nothing is damaged")
+    elif here:
+        typer.echo(f"nothing is damaged; {here} of {of} artifacts are here")
+    else:
+        typer.echo(f"0 of {of} artifacts are here: 'dvc pull' brings them, 'dvc repro' makes them.")
+        raise typer.Exit(1)
+
+
+@app.command("pull", epilog="Example: tuneprobe pull")
+def pull(
+    remote: Annotated[str | None, typer.Option(help="Pull from this remote.")] = None,
+) -> None:
+    """Run 'dvc pull' from a remote that is there; one line where it is not."""
+    from tuneprobe import storage
+
+    with storage.open_repository() as repo:
+        name = storage.require_remote(repo, remote)
+    done = subprocess.run([sys.executable, "-m", "dvc", "pull", "--remote", name], check=False)
+    raise typer.Exit(done.returncode)
 
 
 @app.command("bundle", epilog="Example: tuneprobe bundle run-13")

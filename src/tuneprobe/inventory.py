@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from tuneprobe import paths
-from tuneprobe.artifacts import ArtifactError
+from tuneprobe.artifacts import ArtifactError, readable
 from tuneprobe.formats.results import read_results
 from tuneprobe.params import Params
 from tuneprobe.states import STATES
@@ -160,4 +160,6 @@ class Inventory:
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV table in which only an empty cell is missing: ``NA`` may be a label."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    with readable(path):
+        table: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    return table

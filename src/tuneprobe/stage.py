@@ -1,13 +1,16 @@
 """What stage scripts and the command line share: one line for a user's mistake."""
 
+import re
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 
 from tuneprobe.errors import TuneprobeError
 
 MISTAKE = 2
+NO_MEMORY = re.compile("allocate memory|not enough memory|out of memory", re.IGNORECASE)  # torch
 
 
 def run(main: Callable[..., None]) -> None:
@@ -16,9 +19,25 @@ def run(main: Callable[..., None]) -> None:
 
 
 def exit_on_mistake(command: Callable[[], None]) -> None:
-    """Call `command`; a mistake, or a refusing file system, ends in one line, exit code 2."""
+    """Call `command`; what a user can mend ends in one line on stderr, exit code 2.
+
+    That is a mistake, a file system that refuses, or memory that runs out. Typer itself ends
+    quietly where Ctrl-C is pressed or the reader of the output goes away (``| head``).
+    """
     try:
         command()
     except (TuneprobeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(MISTAKE) from None
+        _end(f"error: {error}")
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or NO_MEMORY.search(str(error))):
+            raise
+        said = " ".join(str(error).split()) or "no more of it is free"
+        _end(
+            f"error: memory ran out ({said}): close what else needs it, lower workers or "
+            "tokens_per_batch in params.yaml, and run the same command again."
+        )
+
+
+def _end(line: str) -> NoReturn:
+    print(line, file=sys.stderr)  # noqa: T201
+    raise SystemExit(MISTAKE) from None

@@ -55,6 +55,8 @@ def open_repository() -> Repo:
 
 def damaged_objects(repo: Repo, remote: str | None = None) -> list[Damage]:
     """Damaged objects of the local cache, or of a remote, which is then read as a whole."""
+    if remote:
+        require_remote(repo, remote)
     odb = object_store(repo, remote)
     names = {oid: name for name, oid in tracked_files(repo)}
     return [
@@ -79,6 +81,37 @@ def damaged_files(repo: Repo) -> list[Damage]:
         and local.fs.isfile(path := repo.fs.join(repo.root_dir, name))
         and content_md5(local, path) != oid
     ]
+
+
+def artifacts_here(repo: Repo) -> tuple[int, int]:
+    """How many artifacts of this checkout lie in the workspace or the cache, and of how many."""
+    local = repo.cache.local
+    outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
+    here = [out.exists or local.fs.exists(local.oid_to_path(out.hash_info.value)) for out in outs]
+    return sum(here), len(outs)
+
+
+def require_remote(repo: Repo, remote: str | None) -> str:
+    """The name of a remote (None: the default one) that holds something.
+
+    Raises
+    ------
+    StorageError
+        If there is none, it cannot be read, its folder is missing or it is empty. DVC itself lists
+        the hash of every file that such a remote lacks.
+    """
+    name = remote or repo.config["core"].get("remote")
+    if not name:
+        raise StorageError("no remote is set: 'dvc remote add --default NAME ADDRESS' sets one.")
+    odb = object_store(repo, name)
+    if not object_names(odb):
+        address = odb.fs.unstrip_protocol(odb.path)
+        raise StorageError(
+            f"the remote '{name}' ({address}) is not there or holds nothing: run 'dvc push' where "
+            "the artifacts are, correct the address as docs/storage.md says, or 'dvc repro' to "
+            "compute them."
+        )
+    return str(name)
 
 
 def remove(repo: Repo, damage: list[Damage], remote: str | None = None) -> None:

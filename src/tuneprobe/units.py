@@ -1,13 +1,13 @@
 """Units of a long study: layers of states, measured side by side, kept until the study is whole.
 
-The tables of a unit lie in a cache under the digest of all that they depend on: the layer, the
-examples, the settings, the code. A study that was killed goes on with the units that are left, and
-ends in the same bytes, however many processes or machines share the work. Each unit has one thread.
+The tables of a unit are kept (`tuneprobe.kept`) under the digest of all that they depend on: the
+layer, the examples, the settings, the code. A study that was killed goes on with the units that are
+left, and ends in the same bytes, however many processes or machines share the work. Each unit has
+one thread.
 The caller alone writes the cache: a worker reads its layer and gives back tables.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,17 +19,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tuneprobe.artifacts import (
-    COMPUTED_WITH,
-    atomic_folder,
-    code_sha256,
-    file_sha256,
-    package_versions,
-)
+from tuneprobe.artifacts import readable
 from tuneprobe.backends import different_here, outcomes, unreadable_here
+from tuneprobe.digests import COMPUTED_WITH, code_sha256, file_sha256, package_versions
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.representations import Representations, layer_file
 from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.kept import Kept
 from tuneprobe.spaces import Space, read_space
 
 Tables = dict[str, pd.DataFrame]
@@ -132,15 +128,18 @@ def measured(
     ClusterError
         Where the cluster cannot do the work, or has other files or code than this machine.
     """
+    kept = Kept(cache)
     digests = [unit.digest(measure, table) for unit in units]
-    left = {digest: unit for digest, unit in zip(digests, units) if not (cache / digest).exists()}
+    left = {digest: unit for digest, unit in zip(digests, units) if digest not in kept}
     calls = [(measure, unit.at_full_path(), table, digest) for digest, unit in left.items()]
     function = _measure if backend == "local" else _measure_away
     done = outcomes(function, calls, backend=backend, processes=workers)
     for digest, tables in tqdm(done, "measure", len(calls), unit="unit", disable=None):
-        _keep(tables, cache / digest)
-    yield _gather(units, [cache / digest for digest in digests])
-    shutil.rmtree(cache, ignore_errors=True)
+        with kept.writing(digest) as folder:
+            for name, found in tables.items():
+                found.to_parquet(folder / f"{name}.parquet", index=False)
+    yield _gather(units, [kept.at(digest) for digest in digests])
+    kept.remove()
 
 
 def result_rows(
@@ -182,19 +181,13 @@ def _measure_away(
     return _measure(measure, unit, table, digest)
 
 
-def _keep(tables: Tables, folder: Path) -> None:
-    """Write the tables of a unit, in one step."""
-    with atomic_folder(folder) as part:
-        for name, found in tables.items():
-            found.to_parquet(part / f"{name}.parquet", index=False)
-
-
 def _gather(units: Sequence[Unit], folders: Sequence[Path]) -> Tables:
     """The tables of all units, one below the other; always as read from the cache."""
     parts: dict[str, list[pd.DataFrame]] = {}
     for unit, folder in zip(units, folders):
         for path in sorted(folder.glob("*.parquet")):
-            found = pd.read_parquet(path)
+            with readable(path):
+                found = pd.read_parquet(path)
             found.insert(0, "layer", unit.layer)
             found.insert(0, "state", unit.state)
             parts.setdefault(path.stem, []).append(found)

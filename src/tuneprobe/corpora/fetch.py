@@ -40,7 +40,7 @@ def fetch(name: str, data: Path, source: str | None = None, only: str = "*") -> 
     corpus = get_corpus(name)
     if corpus.parts:
         return [folder for part in corpus.parts for folder in fetch(part, data, source, only)]
-    with atomic_folder(data / name) as part:
+    with atomic_folder(data / name, sums=False) as part:
         write_corpus(corpus, part, source, only)
     return [data / name]
 

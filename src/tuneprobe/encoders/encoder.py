@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from tuneprobe.artifacts import file_sha256
+from tuneprobe.artifacts import check_folder
+from tuneprobe.digests import file_sha256
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.rng import stream_seed
 from tuneprobe.states import FINETUNED, RANDOM, STATES
@@ -111,6 +112,8 @@ def load_encoder(
     EncoderError
         If weights or tokenizer cannot be found, are damaged or do not fit the configuration, or if
         the weights exist only in a format that needs pickle.
+    ArtifactError
+        If the checkpoint is missing, or a file of it is not as it was written.
     """
     if state not in STATES:
         raise UnknownNameError("state", state, STATES)
@@ -122,6 +125,8 @@ def load_encoder(
         model, digest = _random_model(source, seed, attention)
     else:
         tuned = checkpoint if state == FINETUNED else None
+        if tuned:
+            check_folder(tuned)
         model, digest = _stored_model(_checked_folder(name, tuned) if tuned else source, attention)
     return Encoder(name, state, model.eval().to(best_device()), tokenizer, digest)
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile, ParquetWriter
 
-from tuneprobe.artifacts import atomic_folder, write_meta
+from tuneprobe.artifacts import atomic_folder, checked, naming, write_meta
 from tuneprobe.formats.examples import (
     EXAMPLE_COLUMNS,
     NO_SPAN,
@@ -88,7 +88,9 @@ class ExamplesWriter:
 def read_pieces(folder: Path, groups_per_text: int = 0) -> Iterator[Examples]:
     """The pieces of a folder that `ExamplesWriter` wrote, one row group at a time."""
     n_texts = n_spans = 0
-    for texts, spans, examples in zip(*(_row_groups(folder, name) for name in SCHEMAS)):
+    for texts, spans, examples in zip(
+        *(_row_groups(folder, name) for name in SCHEMAS), strict=True
+    ):
         groups = groups_per_text * n_texts
         yield Examples(texts, *_raised(spans, examples, -n_texts, -n_spans, -groups))
         n_texts += len(texts)
@@ -129,6 +131,11 @@ def _raised(
 
 def _row_groups(folder: Path, name: str) -> Iterator[pd.DataFrame]:
     """The row groups of one table."""
-    with ParquetFile(folder / f"{name}.parquet") as file:
+    path = checked(folder / f"{name}.parquet")
+    with naming(path):
+        file = ParquetFile(path)
+    with file:
         for number in range(file.num_row_groups):
-            yield file.read_row_group(number).to_pandas()
+            with naming(path):
+                table = file.read_row_group(number).to_pandas()
+            yield table

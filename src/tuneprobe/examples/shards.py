@@ -1,9 +1,9 @@
 """Shards of a corpus: prepared side by side, kept until the examples are whole.
 
-What is made of a shard, its part, lies in a cache under the digest of all that it depends on: the
-files, the settings, the code. A preparation that was killed goes on with the shards that are left,
-and ends in the same bytes, however many processes or machines share the work. What makes a part
-streams its shard, so memory grows neither with the corpus nor with the shard.
+What is made of a shard, its part, is kept (`tuneprobe.kept`) under the digest of all that it
+depends on: the files, the settings, the code. A preparation that was killed goes on with the shards
+that are left, and ends in the same bytes, however many processes or machines share the work. What
+makes a part streams its shard, so memory grows neither with the corpus nor with the shard.
 """
 
 import json
@@ -17,10 +17,11 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tuneprobe.artifacts import atomic_folder, code_sha256, file_sha256
 from tuneprobe.backends import different_here, outcomes, unreadable_here
 from tuneprobe.corpora.mrc import Shard
+from tuneprobe.digests import code_sha256, file_sha256
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.kept import Kept
 
 Prepare = Callable[..., None]
 Facts = Mapping[str, Any]
@@ -84,7 +85,7 @@ def prepared(
         for unfinished in cache.glob(".*.part"):
             shutil.rmtree(unfinished, ignore_errors=True)
     yield [folder for _, folder in parts]
-    shutil.rmtree(cache, ignore_errors=True)
+    Kept(cache).remove()
 
 
 def _part(
@@ -93,14 +94,14 @@ def _part(
     """The number of a shard and the folder of its part, which is made unless it is there."""
     files = {file.name: file_sha256(file) for file in shard.files}
     digest = sha256(json.dumps({**facts, "files": files}, sort_keys=True).encode()).hexdigest()
-    folder = cache / digest
-    if not folder.exists():
+    kept = Kept(cache)
+    if digest not in kept:
         try:
-            with threadpool_limits(1), atomic_folder(folder) as part:
+            with threadpool_limits(1), kept.writing(digest) as part:
                 prepare(shard, part, **facts["settings"])
         except TuneprobeError as error:
             raise ShardError(f"shard {shard.name}: {error}") from None
-    return number, folder
+    return number, kept.at(digest)
 
 
 def _part_away(

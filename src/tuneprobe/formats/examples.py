@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from tuneprobe.artifacts import ArtifactError, atomic_folder, read_meta, write_meta
+from tuneprobe.artifacts import ArtifactError, atomic_folder, read_meta, readable, write_meta
 
 TEXT_COLUMNS = ("source", "words1", "words2")
 SPAN_COLUMNS = ("text", "segment", "start", "end", "role")
@@ -126,11 +126,18 @@ def write_examples(
 
 
 def read_examples(folder: Path) -> Examples:
-    """Read the tables that `write_examples` wrote."""
+    """Read the tables that `write_examples` wrote.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing, or is not as it was written.
+    """
     read_meta(folder)
-    tables = (
-        pd.read_parquet(folder / f"{name}.parquet") for name in ("texts", "spans", "examples")
-    )
+    tables = []
+    for name in ("texts", "spans", "examples"):
+        with readable(folder / f"{name}.parquet") as path:
+            tables.append(pd.read_parquet(path))
     return Examples(*tables)
 
 

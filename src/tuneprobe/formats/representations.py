@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tuneprobe import paths
-from tuneprobe.artifacts import ArtifactError, read_meta
+from tuneprobe.artifacts import ArtifactError, checked, naming, read_meta
 from tuneprobe.formats.examples import NO_SPAN, Examples
 from tuneprobe.states import STATES
 
@@ -28,7 +28,10 @@ class Representations:
 
     def layer(self, number: int) -> np.ndarray:
         """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
-        return np.load(self.folder / layer_file(number), mmap_mode="r")
+        path = self.folder / layer_file(number)
+        with naming(path):
+            found: np.ndarray = np.load(path, mmap_mode="r")
+        return found
 
     def examples(self, number: int, examples: pd.DataFrame) -> np.ndarray:
         """Vectors of examples at layer `number`: one span's, or two spans' side by side.
@@ -51,13 +54,21 @@ def layer_file(number: int) -> str:
 
 
 def open_representations(folder: Path, examples: Examples) -> Representations:
-    """The representations in `folder`, refused when they are of other spans than `examples`."""
+    """The representations in `folder`.
+
+    Raises
+    ------
+    ArtifactError
+        If they are of other spans than `examples`, or a file is missing or not as it was written.
+    """
     meta = read_meta(folder)
     if meta["spans_sha256"] != examples.spans_sha256():
         raise ArtifactError(
             f"{folder} has {meta['n_spans']} rows for other spans than the examples' "
             f"{len(examples.spans)}: run 'dvc repro represent'."
         )
+    for number in range(meta["n_layers"]):
+        checked(folder / layer_file(number))
     return Representations(folder, meta)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tuneprobe.artifacts import ArtifactError, atomic_file
+from tuneprobe.artifacts import ArtifactError, atomic_file, readable
 
 NO_LAYER = -1
 NO_HEAD = -1
@@ -58,11 +58,16 @@ def write_results(rows: list[Result], path: Path) -> None:
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """Read rows that `write_results` wrote."""
-    if not path.exists():
-        raise ArtifactError(f"{path} is missing: run 'dvc repro' (or 'dvc pull').")
+    """Read rows that `write_results` wrote.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, is not as it was written, or has other columns.
+    """
     numbers = {column: [""] for column in ("value", "low", "high")}
-    frame = pd.read_csv(path, keep_default_na=False, na_values=numbers)
+    with readable(path):
+        frame = pd.read_csv(path, keep_default_na=False, na_values=numbers)
     if tuple(frame.columns) != COLUMNS:
         raise ArtifactError(f"{path} has columns {tuple(frame.columns)}, expected {COLUMNS}.")
     return frame

@@ -12,9 +12,9 @@ __all__ = ["PageInputs", "read_inputs", "render_page", "write_page"]
 
 
 def write_page(inputs: PageInputs, page: Path, figures: Path | None = None) -> None:
-    """Write the page as one file, and its figures into a folder."""
+    """Write the page as one file, and its figures into a folder: both or neither."""
     studies = draw_studies(inputs)
-    if figures:
-        write_figures(figures_of(studies), figures)
     with atomic_file(page) as part:
         part.write_text(render_page(inputs, studies))
+        if figures:
+            write_figures(figures_of(studies), figures)

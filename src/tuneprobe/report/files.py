@@ -30,7 +30,7 @@ BOUNDED = re.compile(r"(?P<value>\S+) \[(?P<low>\S+), (?P<high>\S+)\]")
 
 def write_figures(figures: Sequence[Figure], folder: Path) -> None:
     """Write ``<anchor>.svg``, ``.png`` and ``.csv`` of each figure that could be drawn."""
-    with atomic_folder(folder) as part:
+    with atomic_folder(folder, sums=False) as part:
         for figure in tqdm(figures, "write", unit="figure", disable=None):
             if figure.panels:
                 svg = figure_svg(figure)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.artifacts import read_meta
-from tuneprobe.inventory import Inventory
+from tuneprobe.inventory import Inventory, read_table
 from tuneprobe.params import Params
 from tuneprobe.report.attention_maps import map_cells
 from tuneprobe.report.inputs import PageInputs
@@ -33,7 +33,7 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
     skipped = made.partial and not funnel.exists()
     return PageInputs(
         results=results,
-        funnel=pd.DataFrame(columns=FUNNEL) if skipped else pd.read_csv(funnel),
+        funnel=pd.DataFrame(columns=FUNNEL) if skipped else read_table(funnel),
         params=params.model_dump(),
         artifacts={str(path): read_meta(path) for path in made.artifacts()},
         templates={

@@ -4,8 +4,6 @@ A checkpoint is a folder: ``model.safetensors``, ``config.json`` and tokenizer f
 in the state ``frozen``, whose encoder is the pre-trained one), ``head.safetensors``, ``meta.json``.
 """
 
-import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,15 @@ from torch import Tensor
 from tuneprobe.artifacts import (
     ArtifactError,
     atomic_folder,
-    file_sha256,
+    read_json,
     read_meta,
-    remove_abandoned,
+    readable,
     write_json,
     write_meta,
 )
+from tuneprobe.digests import file_sha256
 from tuneprobe.encoders.encoder import WEIGHTS, Encoder
+from tuneprobe.kept import Kept
 from tuneprobe.states import FROZEN
 from tuneprobe.tuning.heads import Head, make_head
 
@@ -72,7 +72,7 @@ def read_head(folder: Path, encoder: Encoder) -> Head:
     Raises
     ------
     ArtifactError
-        If the checkpoint is missing, or the head was trained on other encoder weights.
+        If the checkpoint is missing or damaged, or the head was trained on other encoder weights.
     """
     meta = read_meta(folder)
     if meta["weights_sha256"] != encoder.weights_sha256:
@@ -82,7 +82,8 @@ def read_head(folder: Path, encoder: Encoder) -> Head:
             "run 'dvc repro finetune'."
         )
     head = make_head(meta["kind"], encoder.dim, seed=0, **meta.get("head_shape", {}))
-    head.load_state_dict(load_file(folder / HEAD))
+    with readable(folder / HEAD) as path:
+        head.load_state_dict(load_file(path))
     return head.to(encoder.device).eval()
 
 
@@ -94,7 +95,9 @@ def load_head(folder: Path) -> dict[str, NDArray[np.float32]]:
     classifier has ``output.weight`` of shape (n_labels, dim * n_spans) and ``output.bias``.
     """
     read_meta(folder)
-    return load_arrays(folder / HEAD)
+    with readable(folder / HEAD) as path:
+        weights: dict[str, NDArray[np.float32]] = load_arrays(path)
+    return weights
 
 
 @dataclass(frozen=True)
@@ -115,25 +118,25 @@ class ResumePoint:
 
 def write_resume_point(folder: Path, fingerprint: str, point: ResumePoint) -> None:
     """Replace the resume point in `folder` in one step."""
-    with atomic_folder(folder) as part:
+    kept = Kept(folder)
+    with kept.writing(fingerprint) as part:
         save_file(_on_processor(point.tensors), part / TENSORS)
-        write_json(part / PROGRESS, {"fingerprint": fingerprint, "losses": point.losses})
+        write_json(part / PROGRESS, {"losses": point.losses})
+    kept.keep_only(fingerprint)
 
 
 def read_resume_point(folder: Path, fingerprint: str) -> ResumePoint | None:
-    """The resume point of the training that `fingerprint` describes; None if there is none."""
-    if not (folder / PROGRESS).exists():
+    """The resume point of the training that `fingerprint` describes; None if none is whole."""
+    kept = Kept(folder)
+    if fingerprint not in kept:
         return None
-    progress = json.loads((folder / PROGRESS).read_text())
-    if progress["fingerprint"] != fingerprint:
-        return None
-    return ResumePoint(progress["losses"], load_file(folder / TENSORS))
+    losses = read_json(kept.at(fingerprint) / PROGRESS)["losses"]
+    return ResumePoint(losses, load_file(kept.at(fingerprint) / TENSORS))
 
 
 def remove_resume_point(folder: Path) -> None:
     """Remove a resume point, and the unfinished one that a killed process may have left."""
-    shutil.rmtree(folder, ignore_errors=True)
-    remove_abandoned(folder)
+    Kept(folder).remove()
 
 
 def _on_processor(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

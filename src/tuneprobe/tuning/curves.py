@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dvclive import Live
 
+from tuneprobe.artifacts import room_for
+
 EVERY = 10  # steps per point
 
 
@@ -19,23 +21,32 @@ def training_curve(
     Every tenth step ``plots/metrics/loss.tsv`` gets the mean loss of the last ten. What `losses`
     already holds is written first, so a resumed training leaves the same bytes as an undisturbed
     one. The folder is removed when the training fails; nothing is written if it is None.
+
+    Raises
+    ------
+    DiskFullError
+        If the disk has no room for a point.
     """
     if folder is None:
         yield lambda losses: None
         return
-    live = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
-
-    def plot(losses: Sequence[float]) -> None:
-        if len(losses) % EVERY == 0:
-            live.step = len(losses)
-            live.log_metric("loss", sum(losses[-EVERY:]) / EVERY)
-
-    for done in range(1, len(losses) + 1):
-        plot(losses[:done])
+    folder.mkdir(parents=True, exist_ok=True)
     try:
+        with room_for(f"the training curve {folder}", folder):
+            live = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
+
+        def plot(losses: Sequence[float]) -> None:
+            if len(losses) % EVERY == 0:
+                with room_for(f"the training curve {folder}", folder):
+                    live.step = len(losses)
+                    live.log_metric("loss", sum(losses[-EVERY:]) / EVERY)
+
+        for done in range(1, len(losses) + 1):
+            plot(losses[:done])
         yield plot
+        with room_for(f"the training curve {folder}", folder):
+            live.end()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    live.end()
     Path(live.metrics_file).unlink(missing_ok=True)  # the last point only

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tuneprobe.artifacts import code_sha256, package_versions
+from tuneprobe.digests import code_sha256, package_versions
 from tuneprobe.encoders.encoder import PRECISIONS, Encoder
 from tuneprobe.encoders.parallel import (
     is_main,
@@ -131,6 +131,7 @@ def finetune(
     facts: Mapping[str, Any] | None = None,
     visit: Callable[[int, Head], None] | None = None,
     visit_every: int = 1,
+    resumable: Callable[[int], bool] | None = None,
 ) -> list[float]:
     """Tune encoder and head in place, write the checkpoint, return the loss of each step.
 
@@ -166,6 +167,8 @@ def finetune(
         Called with the number of updates so far and the head, when encoder and head are in
         evaluation mode: before the first update, after every `visit_every` and after the last. A
         resumed training does not call again for what came before its resume point.
+    resumable : callable, optional
+        Whether what `visit` made of so many steps is whole; if not, the training begins anew.
 
     Raises
     ------
@@ -206,7 +209,10 @@ def finetune(
         precision=PRECISIONS[precision],
         pieces=None if frozen else used_pieces(data),
     )
-    losses = training.resume(read_resume_point(work, fingerprint))
+    point = read_resume_point(work, fingerprint)
+    if point and resumable and not resumable(len(point.losses)):
+        point = None
+    losses = training.resume(point)
     require_same("the training", fingerprint)
     require_same("the number of finished steps", str(len(losses)))
     source = read_once(training, data, work.parent) if frozen and n_processes() == 1 else data

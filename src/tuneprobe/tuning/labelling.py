@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from tuneprobe.artifacts import read_meta
+from tuneprobe.artifacts import read_meta, readable
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.errors import UnknownNameError
@@ -162,7 +162,9 @@ def load_label_head(folder: Path) -> tuple[LabelHead, list[str] | None]:
     meta = read_meta(folder)
     if meta["kind"] not in KINDS:
         raise UnknownNameError("kind of labelled task", meta["kind"], KINDS)
-    tensors, shape = load_file(folder / HEAD), meta["head_shape"]
+    shape = meta["head_shape"]
+    with readable(folder / HEAD) as path:
+        tensors = load_file(path)
     dim = tensors["output.weight"].shape[1] // shape["n_spans"]
     head = make_head(meta["kind"], dim, seed=0, **shape)
     head.load_state_dict(tensors)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneprobe.artifacts import atomic_folder, read_meta, write_meta
+from tuneprobe.digests import is_whole, write_sums
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.encoders.parallel import is_main, wait_for_all
 from tuneprobe.encoders.represent import write_representations
@@ -63,6 +64,10 @@ def write_snapshots(
         if keep_weights and is_main():
             facts: dict[str, Any] = {"kind": kind, "state": state, "labels": labels, "step": step}
             write_checkpoint(folder / CHECKPOINT, now, head, **facts)
+            write_sums(folder)
+
+    def resumable(n_steps: int) -> bool:
+        return all(is_whole(step_folder(finished, step)) for step in range(0, n_steps + 1, every))
 
     settings = {
         "every": every,
@@ -79,6 +84,7 @@ def write_snapshots(
         work=work / "resume",
         visit=visit,
         visit_every=every,
+        resumable=resumable,
         facts={"snapshots": settings},
         **training,
     )

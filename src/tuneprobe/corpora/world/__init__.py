@@ -58,7 +58,7 @@ sst2/                     SST-2's format; {verdicts[train]} and {verdicts[dev]} 
 def write_world(folder: Path, seed: int = 2020) -> None:
     """Write the corpus to `folder`: the same bytes on every machine for the same seed."""
     names = NamePool(seed)
-    with atomic_folder(folder) as part:
+    with atomic_folder(folder, sums=False) as part:
         links_lines: list[str] = []
         documents = {split: _write_split(part, split, seed, names, links_lines) for split in SPLITS}
         _write(part / "links.jsonl", links_lines)

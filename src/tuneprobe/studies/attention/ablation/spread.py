@@ -1,9 +1,9 @@
 """The ablation sweep in blocks of texts: kept over a kill, spread over processes and machines.
 
-The outputs of a block lie in a cache under the digest of all that they depend on: encoder and head,
-the texts, how they are swept, the code. A block is a run of whole batches, so that the outputs have
-the same bits from any number of processes. The caller alone writes the cache: a worker loads the
-checkpoint once and gives back arrays.
+The outputs of a block are kept (`tuneprobe.kept`) under the digest of all that they depend on:
+encoder and head, the texts, how they are swept, the code. A block is a run of whole batches, so
+that the outputs have the same bits from any number of processes. The caller alone writes what is
+kept: a worker loads the checkpoint once and gives back arrays.
 """
 
 import json
@@ -16,16 +16,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from tuneprobe.artifacts import (
-    COMPUTED_WITH,
-    ArtifactError,
-    atomic_folder,
-    code_sha256,
-    file_sha256,
-    package_versions,
-)
+from tuneprobe.artifacts import ArtifactError, readable
 from tuneprobe.backends import different_here, outcomes, unreadable_here
+from tuneprobe.digests import COMPUTED_WITH, code_sha256, file_sha256, package_versions
 from tuneprobe.encoders.encoder import Encoder, best_device, thread_limit
+from tuneprobe.kept import Kept
+from tuneprobe.remedy import remedy
 from tuneprobe.scores.label_scores import Labeller, load_tuned
 from tuneprobe.studies.attention.ablation.sweep import Manner, Outputs, Sweep, sweep_block
 from tuneprobe.tuning.labelled_texts import LabelledTexts
@@ -61,9 +57,7 @@ class Tuned:
             If there is no checkpoint.
         """
         if not self.checkpoint.is_dir():
-            raise ArtifactError(
-                f"{self.checkpoint} is missing: run 'dvc repro' (or 'dvc pull') first."
-            )
+            raise ArtifactError(f"{self.checkpoint} is missing: {remedy(self.checkpoint)}")
         facts = {
             "encoder": [self.encoder, self.state, self.seed, self.threads],
             "files": {path.name: file_sha256(path) for path in self.checkpoint.iterdir()},
@@ -124,15 +118,18 @@ def kept_sweep(
     """
 
     def sweep(blocks: list[LabelledTexts], manner: Manner) -> Iterator[tuple[int, Outputs]]:
-        folders = [cache / _digest(model, block, manner) for block in blocks]
+        kept = Kept(cache)
+        digests = [_digest(model, block, manner) for block in blocks]
         calls = []
-        for number, (folder, block) in enumerate(zip(folders, blocks)):
-            if folder.exists():
-                yield number, np.load(folder / OUTPUTS)
+        for number, (digest, block) in enumerate(zip(digests, blocks)):
+            if digest in kept:
+                with readable(kept.at(digest) / OUTPUTS) as path:
+                    outputs = np.load(path)
+                yield number, outputs
             else:
                 calls.append((tuned, model, number, _portable(block), manner))
         for number, outputs in outcomes(_sweep, calls, backend=backend, processes=workers):
-            with atomic_folder(folders[number]) as part:
+            with kept.writing(digests[number]) as part:
                 np.save(part / OUTPUTS, outputs)
             yield number, outputs
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tuneprobe.digests import write_sums
 from tuneprobe.encoders.encoder import Encoder, Pieces
 from tuneprobe.studies.attention.maps.maps import LayerMaps, stream_maps
 
@@ -25,7 +26,7 @@ def write_example_maps(
 
     One float16 ``.npy`` of shape (layers, heads, pieces, pieces) for each text and state, and
     ``index.csv`` with ``file``, ``text`` (position in `texts`), ``state`` and ``pieces`` (joined by
-    blanks).
+    blanks), with SHA256SUMS.
     """
     chosen = [row for row, text in enumerate(texts) if len(text) <= max_pieces][:count]
     tokenizer = next(iter(encoders.values())).tokenizer
@@ -39,6 +40,7 @@ def write_example_maps(
         rows.append((file, row, state, pieces))
     index = pd.DataFrame(rows, columns=["file", "text", "state", "pieces"])
     index.to_csv(folder / INDEX, index=False)
+    write_sums(folder)
 
 
 def example_maps(

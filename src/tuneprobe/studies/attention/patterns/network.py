@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from tuneprobe.artifacts import ArtifactError, atomic_folder, file_sha256, read_meta, write_meta
+from tuneprobe.artifacts import atomic_folder, read_meta, readable, write_meta
+from tuneprobe.digests import file_sha256
 from tuneprobe.rng import rng, stream_seed
 from tuneprobe.studies.attention.patterns.agreement import confusion
 from tuneprobe.studies.attention.patterns.classes import (
@@ -144,14 +144,14 @@ def read_network(folder: Path) -> PatternNetwork:
     Raises
     ------
     ArtifactError
-        If the folder is missing, or its patterns or weights are not this network's.
+        If the folder is missing or damaged, or its weights are not this network's.
+    PatternError
+        If it knows other patterns.
     """
     meta = read_meta(folder)
     network = PatternNetwork()
-    try:
-        network.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise ArtifactError(f"{folder / WEIGHTS}: run 'dvc repro patterns' ({error}).") from error
+    with readable(folder / WEIGHTS) as path:
+        network.load_state_dict(load_file(path))
     if tuple(meta["patterns"]) != PATTERNS:
         raise PatternError(
             f"{folder} knows the patterns {', '.join(meta['patterns'])}, expected "

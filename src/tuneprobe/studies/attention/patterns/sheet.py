@@ -89,7 +89,7 @@ def write_sheet(
         figures.append({"number": number, "caption": caption, "image": image})
     loader = PackageLoader("tuneprobe.studies.attention.patterns", ".")
     template = Environment(loader=loader, autoescape=True).get_template("sheet.html.jinja")
-    with atomic_folder(folder) as part:
+    with atomic_folder(folder, sums=False) as part:
         (part / SHEET).write_text(template.render(maps=figures) + "\n")
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(part / LABELS, index=False)
 

@@ -109,7 +109,7 @@ def write_directprobe(
         name: _spread(getattr(distances, name), distances.labels, len(labels))
         for name in ("outside_min", "inside_max", "inside_mean")
     }
-    with atomic_folder(folder) as part:
+    with atomic_folder(folder, sums=False) as part:
         _write(part / "clusters.txt", map(str, clustering.ids))
         _write(
             part / "vec.txt",

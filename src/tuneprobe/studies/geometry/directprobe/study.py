@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tuneprobe.artifacts import ArtifactError
+from tuneprobe.artifacts import ArtifactError, readable
 from tuneprobe.rng import rng
 from tuneprobe.spaces import Numbers, Space, Vectors
 from tuneprobe.studies.geometry.directprobe.clusters import (
@@ -137,9 +137,8 @@ class LabelDistances:
 
 def read_distances(path: Path) -> dict[tuple[str, int, str], LabelDistances]:
     """Read distances.parquet of the geometry stage, by (state, layer, split)."""
-    if not path.exists():
-        raise ArtifactError(f"{path} is missing: run 'dvc repro geometry' (or 'dvc pull').")
-    table = pd.read_parquet(path)
+    with readable(path):
+        table = pd.read_parquet(path)
     if tuple(table.columns) != DISTANCE_COLUMNS:
         raise ArtifactError(
             f"{path} has columns {tuple(table.columns)}, expected {DISTANCE_COLUMNS}."

@@ -1,0 +1,32 @@
+"""What to run where an artifact is missing or damaged: a command that names its stage."""
+
+from pathlib import Path
+
+import yaml
+
+LOCK = Path("dvc.lock")
+
+
+def remedy(path: Path) -> str:
+    """The end of a sentence about a file, or a folder, that is missing or damaged."""
+    stage = stage_of(path)
+    again = f"dvc repro {stage}" if stage else "dvc repro"
+    if not path.exists():
+        return f"run '{again}' (or 'dvc pull')."
+    return (
+        f"run 'dvc checkout --force {path.parent}', or '{again}' to make it anew "
+        "('tuneprobe check' finds damage in the cache)."
+    )
+
+
+def stage_of(path: Path) -> str:
+    """Name of the stage whose output holds `path`, as dvc.lock records it; "" if none does."""
+    try:
+        stages = yaml.safe_load(LOCK.read_text())["stages"]
+        outs = {
+            Path(out["path"]): name for name, one in stages.items() for out in one.get("outs", [])
+        }
+        inside = path.absolute().relative_to(Path.cwd())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return ""
+    return next((outs[one] for one in (inside, *inside.parents) if one in outs), "")
