@@ -58,11 +58,12 @@ class Synonyms(_Block):
 class Abbreviation(_Block):
     """Which words count as the initials of others."""
 
-    case_sensitive: bool
+    capitals: Literal["none", "paragraph"]
     window: Literal["first", "last"]
     final_window: bool
     min_letters: PositiveInt
-    stop_words: bool
+    question_stop_words: bool
+    edge_stop_words: bool
 
 
 class Coreference(_Block):
