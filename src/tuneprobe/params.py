@@ -96,6 +96,7 @@ class Labels(_Block):
 
     train: PositiveInt | None
     test: PositiveInt | None
+    max_words: PositiveInt
     pair_order: Literal["dependent-head", "head-dependent"]
 
 
@@ -104,6 +105,7 @@ class Texts(_Block):
 
     train: PositiveInt | None
     test: PositiveInt | None
+    max_words: PositiveInt
 
 
 class Frames(_Block):

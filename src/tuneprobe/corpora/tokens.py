@@ -10,8 +10,11 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from unicodedata import category
 
 from tuneprobe.formats.question import Interval
+
+REPLACEMENT = "\ufffd"  # what a lost character became; tokenizers drop it
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Tokens:
         (1, 3)
         """
         return bisect_right(self.ends, start), bisect_left(self.starts, end)
+
+
+def is_visible(word: str) -> bool:
+    """Whether a word has a letter, digit, mark or symbol; without one it yields no word piece.
+
+    Byte-order marks and zero-width blanks stand as words in real corpora.
+    """
+    return any(category(letter)[0] in "LNPS" and letter != REPLACEMENT for letter in word)
 
 
 def split_blanks(text: str) -> Tokens:
