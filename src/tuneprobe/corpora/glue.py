@@ -3,8 +3,8 @@
 Cells are divided by tabs and by nothing else: a quotation mark is a character of its sentence.
 Columns are found by name, so their order does not matter (a file of SST-2 that goes round has them
 swapped). Files may be packed (.gz, .xz). What GLUE calls ``test`` has no labels and is not read:
-its development file is our test. A blank line is no row. Rows with an empty sentence (QQP has two) or
-without a consensus of the annotators (MNLI's ``-``) are left out and counted.
+its development file is our test. A blank line is no row. Rows with an empty sentence (QQP has two)
+or without a consensus of the annotators (MNLI's ``-``) are left out and counted.
 
 Where one of the two files is not there, the other is divided: one first sentence in ten is test,
 chosen by its hash (`split_of_sentence`), so that pairs which share it stay together.

@@ -234,9 +234,9 @@ def named_json(path: Path, line: int, first: int | None = None) -> Iterator[None
     try:
         yield
     except json.JSONDecodeError as error:
+        place = f"{path}:{(first or line) + error.lineno - 1}"
         raise CorpusError(
-            f"{path}:{(first or line) + error.lineno - 1}: not JSON at column {error.colno}: {error.msg}. "
-            f"{REMEDY}"
+            f"{place}: not JSON at column {error.colno}: {error.msg}. {REMEDY}"
         ) from None
     except RecursionError:
         raise CorpusError(f"{path}:{line}: JSON nested too deep to be read. {REMEDY}") from None
