@@ -444,6 +444,11 @@ CASES: dict[str, tuple[Files, Callable[[Path], Any], Any]] = {
         SQUAD_ANSWERS,
         Wrong(r"train\.json:1: data\[0\]\.paragraphs\[0\]\.qas\[0\]\.question holds half"),
     ),
+    "squad: 20,000 brackets without a blank": (
+        squad_files(squad([ANN_LEE], question="Who " + "[" * 20_000)),
+        lambda data: [len(question.words) for question in read_mrc("squad", data)],
+        [2],
+    ),
     "squad: a byte order mark": (
         squad_files(BOM + json.dumps(squad([ANN_LEE])).encode()),
         SQUAD_ANSWERS,

@@ -31,12 +31,18 @@ KINDS = {
 }
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 BYTE_ORDER_MARK = "\ufeff"
+LINE_BREAKS = re.compile(r"[\r\n\u2028\u2029]+")
 ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 class CorpusError(TuneprobeError):
-    """A corpus that is missing or malformed; the message names file, line and field."""
+    """A corpus that is missing or malformed; one line that names file, line and field."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            re.sub(r"[\r\n\u2028\u2029]+", " ", message)
+        )  # what is quoted may have some
 
 
 def open_packed(path: Path) -> BinaryIO:

@@ -14,6 +14,7 @@ from unicodedata import category
 
 from tuneprobe.formats.question import Interval
 
+LONGEST = 2000  # characters; Wikipedia's longest address has some 300
 REPLACEMENT = "\ufffd"  # what a lost character became; tokenizers drop it
 
 
@@ -49,7 +50,13 @@ def split_blanks(text: str) -> Tokens:
 
 
 def tokenise(text: str) -> Tokens:
-    """The words of running text, by spaCy's rules for English (no model); blanks are no words."""
+    """The words of running text, by spaCy's rules for English (no model); blanks are no words.
+
+    Where more than `LONGEST` characters stand without a blank (no text has such words), blanks
+    alone divide: the time of spaCy's rules grows with the square of that length.
+    """
+    if any(len(part) > LONGEST for part in text.split()):
+        return split_blanks(text)
     found = [
         (token.text, token.idx, token.idx + len(token))
         for token in _english()(text)
