@@ -180,7 +180,7 @@ def show_memory(draw: np.random.Generator) -> None:
     texts = [made_up_text(draw, np.array([254, 255])) for _ in range(4)]
     types = [np.ones((len(TYPES), len(text)), dtype=bool) for text in texts]
     stream_maps(list(encoders.values()), texts[:1], lambda found: None)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak counts from here
     before = resident("VmRSS")
     measure_heads(encoders, texts, types)
     above = (resident("VmHWM") - before) / MIB
@@ -192,7 +192,8 @@ def show_memory(draw: np.random.Generator) -> None:
 
 def resident(field: str) -> int:
     """Bytes of a line of /proc/self/status (Linux)."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if field in line)
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (line,) = (line for line in status.splitlines() if field in line)
     return int(line.split()[1]) * 1024
 
 

@@ -111,7 +111,7 @@ def peak_mib(way: str, path: Path, n: int) -> float:
 
 def own_peak_mib() -> float:
     """Peak resident memory of this process (Linux), mapped pages included."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 

@@ -63,12 +63,12 @@ def write_graph(folder: Path, settings: tuple[str, ...]) -> None:
     for name in ("src", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=junk)
     shutil.copytree(ROOT / ".dvc" / "plots", folder / "plots")
-    pipeline = (ROOT / "dvc.yaml").read_text().replace(".dvc/plots", "plots")
-    (folder / "dvc.yaml").write_text(pipeline)
+    pipeline = (ROOT / "dvc.yaml").read_text(encoding="utf-8").replace(".dvc/plots", "plots")
+    (folder / "dvc.yaml").write_text(pipeline, encoding="utf-8")
     shutil.copy(ROOT / "params.yaml", folder)
     apply_overrides(folder / "params.yaml", list(settings))
     (folder / "data").mkdir()
-    (folder / "data" / "words").write_text(folder.name)
+    (folder / "data" / "words").write_text(folder.name, encoding="utf-8")
 
 
 def write_outputs(repository: Path) -> int:
@@ -78,7 +78,7 @@ def write_outputs(repository: Path) -> int:
         for path in (Path(out.fs_path) for stage in stages for out in stage.outs):
             file = path if path.suffix else path / "made"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(str(path))
+            file.write_text(str(path), encoding="utf-8")
     return len(stages)
 
 

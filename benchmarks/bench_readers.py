@@ -66,13 +66,13 @@ def read_rte(path: Path) -> Iterable[Any]:
 
 def plain_json(path: Path) -> Iterable[Any]:
     """Each line as JSON."""
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
 def plain_columns(path: Path) -> Iterable[Any]:
     """Blocks of lines, split into columns."""
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         for filled, lines in groupby(file, key=lambda line: line != "\n"):
             if filled:
                 yield [line.split("\t") for line in lines if not line.startswith("#")]
@@ -80,7 +80,7 @@ def plain_columns(path: Path) -> Iterable[Any]:
 
 def plain_tsv(path: Path) -> Iterable[Any]:
     """Rows of columns."""
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         yield from csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 

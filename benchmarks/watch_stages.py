@@ -54,7 +54,7 @@ def stage_of(process: psutil.Process) -> str:
 def peak_kib(pid: int) -> int:
     """Largest resident memory of a process so far; 0 once it is gone."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
         return 0
     found = re.search(r"VmHWM:\s+(\d+)", status)

@@ -38,6 +38,7 @@ def plant(data: Path, tree: Tree) -> None:
 def record(data: Path, tree: Tree) -> None:
     """Write the data.dvc that belongs to a folder of these files."""
     other = data.with_name("recorded")
+    other.mkdir()
     plant(other, tree)
     md5 = folder_md5(listing(other, {path.split("/")[0] for path in tree}))
     data.with_name("data.dvc").write_text(yaml.safe_dump({"outs": [{"md5": md5, "path": "data"}]}))
@@ -131,3 +132,11 @@ def test_a_record_without_an_md5_is_one_error(data):
     data.with_name("data.dvc").write_text("outs: []\n")
     with pytest.raises(CorpusError, match=r"data\.dvc does not record an md5"):
         fetch_default(data)
+
+
+def test_a_record_of_no_file_is_refused(data):
+    record(data, {})
+    data.mkdir(exist_ok=True)
+    with pytest.raises(CorpusError, match=r"data\.dvc records 0 files.*git checkout"):
+        fetch_default(data)
+    assert tree(data) == {}

@@ -109,7 +109,7 @@ def test_a_question_is_one_span_that_stands_for_the_whole_text(data):
 
 
 def test_a_limit_counts_sentences_and_keeps_their_order(data):
-    long = "\n\n".join(["Fly VERB 0 root\nit PRON 1 obj"] * 50)
+    long = "\n\n".join(["Fly VERB 0 root\nthem PRON 1 obj"] * 50)
     (data / "ud-kites/train.conllu").write_text(conllu(long, "train"))
     full, part = build(data, "upos"), build(data, "upos", train=20)
     drawn = [source for source in part.texts.source if source.startswith("train")]
@@ -145,7 +145,7 @@ def test_the_counts_tell_what_the_files_hold_and_what_was_kept(data):
 
 
 def test_a_split_without_a_label_is_refused(data):
-    (data / "ud-kites/test.conllu").write_text(conllu("Fly VERB 0 root", "test"))
+    (data / "ud-kites/test.conllu").write_text(conllu("Run VERB 0 root", "test"))
     with pytest.raises(CorpusError, match=r"ud-kites: no word has a label 'deprel' in split test"):
         build(data, "deprel")
 

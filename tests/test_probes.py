@@ -8,7 +8,11 @@ from made_up_wordnet import write_wordnet
 from tuneprobe.examples.annotate import Annotated, Entity
 from tuneprobe.formats.question import Interval
 from tuneprobe.studies.pairwise.pairs import PROBES
-from tuneprobe.studies.pairwise.pairs.abbreviation import AbbreviationRule, abbreviation_pairs
+from tuneprobe.studies.pairwise.pairs.abbreviation import (
+    AUTHORS_RULE,
+    AbbreviationRule,
+    abbreviation_pairs,
+)
 from tuneprobe.studies.pairwise.pairs.answer_type import answer_type_pairs
 from tuneprobe.studies.pairwise.pairs.coreference import CoreferenceRule, coreference_pairs
 from tuneprobe.studies.pairwise.pairs.observation import NoPair, Observation, Pair
@@ -103,7 +107,7 @@ BLOOD = "Red blood cells and red body colours"
         (AbbreviationRule(), (0, 3)),
         (AbbreviationRule(window="last"), (4, 7)),
         (AbbreviationRule(window="last", final_window=False), (0, 3)),
-        (AbbreviationRule(case_sensitive=True), None),
+        (AbbreviationRule(capitals="paragraph"), None),
         (AbbreviationRule(min_letters=4), None),
     ],
 )
@@ -114,9 +118,24 @@ def test_each_variant_of_the_abbreviation_takes_its_window(
     assert found == [Pair((1, 2), window)] if window else isinstance(found, NoPair)
 
 
-def test_capitals_abbreviate_in_the_authors_variant() -> None:
-    found = abbreviation_pairs(observed("the RBC", BLOOD), AbbreviationRule(case_sensitive=True))
-    assert found == [Pair((1, 2), (0, 3))]
+AUTHORS_CASES = {  # what is asked: (question, paragraph, window)
+    "small letters in the paragraph": ("what is the rbc", "Some red blood cells die .", None),
+    "capitals in the paragraph": ("what is the rbc", "Some Red Blood Cells die .", (1, 4)),
+    "capitals in the question alone": ("what is the RBC", "Some red blood cells die .", None),
+    "capitals on both sides": ("what is the RBC", "Some Red Blood Cells die .", (1, 4)),
+    "one word in small letters": ("what is the rbc", "Some Red blood Cells die .", None),
+    "a stop word in the question": ("is it in use", "Ships reach Iceland Norway soon .", None),
+    "a stop word at the edge": ("who wrote toy", "She read The Old Year there .", (2, 5)),
+    "two windows": ("the rbc", "Red Blood Cells and Royal Book Clubs meet .", (4, 7)),
+    "the final window alone": ("the rbc", "We count Red Blood Cells", None),
+}
+
+
+@pytest.mark.parametrize("case", AUTHORS_CASES)
+def test_the_authors_rule_wants_capitals_in_the_paragraph(case: str) -> None:
+    question, paragraph, window = AUTHORS_CASES[case]
+    found = abbreviation_pairs(observed(question, paragraph), AUTHORS_RULE)
+    assert (None if isinstance(found, NoPair) else found[0].match) == window
 
 
 def test_full_stops_do_not_hide_an_abbreviation_but_digits_do() -> None:
@@ -125,13 +144,18 @@ def test_full_stops_do_not_hide_an_abbreviation_but_digits_do() -> None:
     assert isinstance(abbreviation_pairs(observed("g7", "great 7"), rule), NoPair)
 
 
-def test_stop_words_abbreviate_only_where_asked() -> None:
+@pytest.mark.parametrize(
+    ("question", "paragraph", "option"),
+    [("in", "Islands north", "question_stop_words"), ("pi", "Pi is old", "edge_stop_words")],
+)
+def test_stop_words_abbreviate_only_where_asked(question: str, paragraph: str, option: str) -> None:
     inside = observed("the dod", "Department of Defense")
     assert abbreviation_pairs(inside, AbbreviationRule()) == [Pair((1, 2), (0, 3))]
-    for chance in (observed("in", "Islands north"), observed("pi", "Pi is old")):
-        assert isinstance(abbreviation_pairs(chance, AbbreviationRule()), NoPair)
-        found = abbreviation_pairs(chance, AbbreviationRule(stop_words=True))
-        assert found == [Pair((0, 1), (0, 2))]
+    chance = observed(question, paragraph)
+    assert isinstance(abbreviation_pairs(chance, AbbreviationRule()), NoPair)
+    for other in ("question_stop_words", "edge_stop_words"):
+        found = abbreviation_pairs(chance, AbbreviationRule(**{other: True}))
+        assert (found == [Pair((0, 1), (0, 2))]) == (other == option)
 
 
 LEE = "Ann/PROPN Lee/PROPN is a painter . On Monday she met her aunt in Rome ."

@@ -29,7 +29,13 @@ def write_corpus(data: Path, n_shards: int = 6, per_shard: int = 60) -> Path:
     folder.mkdir(parents=True)
     for shard in range(n_shards):
         lines = [
-            json.dumps({**example, "example_id": f"{shard}-{number}"})
+            json.dumps(
+                {
+                    **example,
+                    "example_id": f"{shard}-{number}-{example['example_id']}",
+                    "question_tokens": [*example["question_tokens"], str(shard), str(number)],
+                }
+            )
             for number in range(per_shard)
             for example in kites()
         ]

@@ -69,7 +69,6 @@ def test_an_unanswerable_question_has_one_empty_annotation(tmp_path):
         ({"answer_start": 40}, r"gives \[40, 47\), outside a paragraph of 43 characters"),
         ({"answer_start": -1}, r"gives \[-1, 6\), outside"),
         ({"answer_start": 17}, "is 17, where the paragraph says ' Ann Le', not 'Ann Lee'"),
-        ({"text": ""}, r"gives \[18, 18\), outside"),
     ],
 )
 def test_an_answer_that_is_not_at_its_place_is_named(tmp_path, answer, message):

@@ -35,8 +35,8 @@ def test_each_text_is_one_example_whose_span_is_the_whole_text(tmp_path):
 
 def test_a_single_sentence_leaves_the_second_segment_empty(tmp_path):
     (tmp_path / "sst-2").mkdir()
-    for name in ("train", "dev"):
-        (tmp_path / "sst-2" / f"{name}.tsv").write_text("sentence\tlabel\nfine old kites \t1\n")
+    for name, word in (("train", "fine"), ("dev", "dull")):
+        (tmp_path / "sst-2" / f"{name}.tsv").write_text(f"sentence\tlabel\n{word} old kites \t1\n")
     examples, _ = build_texts("sst-2", "sst2", tmp_path, train=None, test=None, seed=0)
     assert examples.texts.words1[0] == ["fine", "old", "kites"]
     assert examples.texts.words2[0] == []
@@ -95,5 +95,9 @@ def test_a_split_without_an_example_is_refused(tmp_path):
 def test_scores_are_texts_of_floats_and_are_counted_together(shared_data):
     limits = {"train": 50, "test": None, "seed": 13}
     examples, counts = build_texts("STS-B", "stsb", shared_data / "glue", **limits)
-    assert counts.to_numpy().tolist() == [["train", "", 5749, 50], ["test", "", 1500, 1500]]
+    assert counts.to_numpy().tolist() == [
+        ["train", "", 5749, 50],
+        ["test", "", 1500, 1500],
+        ["", "test texts that train has too", 6, 0],
+    ]
     assert [str(float(label)) for label in examples.examples.label] == list(examples.examples.label)

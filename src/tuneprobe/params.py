@@ -58,11 +58,12 @@ class Synonyms(_Block):
 class Abbreviation(_Block):
     """Which words count as the initials of others."""
 
-    case_sensitive: bool
+    capitals: Literal["none", "paragraph"]
     window: Literal["first", "last"]
     final_window: bool
     min_letters: PositiveInt
-    stop_words: bool
+    question_stop_words: bool
+    edge_stop_words: bool
 
 
 class Coreference(_Block):
@@ -95,6 +96,7 @@ class Labels(_Block):
 
     train: PositiveInt | None
     test: PositiveInt | None
+    max_words: PositiveInt
     pair_order: Literal["dependent-head", "head-dependent"]
 
 
@@ -103,6 +105,7 @@ class Texts(_Block):
 
     train: PositiveInt | None
     test: PositiveInt | None
+    max_words: PositiveInt
 
 
 class Frames(_Block):

@@ -17,7 +17,7 @@ Source: https://universaldependencies.org/format.html
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -28,18 +28,23 @@ from tuneprobe.corpora.lines import REMEDY, CorpusError, read_lines
 N_COLUMNS = 10
 NONE = "_"
 SENT_ID = re.compile(r"#\s*sent_id\s*=\s*(\S.*?)\s*")
-WORD_ID = re.compile(r"[1-9]\d*")
-RANGE_ID = re.compile(r"([1-9]\d*)-([1-9]\d*)")
-EMPTY_NODE_ID = re.compile(r"(\d+)\.[1-9]\d*")
+WORD_ID = re.compile(r"[1-9][0-9]{0,8}")
+RANGE_ID = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
+EMPTY_NODE_ID = re.compile(r"([0-9]{1,9})\.[1-9][0-9]{0,8}")
+HEAD = re.compile(r"[0-9]{1,9}")
+LAYERS = ("upos", "deprel")
 
 
 class Word(NamedTuple):
-    """A syntactic word; ``head`` counts the words of the sentence from 1 and is 0 at the root."""
+    """A syntactic word; ``head`` counts the words of the sentence from 1 and is 0 at the root.
+
+    What was not read is ``_``, and a head -1.
+    """
 
     form: str
-    upos: str
-    head: int
-    deprel: str
+    upos: str = NONE
+    head: int = -1
+    deprel: str = NONE
 
 
 class Sentence(NamedTuple):
@@ -74,8 +79,14 @@ class Block(NamedTuple):
     rows: list[Row]
 
 
-def read_conllu(path: Path) -> Iterator[Sentence]:
+def read_conllu(path: Path, layers: Sequence[str] = LAYERS) -> Iterator[Sentence]:
     """Sentences of one file, one at a time.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        What is read beside the forms: ``upos``, ``deprel`` (with the heads) or both. What is not
+        read may be missing: a tagged treebank need not be parsed, nor a parsed one tagged.
 
     Raises
     ------
@@ -86,7 +97,7 @@ def read_conllu(path: Path) -> Iterator[Sentence]:
     """
     for block in read_blocks(path):
         n_words = len(block.rows)
-        yield Sentence(block.id, tuple(_word(row, n_words) for row in block.rows))
+        yield Sentence(block.id, tuple(_word(row, n_words, layers) for row in block.rows))
 
 
 def read_blocks(path: Path, n_columns: int = N_COLUMNS) -> Iterator[Block]:
@@ -150,21 +161,35 @@ def _checked(row: Row, due: int) -> Row:
     """A word row whose ID is the one that is due."""
     number = row.cells[0]
     if not WORD_ID.fullmatch(number) or int(number) != due:
-        raise row.wrong("id", f"is '{number}', expected {due}")
+        raise row.wrong("id", f"is '{number[:60]}', expected {due}")
     if not row.form.strip():
         raise row.wrong("form", "is empty, expected a word")
     return row
 
 
-def _word(row: Row, n_words: int) -> Word:
-    number, form, upos, head, deprel = (row.cells[column] for column in (0, 1, 3, 6, 7))
-    for name, cell in (("upos", upos), ("deprel", deprel)):
-        if cell in ("", NONE):
-            raise row.wrong(name, f"is '{cell}', expected a label")
-    if not re.fullmatch(r"\d+", head) or int(head) > n_words:
-        raise row.wrong("head", f"is '{head}', expected 0 to {n_words}")
-    if head == number:
+def _word(row: Row, n_words: int, layers: Sequence[str]) -> Word:
+    word = Word(row.form)
+    if "upos" in layers:
+        word = word._replace(upos=_label(row, "upos", 3))
+    if "deprel" in layers:
+        deprel = _label(row, "deprel", 7)
+        word = word._replace(head=_head(row, n_words, deprel), deprel=deprel)
+    return word
+
+
+def _label(row: Row, name: str, column: int) -> str:
+    cell = row.cells[column]
+    if not cell.strip() or cell == NONE:
+        raise row.wrong(name, f"is '{cell}', expected a label")
+    return cell
+
+
+def _head(row: Row, n_words: int, deprel: str) -> int:
+    number, head = row.cells[0], row.cells[6]
+    if not HEAD.fullmatch(head) or int(head) > n_words:
+        raise row.wrong("head", f"is '{head[:60]}', expected 0 to {n_words}")
+    if int(head) == int(number):
         raise row.wrong("head", f"is {head}, the word itself")
     if (int(head) == 0) != (deprel.partition(":")[0] == "root"):
         raise row.wrong("deprel", f"is '{deprel}' with head {head}: 'root' belongs to head 0")
-    return Word(form, upos, int(head), deprel)
+    return int(head)

@@ -37,9 +37,14 @@ def fetch_default(data: Path, source: str | None = None) -> str:
     Raises
     ------
     CorpusError
-        If data.dvc records other bytes. Nothing is replaced.
+        If data.dvc records other bytes, or none at all. Nothing is replaced.
     """
     recorded = recorded_md5(data)
+    if recorded == folder_md5({}):
+        raise CorpusError(
+            f"{_record(data)} records 0 files, as 'dvc repro' makes it of an empty {data}: restore "
+            f"it ('git checkout {_record(data)}') and run this command again."
+        )
     present = listing(data, DEFAULT)
     others = _others(data)
     if recorded and recorded == folder_md5(present):

@@ -6,9 +6,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tuneprobe.artifacts import atomic_folder
+from tuneprobe.corpora.archives import unpack_tar
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.registry import Corpus, get_corpus
-from tuneprobe.corpora.sources import Folder, Mirror, Source, Upstream, unpack_tar
+from tuneprobe.corpora.sources import Folder, Mirror, Source, Upstream
 from tuneprobe.corpora.wordnet_files import licence, wordnet_folder
 from tuneprobe.corpora.world import write_world
 
@@ -40,9 +41,24 @@ def fetch(name: str, data: Path, source: str | None = None, only: str = "*") -> 
     corpus = get_corpus(name)
     if corpus.parts:
         return [folder for part in corpus.parts for folder in fetch(part, data, source, only)]
-    with atomic_folder(data / name, sums=False) as part:
+    with no_empty_folder(data), atomic_folder(data / name, sums=False) as part:
         write_corpus(corpus, part, source, only)
     return [data / name]
+
+
+@contextmanager
+def no_empty_folder(data: Path) -> Iterator[None]:
+    """Remove `data` again if the block made it and failed.
+
+    ``dvc repro`` would record an empty folder as the data, without a word.
+    """
+    before = data.exists()
+    try:
+        yield
+    except BaseException:
+        if not before and data.is_dir() and not any(data.iterdir()):
+            data.rmdir()
+        raise
 
 
 def write_corpus(corpus: Corpus, folder: Path, source: str | None = None, only: str = "*") -> None:

@@ -11,20 +11,22 @@ A sentence of fulltext/*.xml (an invented instance; offsets count characters, th
 frame/Lending.xml says which elements are core: ``<FE name="Lender" coreType="Core" .../>``.
 """
 
-import tarfile
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from tuneprobe.corpora.lines import DAMAGED, REMEDY, CorpusError
+from tuneprobe.corpora.archives import open_member, open_tar
+from tuneprobe.corpora.lines import REMEDY, CorpusError, is_hidden, refuse_other_than_file
 from tuneprobe.corpora.tokens import Tokens, split_blanks
 from tuneprobe.formats.question import Interval
 
 NAMESPACE = "{http://framenet.icsi.berkeley.edu}"
 CORE = "Core"
 FOLDERS = ("frame", "fulltext")
+OFFSET = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -126,20 +128,18 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     """Names and bytes of the XML files in the folders `FOLDERS` of a release."""
     if path.is_dir():
         for file in path.rglob("*.xml"):
-            if file.parent.name in FOLDERS:
+            if file.parent.name in FOLDERS and not is_hidden(file, path):
+                refuse_other_than_file(file)
                 yield file.relative_to(path).as_posix(), file.read_bytes()
         return
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                name = PurePosixPath(member.name)
-                if member.isfile() and name.suffix == ".xml" and name.parent.name in FOLDERS:
-                    content = archive.extractfile(member)
-                    yield member.name, content.read() if content else b""
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read ({error.strerror or error}).") from None
-    except (tarfile.TarError, *DAMAGED) as error:
-        raise CorpusError(f"{path} is no whole tar archive ({error}). {REMEDY}") from None
+    with open_tar(path) as archive:
+        for member in archive:
+            name = PurePosixPath(member.name)
+            wanted = name.suffix == ".xml" and name.parent.name in FOLDERS
+            if wanted and not name.name.startswith("."):
+                content = open_member(archive, member, path)
+                if content is not None:
+                    yield member.name, content.read()
 
 
 class _NoDoctype(TreeBuilder):
@@ -217,8 +217,8 @@ def _labels(
 
 def _offset(label: Element, name: str, place: str) -> int:
     value = _attribute(label, name, place)
-    if not value.isdecimal():
-        raise CorpusError(f"{place}: {name}='{value}' is no character offset. {REMEDY}")
+    if not OFFSET.fullmatch(value):
+        raise CorpusError(f"{place}: {name}='{value[:60]}' is no character offset. {REMEDY}")
     return int(value)
 
 

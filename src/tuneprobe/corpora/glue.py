@@ -3,13 +3,15 @@
 Cells are divided by tabs and by nothing else: a quotation mark is a character of its sentence.
 Columns are found by name, so their order does not matter (a file of SST-2 that goes round has them
 swapped). Files may be packed (.gz, .xz). What GLUE calls ``test`` has no labels and is not read:
-its development file is our test.
+its development file is our test. A blank line is no row. Rows with an empty sentence (QQP has two)
+or without a consensus of the annotators (MNLI's ``-``) are left out and counted.
 
 Where one of the two files is not there, the other is divided: one first sentence in ten is test,
 chosen by its hash (`split_of_sentence`), so that pairs which share it stay together.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,12 +20,15 @@ from pathlib import Path
 
 from tuneprobe.corpora.glue_formats import Format, get_format
 from tuneprobe.corpora.lines import REMEDY, CorpusError, read_lines
+from tuneprobe.corpora.tokens import is_visible
 
 TEST_SHARE = 10  # one first sentence in ten is test where only one file is there
 BY_FILE, BY_HASH = "files", "hash of the first sentence, one in ten is test"
 READ = "rows read"
 CUT_SHORT = "row cut short"
-BYTE_ORDER_MARK = "\ufeff"
+NO_CONSENSUS = "no consensus of the annotators"
+UNDECIDED = "-"
+SCORE = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,9 @@ def read_glue(
     UnknownNameError
         If there is no such format.
     CorpusError
-        If the files are missing, or a row has the wrong number of columns, an unknown label, a
-        score that is none, or an empty sentence; the message names file and line.
+        If the files are missing or there twice, a column is named twice, or a row has the wrong
+        number of columns, an unknown label or a score that is none; the message names file and
+        line.
     """
     form = get_format(task_format)
     counts = Counter() if counts is None else counts
@@ -89,9 +95,14 @@ def split_files(corpus: str, task_format: str, data: Path) -> dict[str, Path]:
     found = {}
     for split, names in (("train", form.train), ("test", form.test)):
         paths = (folder / f"{name}{packed}" for name in names for packed in ("", ".gz", ".xz"))
-        path = next(filter(Path.exists, paths), None)
-        if path is not None:
-            found[split] = path
+        there = list(filter(Path.exists, paths))
+        if len(there) > 1:
+            raise CorpusError(
+                f"{there[0]} and {there[1].name} are both the {split} file, and one would be left "
+                "unread: remove one."
+            )
+        if there:
+            found[split] = there[0]
     if not found:
         raise CorpusError(
             f"{folder} has neither {form.train[0]} nor {form.test[0]}: "
@@ -118,7 +129,10 @@ def split_of_sentence(sentence: str) -> str:
 def read_tsv(path: Path, form: Format, split: str, counts: Counter[str]) -> Iterator[GlueText]:
     """Rows of one file; `counts` and `CorpusError` as `read_glue`."""
     for number, row in _rows(path, form, counts):
-        sentences = [_sentence(path, number, row, column) for column in form.sentences]
+        sentences = [row[column] for column in form.sentences]
+        if reason := _unusable(row, form):
+            counts[reason] += 1
+            continue
         yield GlueText(
             place=f"{path.name}:{number}",
             sentence1=sentences[0],
@@ -132,10 +146,11 @@ def _rows(path: Path, form: Format, counts: Counter[str]) -> Iterator[tuple[int,
     """Line number and cells by column."""
     columns: tuple[str, ...] = ()
     for number, text in read_lines(path):
+        if not text.strip(" \r\n"):
+            continue
         cells = tuple(text.rstrip("\r\n").split("\t"))
-        if number == 1:
-            cells = (cells[0].removeprefix(BYTE_ORDER_MARK), *cells[1:])
-            columns = _columns(path, cells, form)
+        if not columns:
+            columns = _columns(path, number, cells, form)
             if columns == cells:
                 continue
         counts[READ] += 1
@@ -146,14 +161,16 @@ def _rows(path: Path, form: Format, counts: Counter[str]) -> Iterator[tuple[int,
         yield number, dict(zip(columns, cells))
 
 
-def _columns(path: Path, cells: tuple[str, ...], form: Format) -> tuple[str, ...]:
-    """The names in the first line, or those of a file that has none."""
+def _columns(path: Path, line: int, cells: tuple[str, ...], form: Format) -> tuple[str, ...]:
+    """The names in the first line that is not blank, or those of a file that has none."""
     if form.bare and form.label not in cells:
         return form.bare
     for column in (*form.sentences, form.label):
         if column not in cells:
             named = ", ".join(cells)[:120]
-            raise _wrong(path, 1, f"the column '{column}' is missing; the line names {named}")
+            raise _wrong(path, line, f"the column '{column}' is missing; the line names {named}")
+    if twice := [name for name, times in Counter(cells).items() if times > 1]:
+        raise _wrong(path, line, f"the column '{twice[0][:60]}' is named twice")
     return cells
 
 
@@ -168,10 +185,12 @@ def _refuse_width(
         raise _wrong(path, number, f"{width} columns, expected {widths}")
 
 
-def _sentence(path: Path, number: int, row: dict[str, str], column: str) -> str:
-    if not row[column].strip():
-        raise _wrong(path, number, f"{column} is empty")
-    return row[column]
+def _unusable(row: dict[str, str], form: Format) -> str:
+    """Why a whole row is left out; empty where it is not."""
+    for column in form.sentences:
+        if not any(map(is_visible, row[column].split())):
+            return f"{column} is empty"
+    return NO_CONSENSUS if row[form.label].strip() == UNDECIDED else ""
 
 
 def _label(path: Path, number: int, cell: str, form: Format) -> str:
@@ -182,10 +201,7 @@ def _label(path: Path, number: int, cell: str, form: Format) -> str:
             raise _wrong(path, number, f"{form.label} is {cell!r}, expected {expected}")
         return cell
     low, high = form.scores
-    try:
-        score = float(cell)
-    except ValueError:
-        score = math.nan
+    score = float(cell) if SCORE.fullmatch(cell) else math.nan
     if not low <= score <= high:
         expected = f"a number from {low:g} to {high:g}"
         raise _wrong(path, number, f"{form.label} is {cell!r}, expected {expected}")

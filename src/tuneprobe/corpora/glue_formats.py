@@ -61,8 +61,8 @@ FORMATS = {
     "stsb": Format(
         BOTH,
         "score",
-        train=("train.tsv", "sts-train.tsv"),
-        test=("dev.tsv", "sts-dev.tsv"),
+        train=("train.tsv", "sts-train.tsv", "sts-train.csv"),  # tabs divide the .csv too
+        test=("dev.tsv", "sts-dev.tsv", "sts-dev.csv"),
         bare=("genre", "filename", "year", "old_index", "score", *BOTH),
         extra=2,  # the sources of the two sentences
     ),

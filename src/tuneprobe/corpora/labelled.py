@@ -10,8 +10,8 @@ trec            *.label                             fine             train_5500,
 world           *.conllu, *.conllulex, *.label      all of these     file name
 ==============  ==================================  ===============  ==============================
 
-Names say train, dev or test; files may be packed (.gz, .xz). Where no file is called test, the
-development file is our test; else it is not read.
+Names say train, dev or test; files may be packed (.gz, .xz), and hidden ones are not read. Where no
+file is called test, the development file is our test; else it is not read.
 """
 
 import re
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tuneprobe.corpora.conllu import read_conllu
-from tuneprobe.corpora.lines import CorpusError, plain_name
+from tuneprobe.corpora.lines import CorpusError, is_hidden, one_of_each
+from tuneprobe.corpora.overlap import refuse_same
 from tuneprobe.corpora.streusle import read_streusle
 from tuneprobe.corpora.trec import read_trec
 from tuneprobe.errors import UnknownNameError
@@ -49,34 +50,37 @@ class Target(NamedTuple):
     """What is predicted: the names of the files that hold it, best first, and their reader."""
 
     patterns: tuple[str, ...]
-    read: Callable[[Path], Iterator[LabelledText]]
+    read: "Reader"
 
 
-def _upos(path: Path) -> Iterator[LabelledText]:
-    for name, words in read_conllu(path):
+Reader = Callable[[Path, Counter[str]], Iterator[LabelledText]]  # counts what it leaves out
+
+
+def _upos(path: Path, _: Counter[str]) -> Iterator[LabelledText]:
+    for name, words in read_conllu(path, ["upos"]):
         marks = tuple(Mark(word.upos, (place,)) for place, word in enumerate(words))
         yield LabelledText(name, tuple(word.form for word in words), marks)
 
 
-def _deprel(path: Path) -> Iterator[LabelledText]:
+def _deprel(path: Path, _: Counter[str]) -> Iterator[LabelledText]:
     """Dependent and head of every relation but root."""
-    for name, words in read_conllu(path):
+    for name, words in read_conllu(path, ["deprel"]):
         pairs = ((word.deprel, place, word.head - 1) for place, word in enumerate(words))
         marks = tuple(Mark(label, (place, head)) for label, place, head in pairs if head >= 0)
         yield LabelledText(name, tuple(word.form for word in words), marks)
 
 
-def _role(path: Path) -> Iterator[LabelledText]:
-    for name, words, units in read_streusle(path):
+def _role(path: Path, counts: Counter[str]) -> Iterator[LabelledText]:
+    for name, words, units in read_streusle(path, counts):
         yield LabelledText(name, words, tuple(Mark(unit.role, (unit.word,)) for unit in units))
 
 
-def _function(path: Path) -> Iterator[LabelledText]:
-    for name, words, units in read_streusle(path):
+def _function(path: Path, counts: Counter[str]) -> Iterator[LabelledText]:
+    for name, words, units in read_streusle(path, counts):
         yield LabelledText(name, words, tuple(Mark(unit.function, (unit.word,)) for unit in units))
 
 
-def _fine(path: Path) -> Iterator[LabelledText]:
+def _fine(path: Path, _: Counter[str]) -> Iterator[LabelledText]:
     for name, words, label in read_trec(path):
         yield LabelledText(name, words, (Mark(label, ()),))
 
@@ -99,7 +103,9 @@ CORPORA = {  # a name that ends in - stands for all that begin with it
 }
 
 
-def read_labelled(corpus: str, target: str, data: Path) -> dict[str, list[LabelledText]]:
+def read_labelled(
+    corpus: str, target: str, data: Path, counts: Counter[str] | None = None
+) -> dict[str, list[LabelledText]]:
     """The texts of a corpus with the labels of one target, by split (``train``, ``test``).
 
     Parameters
@@ -110,15 +116,18 @@ def read_labelled(corpus: str, target: str, data: Path) -> dict[str, list[Labell
         ``upos``, ``deprel``, ``role``, ``function`` or ``fine``.
     data : Path
         The folder that holds one folder per corpus.
+    counts : Counter, optional
+        Gets the number of labels left out, by reason.
 
     Raises
     ------
     UnknownNameError
         If there is no such corpus, or it does not have this target.
     CorpusError
-        If its folder lacks files (the message says how to get them), a file is malformed, or a
-        sentence comes twice.
+        If its folder lacks files (the message says how to get them), a file is malformed or there
+        twice, a sentence comes twice, or most of the test stands in train.
     """
+    counts = Counter() if counts is None else counts
     targets = _targets_of(corpus)
     if target not in targets:
         raise UnknownNameError(f"target of {corpus}", target, targets)
@@ -131,17 +140,27 @@ def read_labelled(corpus: str, target: str, data: Path) -> dict[str, list[Labell
         )
     everything = [path for paths in files.values() for path in paths]
     if corpus.endswith("-pud") and "train" not in files:
-        texts = _texts(everything, read)
-        found = {"train": texts[:PUD_TRAIN], "test": texts[PUD_TRAIN:]}
-    elif "train" in files and ("test" in files or "dev" in files):
-        test = files.get("test") or files["dev"]
-        found = {"train": _texts(files["train"], read), "test": _texts(test, read)}
-    else:
+        texts = _texts(everything, read, counts, {})
+        return {"train": texts[:PUD_TRAIN], "test": texts[PUD_TRAIN:]}
+    if "train" not in files or not ("test" in files or "dev" in files):
         raise CorpusError(
             f"{data / corpus} has only {', '.join(path.name for path in everything)}: expected a "
             "train file and a test or dev file. Put the other one there, or take another corpus."
         )
-    _check_distinct(found, data / corpus)
+    return _both(files["train"], files.get("test") or files["dev"], read, counts)
+
+
+def _both(
+    train: list[Path], test: list[Path], read: Reader, counts: Counter[str]
+) -> dict[str, list[LabelledText]]:
+    """The texts of both splits, which may share a few texts but no identifier."""
+    seen: dict[str, Path] = {}
+    found = {
+        "train": _texts(train, read, counts, seen),
+        "test": _texts(test, read, counts, seen),
+    }
+    words = {split: [text.words for text in texts] for split, texts in found.items()}
+    refuse_same(words["train"], words["test"], str(train[0]), str(test[0]))
     return found
 
 
@@ -155,7 +174,8 @@ def _targets_of(corpus: str) -> tuple[str, ...]:
 
 def _files(folder: Path, patterns: tuple[str, ...]) -> dict[str, list[Path]]:
     """The files by the split in their name, sorted; a split has those of its best pattern alone."""
-    plain = {plain_name(path.as_posix()): path for path in sorted(folder.rglob("*"))}
+    visible = (path for path in sorted(folder.rglob("*")) if not is_hidden(path, folder))
+    plain = one_of_each(path for path in visible if not path.is_dir())
     found: dict[str, list[Path]] = {}
     for pattern in patterns:
         by_split: dict[str, list[Path]] = {}
@@ -168,16 +188,24 @@ def _files(folder: Path, patterns: tuple[str, ...]) -> dict[str, list[Path]]:
     return found
 
 
-def _texts(paths: list[Path], read: Callable[[Path], Iterator[LabelledText]]) -> list[LabelledText]:
-    return [text for path in paths for text in read(path)]
+def _texts(
+    paths: list[Path], read: Reader, counts: Counter[str], seen: dict[str, Path]
+) -> list[LabelledText]:
+    """The texts of some files; `seen` gets the file of each.
 
-
-def _check_distinct(texts: dict[str, list[LabelledText]], folder: Path) -> None:
-    """No sentence may be in train and test, or in two files that hold the same."""
-    times = Counter(text.source for split in texts.values() for text in split)
-    twice = [source for source, number in times.items() if number > 1]
-    if twice:
-        raise CorpusError(
-            f"{folder} has {len(twice)} sentences twice, the first {twice[0]}: remove one of the "
-            "files that hold it."
-        )
+    Raises
+    ------
+    CorpusError
+        If a text comes twice, in one file or in two.
+    """
+    texts = []
+    for path in paths:
+        for text in read(path, counts):
+            if text.source in seen:
+                raise CorpusError(
+                    f"the sentence {text.source} of {path} is in {seen[text.source]} too: "
+                    "every identifier may come once. Remove one of them."
+                )
+            seen[text.source] = path
+            texts.append(text)
+    return texts

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
-from tuneprobe.corpora.lines import CorpusError, plain_name
+from tuneprobe.corpora.lines import CorpusError, one_of_each, plain_name
 from tuneprobe.corpora.nq import read_nq
 from tuneprobe.corpora.oracle import read_oracle
 from tuneprobe.corpora.qed import read_qed
@@ -101,18 +101,17 @@ def split_of_title(title: str) -> str:
 
 
 def _files(data: Path, corpus: str, *endings: str) -> list[Path]:
-    """The files of a corpus with one of the endings (.gz and .xz aside), sorted by name."""
-    files = [path for path in (data / corpus).glob("*") if plain_name(path.name).endswith(endings)]
+    """The files of a corpus with one of the endings (.gz and .xz aside), sorted, none hidden."""
+    files = [
+        path
+        for path in (data / corpus).glob("*")
+        if plain_name(path.name).endswith(endings) and not path.name.startswith(".")
+    ]
     if not files:
         raise CorpusError(
             f"{data / corpus} has no {endings[0]}: run 'tuneprobe data fetch {corpus}'."
         )
-    by_name: dict[str, Path] = {}
-    for path in sorted(files):
-        twin = by_name.setdefault(plain_name(path.name), path)
-        if twin is not path:
-            raise CorpusError(f"{twin} and {path.name} are one file, packed or not: remove one.")
-    return list(by_name.values())
+    return list(one_of_each(sorted(files)).values())
 
 
 def _split_of_file(path: Path) -> str:

@@ -17,15 +17,16 @@ The simplified format has no bytes and, in place of the tokens, their text joine
 
      "document_text": "<P> Ann flew it </P>"
 
-Both give the same `Question`: HTML tokens are dropped, and all intervals count the words that
-remain. Candidates keep their upstream index and order. One that held nothing but HTML tokens (an
-empty table, say) becomes an empty interval, ``start == end``: it has an index, yet no words.
+Both give the same `Question`: HTML tokens and empty ones (two blanks have one between them) are
+dropped, and all intervals count the words that remain. Candidates keep their upstream index and
+order. One that held nothing but HTML tokens (an empty table, say) becomes an empty interval,
+``start == end``: it has an index, yet no words.
 """
 
 import re
 from collections.abc import Iterator
 from html import unescape
-from itertools import accumulate, groupby
+from itertools import accumulate, compress, groupby
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -44,17 +45,17 @@ def read_nq(path: Path) -> Iterator[Question]:
     Raises
     ------
     CorpusError
-        If a line is malformed or an interval lies outside its document.
+        If a line is malformed, an interval lies outside its document, or a question, a document or
+        a short answer has no word.
     """
     for record in read_records(path):
         yield _question(record)
 
 
 def _question(record: Record) -> Question:
-    tokens, is_html = (
-        _original(record) if "document_tokens" in record.value else _simplified(record)
-    )
-    position = [0, *accumulate(not html for html in is_html)]  # token → number of words before it
+    tokens, is_html = _original(record) if _is_original(record) else _simplified(record)
+    is_word = [not html and bool(token.strip()) for token, html in zip(tokens, is_html)]
+    position = [0, *accumulate(map(int, is_word))]  # token → number of words before it
     upstream = [
         candidate.interval("start_token", "end_token", len(tokens), "tokens")
         for candidate in record.items("long_answer_candidates")
@@ -65,7 +66,7 @@ def _question(record: Record) -> Question:
         id=record.identifier("example_id"),
         title=_title(record, tokens),
         words=_question_words(record),
-        document=tuple(token for token, html in zip(tokens, is_html) if not html),
+        document=record.some_words(_document_key(record), compress(tokens, is_word)),
         candidates=tuple(
             Candidate(position[start], position[end], top)
             for (start, end), top in zip(upstream, top_level)
@@ -74,16 +75,28 @@ def _question(record: Record) -> Question:
     )
 
 
+def _is_original(record: Record) -> bool:
+    return "document_tokens" in record.value
+
+
+def _document_key(record: Record) -> str:
+    return "document_tokens" if _is_original(record) else "document_text"
+
+
 def _original(record: Record) -> tuple[list[str], list[bool]]:
+    """Tokens and whether each is of HTML; checked at once, and one by one only to name a fault."""
+    tokens = record.value["document_tokens"]
     try:
-        tokens = record.value["document_tokens"]
-        words = [token["token"].replace(" ", "_") for token in tokens]
-        return words, [token["html_token"] for token in tokens]
-    except (KeyError, TypeError, AttributeError):
-        for token in record.items("document_tokens"):
-            token.get("token", str)
-            token.get("html_token", bool)
-        raise
+        words = [token["token"] for token in tokens]
+        is_html = [token["html_token"] for token in tokens]
+        right = {type(word) for word in words} <= {str} and {type(x) for x in is_html} <= {bool}
+    except (KeyError, TypeError):
+        right = False
+    if not right or not isinstance(tokens, list):
+        items = record.items("document_tokens")
+        words = [token.get("token", str) for token in items]
+        is_html = [token.get("html_token", bool) for token in items]
+    return [word.replace(" ", "_") for word in words], is_html
 
 
 def _simplified(record: Record) -> tuple[list[str], list[bool]]:
@@ -93,25 +106,27 @@ def _simplified(record: Record) -> tuple[list[str], list[bool]]:
 
 def _question_words(record: Record) -> tuple[str, ...]:
     if "question_tokens" in record.value:
-        return tuple(record.strings("question_tokens"))
-    return tuple(record.get("question_text", str).split())
+        words = [token for token in record.strings("question_tokens") if token.strip()]
+        return record.some_words("question_tokens", words)
+    return record.some_words("question_text", record.get("question_text", str).split())
 
 
 def _annotation(record: Record, upstream: list[Interval], position: list[int]) -> Annotation:
     n_tokens = len(position) - 1
-    shorts = [
-        answer.interval("start_token", "end_token", n_tokens, "tokens")
-        for answer in record.items("short_answers")
-    ]
+    shorts = [_words(answer, n_tokens, position) for answer in record.items("short_answers")]
     yes_no = record.get("yes_no_answer", str)
     if yes_no not in YES_NO:
         raise record.wrong("yes_no_answer", f"is '{yes_no}', expected one of {', '.join(YES_NO)}")
-    words = [(position[start], position[end]) for start, end in shorts]
-    return Annotation(
-        long=_long_answer(record.child("long_answer"), upstream),
-        shorts=tuple((start, end) for start, end in words if start < end),
-        yes_no=yes_no,
-    )
+    long = _long_answer(record.child("long_answer"), upstream)
+    return Annotation(long=long, shorts=tuple(shorts), yes_no=yes_no)
+
+
+def _words(answer: Record, n_tokens: int, position: list[int]) -> Interval:
+    """A short answer as an interval of words."""
+    start, end = answer.interval("start_token", "end_token", n_tokens, "tokens")
+    if position[start] == position[end]:
+        raise answer.wrong("end_token", f"ends [{start}, {end}), where there is no word")
+    return position[start], position[end]
 
 
 def _long_answer(record: Record, upstream: list[Interval]) -> int:

@@ -39,7 +39,7 @@ def read_oracle(path: Path, counts: Counter[str] | None = None) -> Iterator[Ques
     Raises
     ------
     CorpusError
-        If a line is malformed.
+        If a line is malformed, or a question or a paragraph has no word.
     """
     for record in read_records(path):
         question = _question(record)
@@ -68,8 +68,8 @@ def _question(record: Record) -> Question:
     return Question(
         id=f"{plain_name(record.path.name).removesuffix('.jsonl')}:{record.line}",
         title=gold.get("title", str),
-        words=tokenise(record.get("question", str)).words,
-        document=tokens.words,
+        words=record.some_words("question", tokenise(record.get("question", str)).words),
+        document=gold.some_words("long_answer", tokens.words),
         candidates=(Candidate(0, len(tokens.words)),),
         annotations=tuple(
             Annotation(long=0, shorts=(place,)) for place in dict.fromkeys(places) if place

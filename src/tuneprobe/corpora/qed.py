@@ -28,7 +28,8 @@ def read_qed(path: Path) -> Iterator[Question]:
     Raises
     ------
     CorpusError
-        If a line is malformed, or an answer is not the text at its place.
+        If a line is malformed, an answer is not the text at its place, or a question, a paragraph
+        or an answer has no word.
     """
     for record in read_records(path):
         yield _question(record)
@@ -40,8 +41,8 @@ def _question(record: Record) -> Question:
     return Question(
         id=record.identifier("example_id"),
         title=record.get("title_text", str),
-        words=tuple(record.get("question_text", str).split()),
-        document=tokens.words,
+        words=record.some_words("question_text", record.get("question_text", str).split()),
+        document=record.some_words("paragraph_text", tokens.words),
         candidates=(Candidate(0, len(tokens.words)),),
         annotations=tuple(
             Annotation(long=0, shorts=tuple(_short(answer, text, tokens) for answer in answers))
@@ -72,12 +73,15 @@ def _short(answer: Record, text: str, tokens: Tokens) -> Interval:
         raise answer.wrong(
             "string", f"is '{answer.get('string', str)}', but its place holds '{text[start:end]}'"
         )
-    return tokens.interval(start, end)
+    first, last = tokens.interval(start, end)
+    if first >= last:
+        raise answer.wrong("string", "has no word")
+    return first, last
 
 
 def _sentences(record: Record, tokens: Tokens) -> tuple[int, ...]:
-    starts = record.get("sentence_starts", list)
+    starts = record.integers("sentence_starts")
     for number, start in enumerate(starts):
-        if not isinstance(start, int) or not 0 <= start < max(tokens.ends, default=0):
+        if not 0 <= start < tokens.ends[-1]:
             raise record.wrong(f"sentence_starts[{number}]", f"is {start}, outside the paragraph")
     return tuple(sorted({tokens.interval(start, start + 1)[0] for start in starts}))

@@ -5,7 +5,6 @@ raises unless their sha256 is the registered one.
 """
 
 import http.client
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -17,7 +16,7 @@ from urllib.request import urlopen
 
 from tqdm import tqdm
 
-from tuneprobe.corpora.lines import DAMAGED, REMEDY, CorpusError, open_packed, plain_name
+from tuneprobe.corpora.lines import DAMAGED, CorpusError, open_packed, plain_name
 from tuneprobe.corpora.registry import CorpusFile
 
 BLOCK = 1 << 20
@@ -112,29 +111,6 @@ class Upstream:
                 f"{file.url} is not there any more (404). Get a copy of {file.path} and use "
                 "'--from DIR'."
             ) from None
-
-
-def unpack_tar(path: Path, folder: Path) -> None:
-    """Write the plain files of a tar archive below `folder`."""
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                _write_member(archive, member, path, folder)
-    except (tarfile.TarError, *DAMAGED) as error:
-        raise CorpusError(f"{path} is no whole tar archive ({error}). {REMEDY}") from None
-
-
-def _write_member(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, folder: Path
-) -> None:
-    place = PurePosixPath(member.name)
-    if place.is_absolute() or ".." in place.parts:
-        raise CorpusError(f"{path}: the member {member.name} lies outside the archive.")
-    content = archive.extractfile(member) if member.isfile() else None
-    if content is not None:
-        target = folder / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.read())
 
 
 class _AbsentError(Exception):

@@ -11,7 +11,9 @@ One object per file (an invented instance; ``answer_start`` counts characters):
           "plausible_answers": [...]}]}]}]}
 
 Text is tokenised by spaCy's rules; the paragraph is the only candidate. Each answer is one
-annotator's `Annotation`; a question without answers has one without long or short answer.
+annotator's `Annotation`; a question without answers has one without long or short answer. An answer
+whose text is empty is none (annotation tools write these), wherever it starts. An article without a
+title is named by its first paragraph.
 """
 
 from collections.abc import Iterator
@@ -28,28 +30,46 @@ def read_squad(path: Path) -> Iterator[Question]:
     Raises
     ------
     CorpusError
-        If a field is missing, or an answer is not the text at its place.
+        If a field is missing, an answer is not the text at its place or has no word, or
+        ``is_impossible`` contradicts the answers.
     """
     for record in read_records(path):
         for article in record.items("data"):
-            for paragraph in article.items("paragraphs"):
-                yield from _questions(article.get("title", str), paragraph)
+            paragraphs = article.items("paragraphs")
+            for paragraph in paragraphs:
+                yield from _questions(_title(article, paragraphs[0]), paragraph)
+
+
+def _title(article: Record, first: Record) -> str:
+    if article.value.get("title") is None:
+        return first.get("context", str)
+    return article.get("title", str)
 
 
 def _questions(title: str, paragraph: Record) -> Iterator[Question]:
     text = paragraph.get("context", str)
     tokens = tokenise(text)
+    paragraph.some_words("context", tokens.words)
     for qa in paragraph.items("qas"):
-        shorts = [_short(answer, text, tokens) for answer in qa.items("answers")]
+        shorts = _shorts(qa, text, tokens)
         yield Question(
             id=qa.identifier("id"),
             title=title,
-            words=tokenise(qa.get("question", str)).words,
+            words=qa.some_words("question", tokenise(qa.get("question", str)).words),
             document=tokens.words,
             candidates=(Candidate(0, len(tokens.words)),),
             annotations=tuple(Annotation(long=0, shorts=(short,)) for short in shorts)
             or (Annotation(),),
         )
+
+
+def _shorts(qa: Record, text: str, tokens: Tokens) -> list[Interval]:
+    """The answers with a text, which the flag of version 2 may not contradict."""
+    answers = [answer for answer in qa.items("answers") if answer.get("text", str)]
+    if "is_impossible" in qa.value and qa.get("is_impossible", bool) == bool(answers):
+        said = "is true, but there are answers" if answers else "is false, but there is no answer"
+        raise qa.wrong("is_impossible", said)
+    return [_short(answer, text, tokens) for answer in answers]
 
 
 def _short(answer: Record, text: str, tokens: Tokens) -> Interval:
@@ -64,4 +84,7 @@ def _short(answer: Record, text: str, tokens: Tokens) -> Interval:
             "answer_start",
             f"is {start}, where the paragraph says '{text[start:end]}', not '{wanted}'",
         )
-    return tokens.interval(start, end)
+    first, last = tokens.interval(start, end)
+    if first >= last:
+        raise answer.wrong("text", "has no word")
+    return first, last

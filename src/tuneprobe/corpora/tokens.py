@@ -10,8 +10,12 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from unicodedata import category
 
 from tuneprobe.formats.question import Interval
+
+LONGEST = 2000  # characters; Wikipedia's longest address has some 300
+REPLACEMENT = "\ufffd"  # what a lost character became; tokenizers drop it
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,14 @@ class Tokens:
         return bisect_right(self.ends, start), bisect_left(self.starts, end)
 
 
+def is_visible(word: str) -> bool:
+    """Whether a word has a letter, digit, mark or symbol; without one it yields no word piece.
+
+    Byte-order marks and zero-width blanks stand as words in real corpora.
+    """
+    return any(category(letter)[0] in "LNPS" and letter != REPLACEMENT for letter in word)
+
+
 def split_blanks(text: str) -> Tokens:
     """The words of a text that is already tokenised: whatever stands between blanks."""
     found = [(match.group(), *match.span()) for match in re.finditer(r"\S+", text)]
@@ -38,7 +50,13 @@ def split_blanks(text: str) -> Tokens:
 
 
 def tokenise(text: str) -> Tokens:
-    """The words of running text, by spaCy's rules for English (no model); blanks are no words."""
+    """The words of running text, by spaCy's rules for English (no model); blanks are no words.
+
+    Where more than `LONGEST` characters stand without a blank (no text has such words), blanks
+    alone divide: the time of spaCy's rules grows with the square of that length.
+    """
+    if any(len(part) > LONGEST for part in text.split()):
+        return split_blanks(text)
     found = [
         (token.text, token.idx, token.idx + len(token))
         for token in _english()(text)

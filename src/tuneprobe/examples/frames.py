@@ -10,6 +10,7 @@ from tuneprobe.corpora.framenet import (
     read_framenet,
     short_far_sentences,
 )
+from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
 
 RELATION = "core-element"
@@ -28,8 +29,7 @@ def build_frames(
     max_words, max_element, min_distance
         As for `short_far_sentences`.
     """
-    folder = data / corpus
-    found = read_framenet(next(iter(sorted(folder.glob("*.tar*"))), folder))
+    found = read_framenet(_release(data / corpus))
     kept = short_far_sentences(
         found, max_words=max_words, max_element=max_element, min_distance=min_distance
     )
@@ -43,6 +43,17 @@ def build_frames(
         columns=["step", "frames", "sentences"],
     )
     return frame_examples(kept, min_distance=min_distance), funnel
+
+
+def _release(folder: Path) -> Path:
+    """The one archive in a folder, else the folder."""
+    archives = sorted(path for path in folder.glob("*.tar*") if not path.name.startswith("."))
+    if len(archives) > 1:
+        raise CorpusError(
+            f"{archives[0]} and {archives[1].name} are two archives, and one would be left unread: "
+            "remove one."
+        )
+    return archives[0] if archives else folder
 
 
 def frame_examples(sentences: list[FrameSentence], *, min_distance: int = 2) -> Examples:

@@ -14,13 +14,16 @@ import pandas as pd
 
 from tuneprobe.corpora.labelled import LabelledText, Mark, read_labelled
 from tuneprobe.corpora.lines import CorpusError
+from tuneprobe.corpora.overlap import in_both
+from tuneprobe.corpora.tokens import is_visible
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.texts import COUNT_COLUMNS, SPLITS
+from tuneprobe.examples.texts import COUNT_COLUMNS, SPLITS, count_rows
 from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.rng import rng
 
 PAIR_ORDERS = ("dependent-head", "head-dependent")
 WORDS = 0  # segment
+INVISIBLE = "labels of words without a visible character"
 
 
 def build_labels(
@@ -32,10 +35,13 @@ def build_labels(
     test: int | None,
     seed: int,
     pair_order: str = "dependent-head",
+    max_words: int = 200,
 ) -> tuple[Examples, pd.DataFrame]:
     """The tables of a label task, and how many examples of each label they hold.
 
-    Sentences without a label (no preposition, say) are left out.
+    Sentences without a label (no preposition, say) are left out. So is a word without a visible
+    character (a zero-width blank, say), which no encoder can read: its sentence stands without it,
+    and its labels are left out and counted.
 
     Parameters
     ----------
@@ -46,6 +52,9 @@ def build_labels(
         targets of a corpus draw the same sentences, but for those that lack the one or the other.
     pair_order : str
         ``dependent-head`` or ``head-dependent``: which word of a relation is ``span1``.
+    max_words : int
+        Longest sentence; longer ones are left out and counted, since encoders read no more than
+        some 500 word pieces.
 
     Returns
     -------
@@ -53,7 +62,8 @@ def build_labels(
         Train before test, in the order of the files.
     counts : DataFrame
         ``split``, ``label``, ``read`` (examples of the files), ``kept``; every label has a row for
-        either split.
+        either split. A row without split counts what was left out, or test texts that train has
+        too; its label says which.
 
     Raises
     ------
@@ -64,16 +74,37 @@ def build_labels(
     """
     if pair_order not in PAIR_ORDERS:
         raise UnknownNameError("pair order", pair_order, PAIR_ORDERS)
-    read = read_labelled(corpus, target, data)
+    left_out: Counter[str] = Counter()
+    read = read_labelled(corpus, target, data, left_out)
     limits = dict(zip(SPLITS, (train, test)))
-    kept = {split: draw_texts(read[split], limits[split], seed, split) for split in SPLITS}
+    kept = {}
+    for split in SPLITS:
+        texts = [readable(text, max_words, left_out) for text in read[split]]
+        kept[split] = draw_texts(texts, limits[split], seed, split)
     builder = ExamplesBuilder()
     for split in SPLITS:
         if not kept[split]:
             raise CorpusError(f"{data / corpus}: no word has a label '{target}' in split {split}.")
         for text in kept[split]:
             _add(builder, text, split, pair_order)
-    return builder.build(), _counts(read, kept)
+    return builder.build(), _counts(read, kept, left_out)
+
+
+def readable(text: LabelledText, max_words: int, left_out: Counter[str]) -> LabelledText:
+    """What an encoder can read: the visible words and their labels; of a long text no label."""
+    if len(text.words) > max_words:
+        left_out[f"labels of sentences of more than {max_words} words"] += len(text.marks)
+        return text._replace(marks=())
+    places = [place for place, word in enumerate(text.words) if is_visible(word)]
+    if len(places) == len(text.words):
+        return text
+    new = {old: place for place, old in enumerate(places)}
+    marks = [mark for mark in text.marks if places and all(word in new for word in mark.words)]
+    left_out[INVISIBLE] += len(text.marks) - len(marks)
+    return text._replace(
+        words=tuple(text.words[place] for place in places),
+        marks=tuple(Mark(label, tuple(new[word] for word in words)) for label, words in marks),
+    )
 
 
 def draw_texts(
@@ -103,7 +134,9 @@ def _spans(builder: ExamplesBuilder, text: int, mark: Mark) -> list[int]:
 
 
 def _counts(
-    read: dict[str, list[LabelledText]], kept: dict[str, list[LabelledText]]
+    read: dict[str, list[LabelledText]],
+    kept: dict[str, list[LabelledText]],
+    left_out: Counter[str],
 ) -> pd.DataFrame:
     found = {split: _by_label(read[split]) for split in SPLITS}
     drawn = {split: _by_label(kept[split]) for split in SPLITS}
@@ -113,7 +146,10 @@ def _counts(
         for split in SPLITS
         for label in labels
     ]
-    return pd.DataFrame(rows, columns=list(COUNT_COLUMNS))
+    both = [
+        in_both(*([text.words for text in of[split]] for split in SPLITS)) for of in (read, kept)
+    ]
+    return pd.DataFrame([*rows, *count_rows(left_out, *both)], columns=list(COUNT_COLUMNS))
 
 
 def _by_label(texts: list[LabelledText]) -> Counter[str]:

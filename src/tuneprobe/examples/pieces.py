@@ -6,7 +6,6 @@ again. Memory is that of a row group, however many there are.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,9 @@ SCHEMAS = {
 
 class ExamplesWriter:
     """Writes pieces one below the other into the tables of an existing folder.
+
+    As a context manager it writes what is left at the end; after an error it only closes the files,
+    so that the error that is said is the first one.
 
     Parameters
     ----------
@@ -68,12 +70,16 @@ class ExamplesWriter:
         if sum(table.nbytes for tables in self._waiting.values() for table in tables) >= ROW_GROUP:
             self._write()
 
-    def close(self) -> None:
-        """Write what is left, and close the files."""
-        if self._waiting["texts"]:
-            self._write()
-        for writer in self._writers.values():
-            writer.close()
+    def __enter__(self) -> "ExamplesWriter":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        try:
+            if error is None and self._waiting["texts"]:
+                self._write()
+        finally:
+            for writer in self._writers.values():
+                writer.close()
 
     def _write(self) -> None:
         """Write what waits as one row group of each table."""
@@ -102,7 +108,7 @@ def write_pieces(
 ) -> None:
     """Write in one step what `write_examples` would write if the pieces were one."""
     with atomic_folder(folder) as part:
-        with closing(ExamplesWriter(part, groups_per_text)) as writer:
+        with ExamplesWriter(part, groups_per_text) as writer:
             for piece in pieces:
                 writer.add(piece)
         write_meta(

@@ -8,6 +8,8 @@ import pandas as pd
 from tuneprobe.corpora.glue import READ, GlueText, read_glue
 from tuneprobe.corpora.glue_formats import get_format
 from tuneprobe.corpora.lines import CorpusError
+from tuneprobe.corpora.overlap import IN_BOTH, in_both, refuse_same
+from tuneprobe.corpora.tokens import is_visible
 from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.rng import rng
 
@@ -16,11 +18,19 @@ SPLITS = ("train", "test")
 
 
 def build_texts(
-    corpus: str, task_format: str, data: Path, *, train: int | None, test: int | None, seed: int
+    corpus: str,
+    task_format: str,
+    data: Path,
+    *,
+    train: int | None,
+    test: int | None,
+    seed: int,
+    max_words: int = 300,
 ) -> tuple[Examples, pd.DataFrame]:
     """The tables of a sentence task, and how many examples of each class they hold.
 
-    Words are what blanks divide. Each text has one span, the whole text, and one example whose
+    Words are what blanks divide; those without a visible character (a zero-width blank, say), which
+    no encoder can read, are skipped. Each text has one span, the whole text, and one example whose
     label is the class, or the score as text.
 
     Parameters
@@ -29,34 +39,60 @@ def build_texts(
         As for `read_glue`.
     train, test : int, optional
         Examples of a split at most, drawn at random under `seed` and left in their order.
+    max_words : int
+        Longest text, both sentences together; longer ones are left out and counted, since encoders
+        read no more than some 500 word pieces.
 
     Returns
     -------
     examples : Examples
     counts : DataFrame
         ``split``, ``label`` (empty for a score), ``read`` (rows of the files), ``kept``. A row
-        without split counts what could not be read; its label is the reason.
+        without split counts what was left out, or test texts that train has too; its label says
+        which.
 
     Raises
     ------
     CorpusError
-        As `read_glue`, and if a split has no example.
+        As `read_glue`, and if a split has no example or most of the test stands in train.
     """
     left_out: Counter[str] = Counter()
     found: defaultdict[str, list[GlueText]] = defaultdict(list)
     for text in read_glue(corpus, task_format, data, left_out):
-        found[text.split].append(text)
+        if sum(map(len, _segments(text))) > max_words:
+            left_out[f"more than {max_words} words"] += 1
+        else:
+            found[text.split].append(text)
     del left_out[READ]
     for split in SPLITS:
         if not found[split]:
             raise CorpusError(f"{data / corpus}: no example falls to the split '{split}'.")
+    refuse_same(*map(_contents, (found["train"], found["test"])), *_files(found))
     limits = dict(zip(SPLITS, (train, test)))
     kept = {split: draw_texts(found[split], limits[split], seed, split) for split in SPLITS}
     builder = ExamplesBuilder()
     for text in (text for split in SPLITS for text in kept[split]):
-        number = builder.add_text(text.place, text.sentence1.split(), text.sentence2.split())
+        number = builder.add_text(text.place, *_segments(text))
         builder.add_example(builder.add_whole_text(number), NO_SPAN, text.label, text.split)
     return builder.build(), _counts(get_format(task_format).labels, found, kept, left_out)
+
+
+def _segments(text: GlueText) -> tuple[list[str], list[str]]:
+    """The visible words of the one or two sentences."""
+    one, two = (
+        [word for word in sentence.split() if is_visible(word)]
+        for sentence in (text.sentence1, text.sentence2)
+    )
+    return one, two
+
+
+def _contents(texts: list[GlueText]) -> list[tuple[str, str]]:
+    return [(text.sentence1, text.sentence2) for text in texts]
+
+
+def _files(found: dict[str, list[GlueText]]) -> list[str]:
+    """The names of the files of train and test."""
+    return [found[split][0].place.rpartition(":")[0] for split in SPLITS]
 
 
 def draw_texts(texts: list[GlueText], most: int | None, seed: int, split: str) -> list[GlueText]:
@@ -80,5 +116,11 @@ def _counts(
             for texts in (found, kept)
         )
         rows += [(split, label, read[label], drawn[label]) for label in labels or ("",)]
-    rows += [("", reason, number, 0) for reason, number in sorted(left_out.items())]
-    return pd.DataFrame(rows, columns=list(COUNT_COLUMNS))
+    both = [in_both(_contents(of["train"]), _contents(of["test"])) for of in (found, kept)]
+    return pd.DataFrame([*rows, *count_rows(left_out, *both)], columns=list(COUNT_COLUMNS))
+
+
+def count_rows(left_out: Counter[str], read: int, kept: int) -> list[tuple[str, str, int, int]]:
+    """Rows of the counts without split: what was left out, and test texts that train has too."""
+    rows = [("", reason, number, 0) for reason, number in sorted(left_out.items()) if number]
+    return [*rows, ("", IN_BOTH, read, kept)] if read else rows

@@ -37,7 +37,8 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         params=params.model_dump(),
         artifacts={str(path): read_meta(path) for path in made.artifacts()},
         templates={
-            path.stem: json.loads(path.read_text()) for path in paths.PLOT_TEMPLATES.glob("*.json")
+            path.stem: json.loads(path.read_text(encoding="utf-8"))
+            for path in paths.PLOT_TEMPLATES.glob("*.json")
         },
         encoder=made.encoder,
         corpus=made.reading if "pairwise" in made.studies else ", ".join(results.task.unique()),

@@ -20,5 +20,5 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters |= {"plain": plain, "number": number, "unbroken": unbroken}
     environment.filters["csv_address"] = csv_address
-    style = files("tuneprobe.report").joinpath("page.css").read_text()
+    style = files("tuneprobe.report").joinpath("page.css").read_text(encoding="utf-8")
     return environment.get_template(template).render(css=style, **values)

@@ -90,7 +90,7 @@ def write_sheet(
     loader = PackageLoader("tuneprobe.studies.attention.patterns", ".")
     template = Environment(loader=loader, autoescape=True).get_template("sheet.html.jinja")
     with atomic_folder(folder, sums=False) as part:
-        (part / SHEET).write_text(template.render(maps=figures) + "\n")
+        (part / SHEET).write_text(template.render(maps=figures) + "\n", encoding="utf-8")
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(part / LABELS, index=False)
 
 

@@ -15,28 +15,37 @@ from tuneprobe.studies.pairwise.pairs.observation import NoPair, Observation, Pa
 
 @dataclass(frozen=True)
 class AbbreviationRule:
-    """Which words count as the initials of others.
+    """Which words count as the initials of others; `AUTHORS_RULE` is that of the authors' code.
 
     Attributes
     ----------
-    case_sensitive : bool
-        True: only a word in capitals abbreviates (the authors' code).
+    capitals : str
+        ``paragraph``: every paragraph word of the window begins with a capital (the authors' code).
+        ``none``: any case. The question word may have any case either way.
     window : str
         Which of several matching windows is taken: ``first`` or ``last`` (the authors' code).
     final_window : bool
         False: the window that ends the paragraph is never looked at (the authors' code).
     min_letters : int
         Shorter words do not abbreviate.
-    stop_words : bool
-        True: a stop word abbreviates, and a window may begin or end with one. Whatever the case,
-        nearly every question then has a pair, and nearly all are chance: "in" → "it never".
+    question_stop_words : bool
+        True: a stop word of the question may abbreviate: "in" → "is never".
+    edge_stop_words : bool
+        True: a window may begin or end with a stop word (the authors' code). Without `capitals`
+        most of what this adds is chance: "pi" → "pi is".
     """
 
-    case_sensitive: bool = False
+    capitals: Literal["none", "paragraph"] = "none"
     window: Literal["first", "last"] = "first"
     final_window: bool = True
     min_letters: int = 2
-    stop_words: bool = False
+    question_stop_words: bool = False
+    edge_stop_words: bool = False
+
+
+AUTHORS_RULE = AbbreviationRule(
+    capitals="paragraph", window="last", final_window=False, edge_stop_words=True
+)
 
 
 def abbreviation_pairs(observation: Observation, rule: AbbreviationRule) -> list[Pair] | NoPair:
@@ -48,26 +57,30 @@ def abbreviation_pairs(observation: Observation, rule: AbbreviationRule) -> list
     Source: Cai et al. 2020, section 3.
     """
     question, paragraph = observation.question, observation.paragraph
-    initials = "".join((word.lower() or " ")[0] for word in paragraph.words)
-    for i in range(len(question.words)) if rule.stop_words else question.content:
+    for i in range(len(question.words)) if rule.question_stop_words else question.content:
         letters = question.words[i].replace(".", "")
         if len(letters) < rule.min_letters or not letters.isalpha():
             continue
-        if rule.case_sensitive and not letters.isupper():
-            continue
-        windows = list(_windows(letters.lower(), initials, paragraph, rule))
+        windows = list(_windows(letters.lower(), paragraph, rule))
         if windows:
             return [Pair((i, i + 1), windows[0 if rule.window == "first" else -1])]
     return NoPair("no question word is the initials of paragraph words")
 
 
-def _windows(
-    letters: str, initials: str, paragraph: Annotated, rule: AbbreviationRule
-) -> Iterator[Interval]:
-    """Where the letters stand in the initials of all paragraph words."""
+def _windows(letters: str, paragraph: Annotated, rule: AbbreviationRule) -> Iterator[Interval]:
+    """Where the letters are the initials of consecutive words of the paragraph."""
+    initials = "".join((word.lower() or " ")[0] for word in paragraph.words)
     n_starts = len(initials) - len(letters) + (1 if rule.final_window else 0)
     for start in range(n_starts):
         end = start + len(letters)
-        edges = paragraph.stop[start] or paragraph.stop[end - 1]
-        if initials.startswith(letters, start) and (rule.stop_words or not edges):
+        if initials.startswith(letters, start) and _allowed(start, end, paragraph, rule):
             yield start, end
+
+
+def _allowed(start: int, end: int, paragraph: Annotated, rule: AbbreviationRule) -> bool:
+    """Whether the rule lets a window that has the right initials stand."""
+    if rule.capitals == "paragraph":
+        words = paragraph.words[start:end]
+        if not all(word[:1].isupper() for word in words):
+            return False
+    return rule.edge_stop_words or not (paragraph.stop[start] or paragraph.stop[end - 1])

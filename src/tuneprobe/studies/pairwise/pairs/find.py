@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from spacy.language import Language
 
+from tuneprobe.corpora.tokens import is_visible
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.examples.annotate import annotate, is_visible
+from tuneprobe.examples.annotate import annotate
 from tuneprobe.formats.question import Interval, Question
 from tuneprobe.studies.pairwise.pairs.abbreviation import AbbreviationRule, abbreviation_pairs
 from tuneprobe.studies.pairwise.pairs.answer_type import answer_type_pairs

@@ -18,6 +18,7 @@ from spacy.language import Language
 
 from tuneprobe.corpora.mrc import Shard
 from tuneprobe.examples.annotate import load_spacy
+from tuneprobe.examples.identity import noted, refuse_repeated
 from tuneprobe.formats.examples import Examples
 from tuneprobe.formats.question import Question
 from tuneprobe.studies.pairwise.pairs.abbreviation import AbbreviationRule
@@ -59,10 +60,12 @@ def write_pairs_part(
         AbbreviationRule(**abbreviation),
         CoreferenceRule(**coreference),
     )
-    for number, questions in enumerate(_lists(shard.read(Counter()))):
+    for number, questions in enumerate(_lists(noted(shard.read(Counter()), shard, folder))):
         with _spacy().memory_zone():  # else spaCy keeps every word that it ever met
             found = find_pairs(questions, _spacy(), rules, max_words)
-        (folder / f"{number:04}.json").write_text(json.dumps(_plain(found), ensure_ascii=False))
+        (folder / f"{number:04}.json").write_text(
+            json.dumps(_plain(found), ensure_ascii=False), encoding="utf-8"
+        )
 
 
 def join_pairs(
@@ -71,7 +74,13 @@ def join_pairs(
     """What `build_pairs` draws, from the parts of all shards.
 
     Every file is read twice, one at a time; in memory stays what is drawn.
+
+    Raises
+    ------
+    CorpusError
+        If two shards hold the same question, or most of the test stands in train.
     """
+    refuse_repeated(parts)
     files = [file for part in parts for file in sorted(part.glob("*.json"))]
     return draw_pairs(
         [_read(file).steps for file in files],
@@ -109,7 +118,7 @@ def _plain(found: Found) -> dict[str, Any]:
 
 def _read(file: Path) -> Found:
     """What `_plain` made of it."""
-    value = json.loads(file.read_text())
+    value = json.loads(file.read_text(encoding="utf-8"))
     chosen = []
     for probe, (source, split, question, paragraph), match, anchor, side in value["chosen"]:
         passage = Passage(source, split, tuple(question), tuple(paragraph), None, ())

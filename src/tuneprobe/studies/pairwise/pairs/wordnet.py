@@ -75,6 +75,11 @@ def _read_index(path: Path, pos: str) -> Senses:
         if line.startswith("  "):  # the licence
             continue
         lemma, synsets = _parse(line, pos, f"{path}:{number}")
+        if lemma in senses:
+            raise WordNetError(
+                f"{path}:{number}: the lemma {lemma!r} comes twice: "
+                "run 'tuneprobe data fetch wordnet' again."
+            )
         senses[lemma] = synsets
     if not senses:
         raise WordNetError(f"{path} has no lemma: run 'tuneprobe data fetch wordnet' again.")
