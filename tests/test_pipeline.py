@@ -27,6 +27,7 @@ PLUMBING = {
     "stage",
     "states",
     "tasks",
+    "yaml_file",
 }
 
 

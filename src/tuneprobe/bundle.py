@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
 
-import yaml
-
 from tuneprobe.artifacts import META, ArtifactError, atomic_folder, file_sha256
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.paths import FIGURES, PAGE, PLOTS, SUMMARY
+from tuneprobe.yaml_file import read_yaml
 
 SUMS = "SHA256SUMS"
 CONDITIONS = ("params.yaml", "dvc.yaml", "dvc.lock", "data.dvc")
+LOCK_BYTES = 64 << 20  # a lock of 150 stages has 200 KiB
 
 
 class BundleError(TuneprobeError):
@@ -47,8 +47,12 @@ def recorded_outputs(lock: Path) -> dict[Path, str]:
     """Path and MD5 of every output that dvc.lock records."""
     if not lock.exists():
         raise ArtifactError(f"{lock} is missing: run 'dvc repro' (or 'git checkout {lock}').")
-    stages = yaml.safe_load(lock.read_text())["stages"].values()
-    return {Path(out["path"]): out["md5"] for stage in stages for out in stage.get("outs", [])}
+    stages = read_yaml(lock, max_bytes=LOCK_BYTES).get("stages", {})
+    try:
+        outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+        return {Path(out["path"]): out["md5"] for out in outs}
+    except (AttributeError, KeyError, TypeError):
+        raise ArtifactError(f"{lock} does not list outputs: run 'git checkout {lock}'.") from None
 
 
 def check_recorded(path: Path, expected: str | None) -> None:
