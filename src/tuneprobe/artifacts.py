@@ -129,9 +129,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise ArtifactError(f"{path} is missing: run 'dvc repro' (or 'dvc pull').")
     try:
-        value: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} is not JSON ({error}): run 'dvc checkout --force'.") from error
+    if not isinstance(value, dict):
+        raise ArtifactError(f"{path} holds no JSON object: run 'dvc checkout --force'.")
     return value
 
 

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 
 import typer
 
 from tuneprobe.errors import TuneprobeError
 
 MISTAKE = 2
+SMALLER = "lower the batch, tokens_per_batch or workers of the step in params.yaml, or free memory."
 
 
 def run(main: Callable[..., None]) -> None:
@@ -16,9 +18,19 @@ def run(main: Callable[..., None]) -> None:
 
 
 def exit_on_mistake(command: Callable[[], None]) -> None:
-    """Call `command`; a mistake, or a refusing file system, ends in one line, exit code 2."""
+    """Call `command`; what a user can mend ends in one line on stderr and exit code 2.
+
+    That is a mistake, a file system that refuses, and a memory that is too small.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):  # a locale without a letter does not stop a print
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command()
     except (TuneprobeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(MISTAKE) from None
+        said = str(error)
+    except MemoryError as error:
+        said = f"out of memory{f' ({error})' if str(error) else ''}: {SMALLER}"
+    else:
+        return
+    print(f"error: {said}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(MISTAKE)

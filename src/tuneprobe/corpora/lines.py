@@ -155,6 +155,8 @@ def _record(path: Path, line: int, text: str) -> Record:
             f"{path}:{line + error.lineno - 1}: not JSON at column {error.colno}: {error.msg}. "
             f"{REMEDY}"
         ) from None
+    except (RecursionError, ValueError) as error:  # nested, or a number, beyond Python's limits
+        raise CorpusError(f"{path}:{line}: JSON that cannot be read: {error}. {REMEDY}") from None
     if not isinstance(value, dict):
         raise CorpusError(f"{path}:{line}: expected a JSON object, got {text[:60]!r}. {REMEDY}")
     return Record(value, path, line)

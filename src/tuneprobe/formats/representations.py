@@ -28,7 +28,7 @@ class Representations:
 
     def layer(self, number: int) -> np.ndarray:
         """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
-        return np.load(self.folder / layer_file(number), mmap_mode="r")
+        return np.load(self.folder / layer_file(number), mmap_mode="r", allow_pickle=False)
 
     def examples(self, number: int, examples: pd.DataFrame) -> np.ndarray:
         """Vectors of examples at layer `number`: one span's, or two spans' side by side.

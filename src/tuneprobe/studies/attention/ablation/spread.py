@@ -128,7 +128,7 @@ def kept_sweep(
         calls = []
         for number, (folder, block) in enumerate(zip(folders, blocks)):
             if folder.exists():
-                yield number, np.load(folder / OUTPUTS)
+                yield number, np.load(folder / OUTPUTS, allow_pickle=False)
             else:
                 calls.append((tuned, model, number, _portable(block), manner))
         for number, outputs in outcomes(_sweep, calls, backend=backend, processes=workers):
