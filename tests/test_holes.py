@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import os
 import pickle
 import subprocess
@@ -56,7 +57,7 @@ def test_no_text_of_params_yaml_is_a_command_or_a_way_out(
     assert len(keys) > 20
     for key in keys:
         path = tmp_path / "params.yaml"
-        path.write_text(yaml.safe_dump(with_text(shipped, key, text)))
+        path.write_text(json.dumps(with_text(shipped, key, text)))
         if key == "launch":
             continue  # the one that is a command; it is no part of what others hand on
         with pytest.raises(ParamsError, match=key.replace(".", r"\.")):
