@@ -3,9 +3,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 JOBS ?= 2
-BIN := $(abspath $(VENV))/bin
+BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
+# --no-compile: Python compiles what is imported, once, in place of all that is installed.
+PIP := "$(BIN)/python" -m pip install --quiet --no-compile
+LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --requirement
+UV_VERSION := 0.13.9
 SIDE_BY_SIDE := xargs -P $(JOBS) -I{} sh -c 'dvc --wait-for-lock repro --single-item {}'
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -18,19 +22,23 @@ export TOKENIZERS_PARALLELISM := false
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-# --no-compile: Python compiles what is imported, once, in place of all that is installed.
-setup: $(INSTALLED)  ## make the virtual environment from the lock file
+setup: $(INSTALLED)  ## make the virtual environment; every archive is checked against a lock file
 
-$(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable .
-	@touch $@
+# What builds the others comes first. A CUDA build of torch has libraries of its own, which are in
+# no lock file: it names their versions, and the last but one line adds them.
+$(INSTALLED): pyproject.toml requirements-build.lock requirements.lock
+	"$(PYTHON)" -m venv "$(VENV)"
+	$(LOCKED) requirements-build.lock
+	$(LOCKED) requirements.lock
+	$(PIP) torch
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch "$@"
 
 tools: $(TOOLS)  ## what tests and checks need beside it
 
-$(TOOLS): $(INSTALLED)
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+$(TOOLS): $(INSTALLED) requirements-dev.lock
+	$(LOCKED) requirements-dev.lock
+	@touch "$@"
 
 data: setup  ## generate the default corpus and fetch WordNet, checked against data.dvc
 	tuneprobe data default
@@ -107,8 +115,10 @@ unit: tools data
 bench: setup  ## every benchmark, printed as markdown rows
 	for script in benchmarks/bench_*.py; do python $$script; done
 
-lock: tools  ## write the versions of the environment into constraints.txt
-	pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
+lock: setup  ## write the lock files anew from pyproject.toml, with the hash of every archive
+	"$(PYTHON)" -m venv "$(VENV)/lock"
+	"$(VENV)/lock/bin/python" -m pip install --quiet uv==$(UV_VERSION)
+	UV="$(VENV)/lock/bin/uv" PYTHON="$(BIN)/python" UPGRADE="$(UPGRADE)" .ci/lock
 
 clean:  ## remove the virtual environment and scratch files
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache
+	rm -rf "$(VENV)" .cache .mypy_cache .ruff_cache .pytest_cache

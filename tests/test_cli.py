@@ -174,3 +174,96 @@ def test_every_progress_bar_is_quiet_where_nobody_watches(root: Path) -> None:
                 assert any(word.arg == "disable" for word in node.keywords), file
                 bars += 1
     assert bars > 12
+
+
+BROKEN = {
+    "a list": b"[1]",
+    "no JSON": b"{",
+    "bytes": b'{"f1": "\xff"}',
+    "nested": b'{"f1": ' + b"[" * 100_000,
+    "a long number": b'{"f1": ' + b"9" * 5000 + b"}",
+    "a text": b'{"f1": "61"}',
+    "null": b'{"f1": null}',
+    "true": b'{"f1": true}',
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_a_summary_that_is_none_is_one_line(
+    summary: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary.write_bytes(content)
+    one_line_of(["show"], capsys)
+
+
+def one_line_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command that must refuse says on stderr, less the way to its help."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["tuneprobe", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    assert stop.value.code == 2
+    said = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.strip() and not line.startswith(("Usage:", "Try "))
+    ]
+    assert len(said) == 1, said
+    return said[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["shwo"], "No such command"),
+        (["--verison"], "No such option"),
+        (["data", "ftech"], "No such command"),
+        (["data", "fetch"], "Missing argument"),
+        (["data", "fetch", ""], "unknown corpus"),
+        (["data", "fetch", "../x"], "unknown corpus '../x'"),
+        (["data", "fetch", "qed", "--from", "nowhere"], "no such folder"),
+        (["data", "fetch", "qed", "--from", "x://y"], "could not be downloaded"),
+        (["data", "fetch", "qed", "--only", "zzz"], "has no file like"),
+        (["data", "default", "--from", "nowhere", "--data", "d"], "no such folder"),
+        (["show", "x"], "unexpected extra argument"),
+        (["compare"], "Missing argument"),
+        (["compare", "a", "b", "--out"], "requires an argument"),
+        (["page"], "params.yaml is missing"),
+        (["check", "--remote", "x"], "no DVC repository"),
+        (["bundle"], "Missing argument"),
+        (["bundle", "a/b/c"], "dvc.lock is missing"),
+        (["bundle", "--verify", "/dev/null"], "/dev/null"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_call_is_one_line(
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in one_line_of(words, capsys)
+
+
+def test_the_version_is_printed() -> None:
+    printed = CliRunner().invoke(app, ["--version"])
+    assert printed.exit_code == 0
+    assert printed.stdout.split()[0] == "tuneprobe"
+
+
+@pytest.mark.parametrize("words", [["show"], ["data", "list"], ["--help"]])
+def test_a_locale_without_umlauts_is_no_obstacle(
+    root: Path, summary: Path, words: list[str]
+) -> None:
+    summary.write_text('{"f\u00e4": 61.234}', encoding="utf-8")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONPATH": str(root / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from tuneprobe.cli import main; main()", *words],
+        cwd=summary.parent.parent,
+        env={**os.environ, **plain},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr

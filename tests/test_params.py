@@ -1,5 +1,6 @@
 """params.yaml: strict, frozen, and clear about what is wrong."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,44 @@ from pydantic import ValidationError
 
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.params import ParamsError, load_params
+
+HUGE = 10**30
+WRONG = {  # what came for a key, where another kind, another range or fewer values belong
+    "seed": [True, "13", 1.0, 1.5, -1, HUGE, None, [], {}],
+    "threads": [0, True, 10**6],
+    "finetune.epochs": [True, "2", 2.0, HUGE, 10**6],
+    "finetune.batch": [10**9],
+    "finetune.learning_rate": [True, "0.5", math.inf, -math.inf, -1.0, 0, None],
+    "finetune.weight_decay": [False, math.inf, -0.1],
+    "finetune.attention_dropout": [1, 0, "yes", "true", None],
+    "pairwise.bootstrap": [10**8],
+    "pairwise.similarities": [[], ["cosine", "cosine"], "cosine", None],
+    "pairwise.centred": [[], [True, True]],
+    "geometry.classify.decays": [[], [1.0, 1], {"a": 1.0}],
+    "geometry.classify.hidden": [[], [[32, 32], [32, 32]]],
+    "geometry.dynamics.path_labels": [["a", "a"]],
+    "geometry.similarity.layer_states": [[]],
+    "attention.maps.states": [[], ["random", "random"]],
+    "attention.tasks": [["world-rte", "world-rte"]],
+    "attention.ablate.ablations": [[]],
+    "attention.maps.labelled": ["", "a\nb", 1],
+    "launch": ["", "python\nrm", "x" * 5000],
+    "prepare": [[], 1, "x", None],
+}
+NO_NAMES = [
+    "../x",
+    ".x",
+    "",
+    "a b",
+    "a/b",
+    "a;b",
+    "$(x)",
+    "-x",
+    "a\n",
+    "caf\u00e9",
+    "a`b`",
+    "x" * 200,
+]
 
 
 @pytest.fixture
@@ -55,12 +94,56 @@ def test_a_missing_key_is_named(written) -> None:
         ("pairwise.confidence", 1.0),
         ("represent.layout", "concatenated"),
         ("attention.maps.before", "finetuned"),
+        *((key, value) for key, values in WRONG.items() for value in values),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_came(written, key: str, value: object) -> None:
     with pytest.raises(ParamsError) as error:
         load_params(written(key, value))
-    assert f"{key} is {value!r}" in str(error.value)
+    assert f"{key} is {repr(value)[:60]}" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_cannot_be_part_of_a_path_or_a_command_is_no_name(written, name: str) -> None:
+    for key in ("encoder", "pairwise.corpus", "geometry.corpus", "attention.pair_heads.task"):
+        with pytest.raises(ParamsError, match=f"{key} is .*starts with a letter"):
+            load_params(written(key, name))
+    with pytest.raises(ParamsError, match=r"encoders.*starts with a letter"):
+        load_params(written("encoders", {name: {"path": "x"}}))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *({}, {"folder": "model"}, {"hub": "a/b", "path": "x"}, {"hub": "a/b", "folder": "x"}),
+        {"package": "p", "hub": "a/b"},
+    ],
+)
+def test_an_encoder_has_one_source(written, source: dict[str, str]) -> None:
+    with pytest.raises(ParamsError, match=r"encoders.mine is .* one of package"):
+        load_params(written("encoders", {"mine": source}))
+
+
+def test_a_whole_number_stands_for_a_real_one(written) -> None:
+    params = load_params(written("geometry.classify.decays", [1, 2]))
+    assert params.geometry.classify.decays == (1.0, 2.0)
+
+
+def test_a_rate_in_scientific_notation_is_a_number_without_a_point_too(written) -> None:
+    path = written("finetune.learning_rate", 0.125)
+    path.write_text(path.read_text().replace("0.125", "3e-05"))  # as `dvc exp run -S` writes it
+    assert load_params(path).finetune.learning_rate == 3e-5
+
+
+def test_many_faults_are_ten_lines_and_their_number(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("".join(f"key{number}: 1\n" for number in range(50)))
+    with pytest.raises(ParamsError) as error:
+        load_params(tmp_path / "params.yaml")
+    lines = str(error.value).splitlines()
+    assert len(lines) == 11
+    assert "more values are wrong" in lines[-1]
 
 
 def test_maps_are_compared_with_a_state_that_is_read(written) -> None:

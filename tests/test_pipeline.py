@@ -30,6 +30,7 @@ PLUMBING = {
     "stage",
     "states",
     "tasks",
+    "yaml_file",
 }
 
 

@@ -4,19 +4,21 @@ A bundle is a folder: the files keep the paths that they have in the repository,
 lists them as `sha256sum` does, so that `sha256sum --check SHA256SUMS` verifies it too.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
 
-import yaml
-
 from tuneprobe.artifacts import META, ArtifactError, atomic_folder
 from tuneprobe.digests import SUMS, file_sha256
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.paths import FIGURES, PAGE, PLOTS, SUMMARY
+from tuneprobe.yaml_file import read_yaml
 
 CONDITIONS = ("params.yaml", "dvc.yaml", "dvc.lock", "data.dvc")
+LISTED = re.compile("([0-9a-f]{64})  (.+)")
+LOCK_BYTES = 64 << 20  # a lock of 150 stages has 200 KiB
 
 
 class BundleError(TuneprobeError):
@@ -47,8 +49,16 @@ def recorded_outputs(lock: Path) -> dict[Path, str]:
     """Path and MD5 of every output that dvc.lock records."""
     if not lock.exists():
         raise ArtifactError(f"{lock} is missing: run 'dvc repro' (or 'git checkout {lock}').")
-    stages = yaml.safe_load(lock.read_text())["stages"].values()
-    return {Path(out["path"]): out["md5"] for stage in stages for out in stage.get("outs", [])}
+    stages = read_yaml(lock, max_bytes=LOCK_BYTES).get("stages", {})
+    try:
+        outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+        recorded = {Path(out["path"]): out["md5"] for out in outs}
+    except (AttributeError, KeyError, TypeError):
+        raise ArtifactError(f"{lock} does not list outputs: run 'git checkout {lock}'.") from None
+    for path in recorded:
+        if path.is_absolute() or ".." in path.parts:
+            raise BundleError(f"{lock} lists {path}, which lies outside the repository.")
+    return recorded
 
 
 def check_recorded(path: Path, expected: str | None) -> None:
@@ -77,12 +87,15 @@ def verify_bundle(folder: Path) -> int:
         Names every file that changed, is missing, or was added.
     """
     expected = listed_sums(folder / SUMS)
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {SUMS}
-    faults = [f"{name} is missing" for name in sorted(expected.keys() - found)]
+    inside = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    found = {path.relative_to(folder).as_posix() for path in inside} - {SUMS}
+    odd = {path.relative_to(folder).as_posix() for path in inside if not is_plain(path)}
+    faults = [f"{name} is a link or no file" for name in sorted(odd)]
+    faults += [f"{name} is missing" for name in sorted(expected.keys() - found)]
     faults += [f"{name} is not listed" for name in sorted(found - expected.keys())]
     faults += [
         f"{name} has changed"
-        for name in sorted(found & expected.keys())
+        for name in sorted((found & expected.keys()) - odd)
         if file_sha256(folder / name) != expected[name]
     ]
     if faults:
@@ -94,5 +107,14 @@ def listed_sums(sums: Path) -> dict[str, str]:
     """The SHA-256 of every listed file."""
     if not sums.exists():
         raise BundleError(f"{sums} is missing: this is no bundle of 'tuneprobe bundle'.")
-    pairs = (line.split("  ", 1) for line in sums.read_text().splitlines())
-    return {name: digest for digest, name in pairs}
+    text = sums.read_text(encoding="utf-8", errors="replace")
+    lines = [LISTED.fullmatch(line) for line in text.splitlines()]
+    found = {line[2]: line[1] for line in lines if line}
+    if len(found) < len(lines):
+        raise BundleError(f"{sums} is damaged: expected one line 'sha256  path' per file.")
+    return found
+
+
+def is_plain(path: Path) -> bool:
+    """Whether the bytes of a path lie here: no link, pipe or device."""
+    return path.is_file() and not path.is_symlink()

@@ -6,6 +6,7 @@ What takes a second to import (pandas, scipy, DVC) is imported by the commands t
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from tuneprobe.artifacts import atomic_file, read_json
+from tuneprobe.artifacts import ArtifactError, atomic_file, read_json
 from tuneprobe.bundle import verify_bundle, write_bundle
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
@@ -32,6 +33,23 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Get corpora into data/.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
+
+
+def print_version(asked: bool) -> None:
+    """Print the version of the package and stop."""
+    if asked:
+        typer.echo(f"tuneprobe {version('tuneprobe')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Take what comes before a command."""
+
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder that holds the corpora.")]
 FromSource = Annotated[
@@ -90,6 +108,11 @@ def show(
     from tuneprobe.collect import by_study
 
     numbers = read_json(SUMMARY)
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ArtifactError(
+                f"{SUMMARY}: {name} is {str(number)[:40]!r}, no number: run 'dvc repro'."
+            )
     if as_json:
         typer.echo(json.dumps(numbers))
         return

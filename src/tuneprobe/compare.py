@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import yaml
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.scm import RevError
@@ -26,6 +25,7 @@ from tuneprobe.example_scores import (
     text_scores,
 )
 from tuneprobe.paths import PLOTS, SUMMARY, examples, results
+from tuneprobe.yaml_file import YamlFileError, parse_yaml
 
 PARAMS = Path("params.yaml")
 WORKSPACE = "workspace"
@@ -104,11 +104,11 @@ def read_run(repository: Path, name: str) -> Run:
         except NOT_HERE:
             missing.append(str(path))
             return None
-        except (ValueError, yaml.YAMLError) as error:
+        except (ValueError, YamlFileError) as error:
             raise CompareError(f"{path} of '{name}' cannot be read: {error}") from error
 
     numbers = parsed(SUMMARY, json.loads) or {}
-    params = dict(flat(parsed(PARAMS, yaml.safe_load) or {}))
+    params = dict(flat(parsed(PARAMS, lambda content: parse_yaml(content, str(PARAMS))) or {}))
     tables = {path.stem: parsed(path, _csv) for path in _listed(files, PLOTS)}
     tables = {stem: table for stem, table in tables.items() if table is not None}
     if not tables:

@@ -1,13 +1,17 @@
 """The schema of params.yaml, and the only reader of that file.
 
-Strict and frozen: an unknown key, a missing key or a value out of range is one clear error.
+Strict and frozen: an unknown key, a missing key, a value of another kind (``true`` or ``"2"`` for a
+number) or out of range is one clear error. Every size has an upper bound, far above what the papers
+use, so that a slip of the keyboard is an error and not an exhausted memory.
 """
 
+import json
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,10 +23,51 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.yaml_file import YamlFileError, read_yaml
 
-PositiveInt = Annotated[int, Field(gt=0)]
-Positive = Annotated[float, Field(gt=0)]
+MAX_FAULTS = 10  # said of one file
+MAX_SHOWN = 60  # characters of a wrong value
+
+Item = TypeVar("Item")
+
+
+def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Refuse an item that is listed twice: one of its two results would replace the other."""
+    twice = [item for number, item in enumerate(items) if item in items[:number]]
+    if twice:
+        raise ValueError(f"{twice[0]} is listed twice: remove one")
+    return items
+
+
+def _name(name: str) -> str:
+    """Refuse what cannot be part of a path, of a stage's name or of a command."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(
+            "a name has at most 100 letters, digits, '.', '_' and '-', and starts with "
+            "a letter, a digit or '_'"
+        )
+    return name
+
+
+def _text(text: str) -> str:
+    """Refuse a text that no file or package can be called."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError("expected a text of printable characters")
+    return text
+
+
+PositiveInt = Annotated[int, Field(gt=0, le=10_000_000)]  # of examples, steps, tokens
+Size = Annotated[int, Field(gt=0, le=100_000)]  # of what is held in memory at once, or squared
+Repeats = Annotated[int, Field(gt=0, le=1_000_000)]  # of a bootstrap or a permutation test
+Processes = Annotated[int, Field(gt=0, le=1024)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Confidence = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, AfterValidator(_name)]
+Text = Annotated[str, Field(max_length=4096), AfterValidator(_text)]
+Unique = Annotated[tuple[Item, ...], Field(max_length=1000), AfterValidator(_distinct)]
+NonEmptyUnique = Annotated[Unique[Item], Field(min_length=1)]
 
 
 class ParamsError(TuneprobeError):
@@ -30,21 +75,24 @@ class ParamsError(TuneprobeError):
 
 
 class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A block of keys: none unknown, none missing, each of its own kind, and none changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class EncoderSource(_Block):
     """Where an encoder's files are: an installed package, the hub, or a local folder."""
 
-    package: str | None = None
-    folder: str | None = None
-    hub: str | None = None
-    path: str | None = None
+    package: Text | None = None
+    folder: Text | None = None
+    hub: Text | None = None
+    path: Text | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "EncoderSource":
-        if not (self.package or self.hub or self.path):
-            raise ValueError("give package (with folder), hub or path")
+        given = [source for source in (self.package, self.hub, self.path) if source]
+        if len(given) != 1 or (self.folder and not self.package):
+            raise ValueError("give one of package (with folder), hub and path")
         return self
 
 
@@ -70,7 +118,7 @@ class Coreference(_Block):
     """What an entity is, and which of its mentions is the anchor."""
 
     anchor: Literal["question", "paragraph"]
-    entities: tuple[Literal["named", "quoted", "shared"], ...]
+    entities: NonEmptyUnique[Literal["named", "quoted", "shared"]]
 
 
 class BoundarySize(_Block):
@@ -128,11 +176,11 @@ class Prepare(_Block):
 class Tuning(_Block):
     """Fine-tuning of an encoder under a head, or of the head alone."""
 
-    epochs: PositiveInt
-    batch: PositiveInt
+    epochs: Size
+    batch: Size
     learning_rate: Positive
     head_learning_rate: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0, le=1e9)]
     warmup: Share
     clip: Positive
     attention_dropout: bool
@@ -143,18 +191,18 @@ class Tuning(_Block):
 class Finetune(Tuning):
     """Fine-tuning to read: windows of long documents."""
 
-    window: Annotated[int, Field(ge=16)]
-    stride: PositiveInt
-    max_question: PositiveInt
+    window: Annotated[int, Field(ge=16, le=100_000)]
+    stride: Size
+    max_question: Size
     null_keep: Share
 
 
 class Evaluate(_Block):
     """Decoding and scoring of answers."""
 
-    top_k: PositiveInt
-    max_answer: PositiveInt
-    min_annotators: PositiveInt
+    top_k: Size
+    max_answer: Size
+    min_annotators: Size
 
 
 class Represent(_Block):
@@ -170,47 +218,46 @@ class BoundaryHead(_Block):
     """The linear start/end head of boundary reading A."""
 
     l2: Positive
-    iterations: PositiveInt
+    iterations: Size
 
 
 class Pairwise(_Block):
     """The pairwise probe and its statistics."""
 
-    corpus: str
-    similarities: tuple[Literal["cosine", "euclidean"], ...]
-    negatives: tuple[Literal["words", "length-matched"], ...]
-    views: tuple[Literal["raw", "centred", "without-axis"], ...]
+    corpus: Name
+    similarities: NonEmptyUnique[Literal["cosine", "euclidean"]]
+    negatives: NonEmptyUnique[Literal["words", "length-matched"]]
+    views: NonEmptyUnique[Literal["raw", "centred", "without-axis"]]
     foreign_anchors: PositiveInt
     type_anchors: PositiveInt
     layer_mark: Share
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    bootstrap: PositiveInt
-    permutations: PositiveInt
+    confidence: Confidence
+    bootstrap: Repeats
+    permutations: Repeats
     equivalence_margin: Positive
     boundary: BoundaryHead
 
 
 Layers = Literal["all", "last", "none"]
-Confidence = Annotated[float, Field(gt=0, lt=1)]
-States = tuple[Literal["random", "pretrained", "finetuned"], ...]
+States = NonEmptyUnique[Literal["random", "pretrained", "finetuned"]]
 
 
 class RegimenBlock(_Block):
     """Training of the classifier probes."""
 
     learning_rate: Positive
-    batch: PositiveInt
-    max_epochs: PositiveInt
-    patience: PositiveInt
-    race: tuple[PositiveInt, ...]
+    batch: Size
+    max_epochs: Size
+    patience: Size
+    race: Unique[PositiveInt]
 
 
 class Classify(_Block):
     """The classifier probe: its grid, its starts, its controls."""
 
-    hidden: tuple[tuple[PositiveInt, ...], ...]
-    decays: tuple[Positive, ...]
-    initialisations: PositiveInt
+    hidden: NonEmptyUnique[Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]]
+    decays: NonEmptyUnique[Positive]
+    initialisations: Size
     standardise: bool
     linear: bool
     controls: Layers
@@ -225,7 +272,7 @@ class DirectProbe(_Block):
 
     loop: Literal["exhaustive", "paper"]
     min_cluster_size: PositiveInt
-    max_clusters: PositiveInt
+    max_clusters: Size
     nearest: Layers
     max_nearest: PositiveInt
     rtol: Positive
@@ -236,21 +283,21 @@ class Similarity(_Block):
     """How alike two spaces are."""
 
     zero_fill: bool
-    max_examples: PositiveInt
+    max_examples: Size
     layer_states: States
 
 
 class Dynamics(_Block):
     """What is followed over the steps of a fine-tuning."""
 
-    most: PositiveInt
-    path_labels: tuple[str, ...]
+    most: Size
+    path_labels: Unique[Text]
 
 
 class Geometry(_Block):
     """The geometry study."""
 
-    corpus: str
+    corpus: Name
     finetune: Tuning
     snapshot_every: PositiveInt
     classify: Classify
@@ -262,8 +309,8 @@ class Geometry(_Block):
 class ExampleMaps(_Block):
     """Maps stored for figures."""
 
-    count: PositiveInt
-    max_pieces: PositiveInt
+    count: Size
+    max_pieces: Size
 
 
 class Maps(_Block):
@@ -272,16 +319,16 @@ class Maps(_Block):
     states: States
     before: Literal["random", "pretrained"]
     max_texts: PositiveInt
-    max_pieces: PositiveInt
+    max_pieces: Size
     rows: Literal["mean", "max"]
     tokens: Literal["max", "mean", "sum"]
-    padded_to: Annotated[int, Field(ge=0)]
+    padded_to: Annotated[int, Field(ge=0, le=100_000)]
     tokens_per_batch: PositiveInt | None
     confidence: Confidence
-    bootstrap: PositiveInt
+    bootstrap: Repeats
     example_maps: ExampleMaps
-    sheet: PositiveInt
-    labelled: str | None
+    sheet: Size
+    labelled: Text | None
 
     @field_validator("before")
     @classmethod
@@ -295,40 +342,40 @@ class Maps(_Block):
 class PatternNetwork(_Block):
     """Training of the pattern network on drawn maps."""
 
-    maps: PositiveInt
-    epochs: PositiveInt
+    maps: Size
+    epochs: Size
     learning_rate: Positive
-    held_out: PositiveInt
+    held_out: Size
 
 
 class Ablate(_Block):
     """What an ablated head is replaced by, and on how many texts it is scored."""
 
-    ablations: tuple[Literal["uniform", "zero", "mean"], ...]
+    ablations: NonEmptyUnique[Literal["uniform", "zero", "mean"]]
     max_texts: PositiveInt
     tokens_per_chunk: PositiveInt | None
     confidence: Confidence
-    bootstrap: PositiveInt
+    bootstrap: Repeats
 
 
 class PairHeads(_Block):
     """Heads that link annotated words."""
 
-    task: str
-    tuned_on: str
+    task: Name
+    tuned_on: Name
     states: States
     pairing: Literal["all", "zip"]
     tokens_per_batch: PositiveInt | None
     confidence: Confidence
-    bootstrap: PositiveInt
+    bootstrap: Repeats
 
 
 class Attention(_Block):
     """The attention study."""
 
-    tasks: tuple[str, str]
+    tasks: Annotated[tuple[Name, Name], AfterValidator(_distinct)]
     finetune: Tuning
-    frames: list[Literal["framenet-1.5", "framenet-1.7"]]
+    frames: Unique[Literal["framenet-1.5", "framenet-1.7"]]
     maps: Maps
     patterns: PatternNetwork
     ablate: Ablate
@@ -339,13 +386,13 @@ class Params(_Block):
     """Everything that params.yaml says."""
 
     focus: Literal["random", "pretrained", "finetuned"]
-    encoder: str
-    seed: Annotated[int, Field(ge=0)]
-    threads: PositiveInt
-    workers: PositiveInt
+    encoder: Name
+    seed: Seed
+    threads: Processes
+    workers: Processes
     backend: Literal["local", "dask"]
-    launch: str
-    encoders: dict[str, EncoderSource]
+    launch: Text
+    encoders: Annotated[dict[Name, EncoderSource], Field(min_length=1, max_length=1000)]
     prepare: Prepare
     finetune: Finetune
     evaluate: Evaluate
@@ -369,21 +416,36 @@ class Params(_Block):
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check params.yaml."""
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    ParamsError
+        One line for each fault, at most `MAX_FAULTS`.
+    """
     if not path.exists():
         raise ParamsError(f"{path} is missing: run the stage from the top of the repository.")
-    try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path} is not YAML: {error}") from error
+    try:  # as JSON, in which strict lists are tuples
+        return Params.model_validate_json(json.dumps(read_yaml(path)))
+    except YamlFileError as error:
+        raise ParamsError(str(error)) from error
     except ValidationError as error:
-        raise ParamsError("\n".join(_sentence(path, fault) for fault in error.errors())) from error
+        faults = [_sentence(path, fault) for fault in error.errors()]
+        more = len(faults) - MAX_FAULTS
+        rest = [f"{path}: {more} more values are wrong."] if more > 0 else []
+        raise ParamsError("\n".join(faults[:MAX_FAULTS] + rest)) from error
 
 
 def _sentence(path: Path, fault: ErrorDetails) -> str:
     key = ".".join(map(str, fault["loc"]))
+    key = _cut(key if key.isprintable() else repr(key))
     if fault["type"] == "extra_forbidden":
         return f"{path}: no stage knows the key '{key}'; remove it or correct its name."
     if fault["type"] == "missing":
         return f"{path}: the key '{key}' is missing."
-    return f"{path}: {key} is {fault['input']!r}; {fault['msg'].lower()}."
+    said = fault["msg"].removeprefix("Value error, ")
+    return f"{path}: {key} is {_cut(repr(fault['input']))}; {said[:1].lower()}{said[1:]}."
+
+
+def _cut(shown: str) -> str:
+    return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."

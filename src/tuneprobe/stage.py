@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
@@ -24,6 +25,8 @@ def exit_on_mistake(command: Callable[[], None]) -> None:
     That is a mistake, a file system that refuses, or memory that runs out. Typer itself ends
     quietly where Ctrl-C is pressed or the reader of the output goes away (``| head``).
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # a locale without a letter does not stop a print
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command()
     except (TuneprobeError, OSError) as error:

@@ -16,12 +16,11 @@ from collections.abc import Iterable
 from hashlib import file_digest, md5
 from pathlib import Path
 
-import yaml
-
 from tuneprobe.artifacts import scratch_folder
 from tuneprobe.corpora.fetch import write_corpus
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.registry import get_corpus
+from tuneprobe.yaml_file import YamlFileError, read_yaml
 
 DEFAULT = ("world", "wordnet")
 IGNORED = (".part", "__pycache__")  # as in .dvcignore
@@ -73,8 +72,8 @@ def recorded_md5(data: Path) -> str | None:
     if not record.exists():
         return None
     try:
-        return str(yaml.safe_load(record.read_text(encoding="utf-8"))["outs"][0]["md5"])
-    except (yaml.YAMLError, KeyError, IndexError, TypeError):
+        return str(read_yaml(record)["outs"][0]["md5"])
+    except (YamlFileError, KeyError, IndexError, TypeError):
         raise CorpusError(
             f"{record} does not record an md5. Restore it ('git checkout {record}')."
         ) from None

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import yaml
-
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.yaml_file import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,9 @@ class Corpus:
 @cache
 def registry() -> dict[str, Corpus]:
     """All corpora by name, in the order of registry.yaml."""
-    text = files(__package__).joinpath("registry.yaml").read_text(encoding="utf-8")
-    return {name: _corpus(name, entry) for name, entry in yaml.safe_load(text).items()}
+    content = files(__package__).joinpath("registry.yaml").read_bytes()
+    entries = parse_yaml(content, "registry.yaml")
+    return {name: _corpus(name, entry) for name, entry in entries.items()}
 
 
 def get_corpus(name: str) -> Corpus:

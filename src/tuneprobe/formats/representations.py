@@ -30,7 +30,7 @@ class Representations:
         """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
         path = self.folder / layer_file(number)
         with naming(path):
-            found: np.ndarray = np.load(path, mmap_mode="r")
+            found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         return found
 
     def examples(self, number: int, examples: pd.DataFrame) -> np.ndarray:

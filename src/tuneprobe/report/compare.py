@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from tuneprobe.collect import by_study
@@ -27,6 +26,7 @@ from tuneprobe.report.charts import Series, swatch
 from tuneprobe.report.compare_figures import Plot, overlay
 from tuneprobe.report.templates import render
 from tuneprobe.report.wording import MISSING, bounded
+from tuneprobe.yaml_file import read_yaml
 
 PAIRED = "\N{NO-BREAK SPACE}†"
 INTERVALS = (
@@ -53,7 +53,7 @@ def read_plots(repository: Path) -> tuple[list[Plot], dict[str, dict[str, Any]]]
         raise CompareError(f"{pipeline} is missing: call this at the top of the repository.")
     plots = [
         Plot(name, entry["title"], entry["template"], entry["y_label"] or entry["x_label"])
-        for named in yaml.safe_load(pipeline.read_text()).get("plots", [])
+        for named in read_yaml(pipeline).get("plots", [])
         for name, entry in named.items()
     ]
     files = (repository / PLOT_TEMPLATES).glob("*.json")

@@ -8,11 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tuneprobe.corpora.registry import Corpus, get_corpus, registry
 from tuneprobe.paths import WORDNET
 from tuneprobe.tasks import get_task
+from tuneprobe.yaml_file import read_yaml
 
 LIBRARIES = (
     "torch",
@@ -86,7 +85,7 @@ def code_commit(repository: Path) -> str:
 
     Commits of other files do not change a number: with them the page stays as it is.
     """
-    files = sorted(set(_code_files(yaml.safe_load((repository / "dvc.yaml").read_text()))))
+    files = sorted(set(_code_files(read_yaml(repository / "dvc.yaml"))))
     commit = _git(repository, "log", "-1", "--format=%H", "--", *files)
     changed = _git(repository, "status", "--porcelain", "--", *files)
     return f"{commit}, with uncommitted changes" if commit and changed else commit

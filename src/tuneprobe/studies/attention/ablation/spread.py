@@ -121,10 +121,10 @@ def kept_sweep(
         kept = Kept(cache)
         digests = [_digest(model, block, manner) for block in blocks]
         calls = []
-        for number, (digest, block) in enumerate(zip(digests, blocks)):
+        for number, (digest, block) in enumerate(zip(digests, blocks, strict=True)):
             if digest in kept:
                 with readable(kept.at(digest) / OUTPUTS) as path:
-                    outputs = np.load(path)
+                    outputs = np.load(path, allow_pickle=False)
                 yield number, outputs
             else:
                 calls.append((tuned, model, number, _portable(block), manner))
