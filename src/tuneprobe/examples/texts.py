@@ -67,7 +67,8 @@ def build_texts(
     for split in SPLITS:
         if not found[split]:
             raise CorpusError(f"{data / corpus}: no example falls to the split '{split}'.")
-    refuse_same(*map(_contents, (found["train"], found["test"])), *_files(found))
+    contents = {split: _contents(found[split]) for split in SPLITS}
+    refuse_same(contents["train"], contents["test"], _file(found["train"]), _file(found["test"]))
     limits = dict(zip(SPLITS, (train, test)))
     kept = {split: draw_texts(found[split], limits[split], seed, split) for split in SPLITS}
     builder = ExamplesBuilder()
@@ -90,9 +91,9 @@ def _contents(texts: list[GlueText]) -> list[tuple[str, str]]:
     return [(text.sentence1, text.sentence2) for text in texts]
 
 
-def _files(found: dict[str, list[GlueText]]) -> list[str]:
-    """The names of the files of train and test."""
-    return [found[split][0].place.rpartition(":")[0] for split in SPLITS]
+def _file(texts: list[GlueText]) -> str:
+    """The name of the file that a split was read from."""
+    return texts[0].place.rpartition(":")[0]
 
 
 def draw_texts(texts: list[GlueText], most: int | None, seed: int, split: str) -> list[GlueText]:
