@@ -16,6 +16,7 @@ CLASSIFIER = {
     "linear": False,
     "controls": False,
     "codelength": False,
+    "orders": 1,
     "regimen": {"learning_rate": 0.01, "batch": 50, "max_epochs": 40, "patience": 5},
     "confidence": 0.95,
     "seed": 13,

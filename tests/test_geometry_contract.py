@@ -42,6 +42,7 @@ CLASSIFIER = {
     "regimen": {"max_epochs": 5},
     "confidence": 0.95,
     "linear": True,
+    "orders": 2,
     "seed": 1,
 }
 PROBE = {

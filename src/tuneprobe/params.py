@@ -210,6 +210,7 @@ class Classify(_Block):
     linear: bool
     controls: Layers
     codelength: Layers
+    orders: PositiveInt
     regimen: RegimenBlock
     device: Literal["cpu", "cuda"]
     confidence: Confidence

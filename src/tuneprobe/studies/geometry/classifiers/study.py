@@ -34,6 +34,7 @@ def layer_accuracy(
     linear: bool,
     controls: bool,
     codelength: bool,
+    orders: int,
     confidence: float,
     regimen: Mapping[str, Any],
     **training: Any,
@@ -51,6 +52,8 @@ def layer_accuracy(
         which have no word type.
     codelength : bool
         Whether to measure what the training labels cost with the chosen sizes and decay.
+    orders : int
+        Of the examples that the codelength is a mean over.
     confidence : float
         Of the t-intervals over the initialisations.
     regimen : mapping
@@ -62,8 +65,9 @@ def layer_accuracy(
     -------
     dict of DataFrame
         ``numbers``, with the condition ``mlp`` or ``linear``: accuracy (mean over the
-        initialisations, percent), std (points), control_accuracy, selectivity, codelength (bits
-        an example), compression; and majority, without condition. ``networks``: every network of
+        initialisations, percent), std (points), control_accuracy, selectivity, codelength and
+        codelength_std (bits an example, mean and spread over the orders), compression; and
+        majority, without condition. ``networks``: every network of
         the search, `NETWORK_COLUMNS`, score being its held-out accuracy.
     """
     recipe = Regimen(**{**regimen, "race": tuple(regimen.get("race", ()))})
@@ -79,7 +83,7 @@ def layer_accuracy(
             control = _on_control_labels(space, fit, found.network, training["seed"])
             numbers += _control(found, control, condition, confidence)
         if codelength:
-            numbers += _codelength(space, found.network, condition, recipe, training)
+            numbers += _codelength(space, found.network, condition, recipe, orders, training)
     majority = Number("majority", "", found.majority, n=len(space.y_test))
     return {
         NUMBERS: pd.DataFrame([*numbers, majority]),
@@ -137,7 +141,12 @@ def _control(
 
 
 def _codelength(
-    space: Space, network: Network, condition: str, recipe: Regimen, training: Mapping[str, Any]
+    space: Space,
+    network: Network,
+    condition: str,
+    recipe: Regimen,
+    orders: int,
+    training: Mapping[str, Any],
 ) -> Iterator[Number]:
     """What the training labels cost, the probe watching the held-out cross-entropy."""
     code = online_codelength(
@@ -146,8 +155,10 @@ def _codelength(
         hidden=network.hidden,
         decay=network.decay,
         regimen=replace(recipe, monitor="loss", race=()),
-        **{**training, "initialisations": 1},
+        **{name: value for name, value in training.items() if name != "initialisations"},
+        orders=orders,
     )
     n = len(space.y_train)
     yield Number("codelength", condition, code.bits / n, n=n)
+    yield Number("codelength_std", condition, code.std / n, n=n)
     yield Number("compression", condition, code.compression, n=n)
