@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
+from math import isnan
 from pathlib import Path
 from socket import gethostname
 from tempfile import mkdtemp
@@ -119,9 +120,24 @@ def reserve(path: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as sorted, indented JSON; the same value gives the same bytes."""
+    """Write `value` as sorted, indented JSON; the same value gives the same bytes.
+
+    A number that is not defined, NaN, is null.
+
+    Raises
+    ------
+    ArtifactError
+        If a number is infinite, which JSON has no word for.
+    """
+    settings: dict[str, Any] = {"indent": 2, "sort_keys": True, "ensure_ascii": False}
+    try:
+        text = json.dumps(_with_null(value), allow_nan=False, **settings)
+    except ValueError as error:
+        raise ArtifactError(
+            f"a number of {path} is infinite, expected finite ones ({error}); nothing was written."
+        ) from error
     with atomic_file(path) as part:
-        part.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        part.write_text(text + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -167,6 +183,15 @@ def code_sha256() -> str:
 def package_versions() -> dict[str, str]:
     """Versions of the packages that compute."""
     return {name: version(name) for name in COMPUTED_WITH}
+
+
+def _with_null(value: Any) -> Any:
+    """The same value with None for every NaN."""
+    if isinstance(value, dict):
+        return {key: _with_null(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_null(one) for one in value]
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 def _take_place(part: Path, path: Path, scratch: Path) -> None:
