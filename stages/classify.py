@@ -10,6 +10,7 @@ from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
+from tuneprobe.states import PRETRAINED
 from tuneprobe.studies.geometry.classifiers.study import NETWORKS, STUDY, layer_accuracy
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
@@ -18,13 +19,14 @@ def main(task: str) -> None:
     """Probe TASK in every state."""
     params = load_params()
     encoder, settings = params.encoder, params.geometry.classify.model_dump()
+    shared = {"confidence": params.intervals.confidence, "seed": params.seed}
     where = {extra: settings.pop(extra) for extra in ("controls", "codelength")}
     examples = read_examples(paths.examples(task))
     states = open_states(encoder, task, examples)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:
         extras = {extra: chosen(which, layer, n_layers) for extra, which in where.items()}
-        return {**settings, **extras, "seed": params.seed}
+        return {**settings, **extras, **shared}
 
     units = layer_units(states, arguments)
     cache = paths.resume_point(encoder, task, STUDY)
@@ -32,7 +34,7 @@ def main(task: str) -> None:
         measured(
             layer_accuracy,
             units,
-            example_table(examples),
+            example_table(examples, states[PRETRAINED].types()),
             cache=cache,
             workers=params.workers,
             backend=params.backend,

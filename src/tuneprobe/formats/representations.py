@@ -13,6 +13,8 @@ from tuneprobe.artifacts import ArtifactError, read_meta
 from tuneprobe.formats.examples import NO_SPAN, Examples
 from tuneprobe.states import STATES
 
+TYPES = "types.npy"
+
 
 @dataclass(frozen=True)
 class Representations:
@@ -29,6 +31,14 @@ class Representations:
     def layer(self, number: int) -> np.ndarray:
         """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
         return np.load(self.folder / layer_file(number), mmap_mode="r")
+
+    def types(self) -> np.ndarray:
+        """What the tokenizer made of each span, int64 of shape (n_spans,); see `span_types`."""
+        path = self.folder / TYPES
+        if not path.exists():
+            raise ArtifactError(f"{path} is missing: run 'dvc repro represent'.")
+        found: np.ndarray = np.load(path)
+        return found
 
     def examples(self, number: int, examples: pd.DataFrame) -> np.ndarray:
         """Vectors of examples at layer `number`: one span's, or two spans' side by side.
