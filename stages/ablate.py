@@ -41,6 +41,7 @@ def main(task: str) -> None:
         seed=params.seed,
         sweep=kept_sweep(tuned, model, cache=cache, workers=params.workers, backend=params.backend),
         **params.attention.ablate.model_dump(),
+        **params.intervals.model_dump(),
     )
     write_results(rows, paths.results(encoder, task, "ablate") / "heads.csv")
     shutil.rmtree(cache, ignore_errors=True)

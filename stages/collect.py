@@ -13,7 +13,7 @@ def main() -> None:
     params = load_params()
     results = Inventory.of(params).results()
     write_tables(
-        plot_tables(results, params.focus, confidence=params.pairwise.confidence), paths.PLOTS
+        plot_tables(results, params.focus, confidence=params.intervals.confidence), paths.PLOTS
     )
     write_json(paths.SUMMARY, headline(results, params.focus))
 

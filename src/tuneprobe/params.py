@@ -3,6 +3,7 @@
 Strict and frozen: an unknown key, a missing key or a value out of range is one clear error.
 """
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from tuneprobe.errors import TuneprobeError, UnknownNameError
 PositiveInt = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+LayerShare = Annotated[Fraction, Field(gt=0, lt=1)]  # 5/12, or 0.5
 
 
 class ParamsError(TuneprobeError):
@@ -46,6 +48,13 @@ class EncoderSource(_Block):
         if not (self.package or self.hub or self.path):
             raise ValueError("give package (with folder), hub or path")
         return self
+
+
+class Intervals(_Block):
+    """Level and samples of the intervals of every study."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap: PositiveInt
 
 
 class Synonyms(_Block):
@@ -177,16 +186,13 @@ class Pairwise(_Block):
     similarities: tuple[Literal["cosine", "euclidean"], ...]
     negatives: tuple[Literal["words", "length-matched"], ...]
     centred: tuple[bool, ...]
-    layer_mark: Share
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    bootstrap: PositiveInt
+    layer_mark: LayerShare
     permutations: PositiveInt
     equivalence_margin: Positive
     boundary: BoundaryHead
 
 
 Layers = Literal["all", "last", "none"]
-Confidence = Annotated[float, Field(gt=0, lt=1)]
 States = tuple[Literal["random", "pretrained", "finetuned"], ...]
 
 
@@ -213,7 +219,6 @@ class Classify(_Block):
     orders: PositiveInt
     regimen: RegimenBlock
     device: Literal["cpu", "cuda"]
-    confidence: Confidence
 
 
 class DirectProbe(_Block):
@@ -273,8 +278,6 @@ class Maps(_Block):
     tokens: Literal["max", "mean", "sum"]
     padded_to: Annotated[int, Field(ge=0)]
     tokens_per_batch: PositiveInt | None
-    confidence: Confidence
-    bootstrap: PositiveInt
     example_maps: ExampleMaps
     sheet: PositiveInt
     labelled: str | None
@@ -303,8 +306,6 @@ class Ablate(_Block):
     ablations: tuple[Literal["uniform", "zero", "mean"], ...]
     max_texts: PositiveInt
     tokens_per_chunk: PositiveInt | None
-    confidence: Confidence
-    bootstrap: PositiveInt
 
 
 class PairHeads(_Block):
@@ -315,8 +316,6 @@ class PairHeads(_Block):
     states: States
     pairing: Literal["all", "zip"]
     tokens_per_batch: PositiveInt | None
-    confidence: Confidence
-    bootstrap: PositiveInt
 
 
 class Attention(_Block):
@@ -342,6 +341,7 @@ class Params(_Block):
     backend: Literal["local", "dask"]
     launch: str
     encoders: dict[str, EncoderSource]
+    intervals: Intervals
     prepare: Prepare
     finetune: Finetune
     evaluate: Evaluate
