@@ -32,7 +32,7 @@ def main(task: str, others: list[str]) -> None:
         "rtol": params.geometry.directprobe.rtol,
         "classifier": {
             **classifier,
-            "confidence": params.intervals.confidence,
+            **params.intervals.model_dump(),
             "seed": params.seed,
         },
     }

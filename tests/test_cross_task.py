@@ -19,6 +19,7 @@ CLASSIFIER = {
     "orders": 1,
     "regimen": {"learning_rate": 0.01, "batch": 50, "max_epochs": 40, "patience": 5},
     "confidence": 0.95,
+    "bootstrap": 200,
     "seed": 13,
 }
 

@@ -41,6 +41,7 @@ CLASSIFIER = {
     "standardise": True,
     "regimen": {"max_epochs": 5},
     "confidence": 0.95,
+    "bootstrap": 200,
     "linear": True,
     "orders": 2,
     "seed": 1,

@@ -381,7 +381,9 @@ def test_the_study_finds_a_gap_that_was_put_into_the_upper_layers() -> None:
     assert (curve.value <= curve.high).all()
     assert set(curve.n) == {60}
     micro = finetuned[finetuned.metric == "auc_micro"].value.to_numpy()
-    assert finetuned[finetuned.metric == "eq3"].value.to_numpy() == pytest.approx(micro * 8 / 9, rel=1e-5)
+    assert finetuned[finetuned.metric == "eq3"].value.to_numpy() == pytest.approx(
+        micro * 8 / 9, rel=1e-5
+    )
 
 
 def test_examples_without_negatives_are_left_out_and_counted() -> None:

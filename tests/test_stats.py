@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from tuneprobe.stats import (
     StatsError,
     bootstrap_sums,
+    crossed_interval,
     equivalence,
     holm,
     layer_contrast,
@@ -264,3 +265,28 @@ def test_noise_has_a_trend_interval_around_zero() -> None:
 def test_no_examples_is_one_clear_error() -> None:
     with pytest.raises(StatsError, match="there are no examples"):
         sign_flip_p([], n_permutations=9, rng=rng())
+
+
+def test_the_words_of_a_sentence_and_the_answers_of_a_start_are_drawn_together() -> None:
+    draw = rng(20)
+    shift = draw.normal(scale=2, size=(200, 30, 1, 1)) + draw.normal(scale=1, size=(200, 1, 1, 5))
+    data = shift + draw.normal(size=(200, 30, 4, 5))  # data sets, sentences, words, starts
+    groups = np.repeat(np.arange(30), 4)
+    settings = {"confidence": 0.95, "n_bootstrap": 300}
+    found = [
+        crossed_interval(one.reshape(120, 5), groups, **settings, rng=rng(i))
+        for i, one in enumerate(data)
+    ]
+    covered = np.mean([one.low < 0 < one.high for one in found])
+    assert 0.88 < covered < 0.98
+    alone = [mean_interval(one.mean(axis=(2,)).ravel(), **settings, rng=rng(1)) for one in data]
+    assert np.mean([one.low < 0 < one.high for one in alone]) < covered
+
+
+def test_fewer_than_twenty_sentences_have_no_interval() -> None:
+    values = rng(21).normal(size=(400, 3))
+    found = crossed_interval(
+        values, np.arange(400) // 40, confidence=0.95, n_bootstrap=50, rng=rng()
+    )
+    assert found.value == pytest.approx(values.mean())
+    assert np.isnan([found.low, found.high]).all()

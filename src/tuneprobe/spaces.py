@@ -31,6 +31,8 @@ class Space:
     y_train, y_test : arrays of str, of shape (n_train,) and (n_test,)
     types_train, types_test : arrays of str
         Type of each example, as `example_table` has it; empty where it is a whole text.
+    texts_test : int64 array of shape (n_test,), optional
+        Number of the text that each test example stands in; by default each in one of its own.
     """
 
     X_train: Vectors
@@ -39,6 +41,7 @@ class Space:
     y_test: Names
     types_train: Names
     types_test: Names
+    texts_test: Numbers | None = None
 
     def numbered(self) -> tuple[tuple[str, ...], Numbers, Numbers]:
         """All labels in sorted order, and the place of each train and each test example's label."""
@@ -107,4 +110,5 @@ def read_space(representations: Representations, layer: int, table: pd.DataFrame
             )
         parts[split] = (X, y, types)
     (X_train, y_train, types_train), (X_test, y_test, types_test) = parts["train"], parts["test"]
-    return Space(X_train, y_train, X_test, y_test, types_train, types_test)
+    texts_test = table[table.split == "test"].text.to_numpy(dtype=np.int64)
+    return Space(X_train, y_train, X_test, y_test, types_train, types_test, texts_test)

@@ -97,6 +97,39 @@ def ratio_interval(
     return _like(numerator, Interval(curve, *bounds))
 
 
+def crossed_interval(
+    values: ArrayLike,
+    groups: ArrayLike,
+    *,
+    confidence: float,
+    n_bootstrap: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Mean over examples and repetitions; whole groups, and repetitions, are resampled.
+
+    Examples of one group, the words of a sentence, are not independent, and a repetition, the
+    initialisation of a classifier, is a draw as much as they are. BCa over the groups.
+
+    Parameters
+    ----------
+    values : array of shape (n, n_repetitions)
+    groups : int or str array of shape (n,)
+    """
+    values = _columns(values)
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.zeros((group.max() + 1, values.shape[1] + 1))
+    np.add.at(sums, group, np.hstack([values, np.ones((len(values), 1))]))
+    mean, n_repetitions = values.mean(), values.shape[1]
+    drawn = bootstrap_sums(sums, n_bootstrap, rng)
+    repetitions = rng.integers(n_repetitions, size=(n_bootstrap, n_repetitions))
+    samples = np.take_along_axis(drawn, repetitions, axis=1).mean(axis=1) / drawn[:, -1]
+    skew = _acceleration((sums[:, :-1].mean(axis=1) - mean * sums[:, -1])[:, None])
+    (low,), (high,) = bootstrap_bounds(
+        samples[:, None], len(sums), confidence=confidence, bca=(np.array([mean]), skew)
+    )
+    return Interval(mean, low, high)
+
+
 def share_interval(hits: ArrayLike, n: int, *, confidence: float) -> Interval:
     """A share of n examples, in percent, with Wilson's interval (1927).
 
