@@ -154,6 +154,7 @@ def test_a_missing_probe_keeps_a_claim_from_holding(results):
 
 def test_the_layer_mark_is_the_papers_fifth_of_twelve_scaled_to_the_depth(results):
     assert evidence(results, Fraction(5, 12)).mark == 2
+    assert evidence(results, Fraction(5, 12)).marked_layers == "layers 1–2 against 3–6"
     deep = results.assign(layer=results.layer.where(results.layer < 0, results.layer * 2))
     assert evidence(deep, Fraction(5, 12)).mark == 5
 

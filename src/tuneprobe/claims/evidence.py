@@ -46,6 +46,13 @@ class Evidence:
         """The last layer that counts as low, as in `pairwise.results.pairwise_gaps`."""
         return marked_layer(self.layer_mark, self.last)
 
+    @property
+    def marked_layers(self) -> str:
+        """The layers that count as low and those above, in words: ``layers 1-2 against 3-6``."""
+        first, last = self.mark + 1, self.last
+        low = f"layers 1–{self.mark}" if self.mark > 1 else "layer 1"
+        return f"{low} against {first}–{last}" if last > first else f"{low} against {last}"
+
     @cached_property
     def numbers(self) -> dict[tuple[str, str, str, str, int, str], Estimate]:
         """Estimates by study, task, state, metric, layer and condition; heads are left out."""
