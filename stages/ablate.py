@@ -42,6 +42,7 @@ def main(task: str) -> None:
         seed=params.seed,
         sweep=kept_sweep(tuned, model, cache=cache, workers=params.workers, backend=params.backend),
         **params.attention.ablate.model_dump(),
+        **params.intervals.model_dump(),
     )
     with atomic_folder(paths.results(encoder, task, "ablate")) as folder:
         write_results(rows, folder / "heads.csv")

@@ -74,10 +74,9 @@ def main(task: str) -> None:
         encoder=encoder,
         task=task,
         seed=params.seed,
-        confidence=settings.confidence,
-        bootstrap=settings.bootstrap,
+        **params.intervals.model_dump(),
     )
-    setting = Setting(encoder, task, params.seed, settings.confidence, settings.bootstrap)
+    setting = Setting(encoder, task, params.seed, **params.intervals.model_dump())
     rows += pattern_results(patterns.labels, setting)
     sources = list(texts.source)
     if settings.labelled:

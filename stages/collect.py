@@ -12,7 +12,7 @@ def main() -> None:
     """Read all results of the run; write metrics/summary.json and metrics/plots."""
     params = load_params()
     results = Inventory.of(params).results()
-    tables = plot_tables(results, params.focus, confidence=params.pairwise.confidence)
+    tables = plot_tables(results, params.focus, confidence=params.intervals.confidence)
     numbers = headline(results, params.focus)
     with atomic_files(paths.METRICS) as part:  # all of them or none
         write_tables(tables, part / paths.PLOTS.name)

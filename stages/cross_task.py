@@ -30,7 +30,11 @@ def main(task: str, others: list[str]) -> None:
     classifier = params.geometry.classify.model_dump() | {"controls": False, "codelength": False}
     settings = {
         "rtol": params.geometry.directprobe.rtol,
-        "classifier": {**classifier, "seed": params.seed},
+        "classifier": {
+            **classifier,
+            **params.intervals.model_dump(),
+            "seed": params.seed,
+        },
     }
     units = [
         unit

@@ -34,8 +34,7 @@ def main(task: str, tuned_on: str) -> None:
         encoder=encoder,
         task=task,
         seed=params.seed,
-        confidence=settings.confidence,
-        bootstrap=settings.bootstrap,
+        **params.intervals.model_dump(),
     )
     with atomic_folder(paths.results(encoder, task, "pair-heads")) as folder:
         write_results(rows, folder / "pairs.csv")

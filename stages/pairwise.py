@@ -45,8 +45,7 @@ def main(task: str, tuned_on: str) -> None:
     shared: dict[str, Any] = {
         "encoder": encoder,
         "seed": params.seed,
-        "confidence": settings.confidence,
-        "bootstrap": settings.bootstrap,
+        **params.intervals.model_dump(),
     }
     gaps = pairwise_gaps(
         rankings,

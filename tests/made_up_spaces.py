@@ -6,7 +6,12 @@ import numpy as np
 
 from tuneprobe.artifacts import write_meta
 from tuneprobe.formats.examples import Examples, ExamplesBuilder, write_examples
-from tuneprobe.formats.representations import Representations, layer_file, open_representations
+from tuneprobe.formats.representations import (
+    TYPES,
+    Representations,
+    layer_file,
+    open_representations,
+)
 from tuneprobe.rng import rng
 
 SQUARE = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
@@ -28,6 +33,8 @@ def write_layers(folder: Path, layers: list[np.ndarray], examples: Examples) -> 
     folder.mkdir(parents=True)
     for number, layer in enumerate(layers):
         np.save(folder / layer_file(number), layer.astype(np.float32))
+    numbers = {word: number for number, word in enumerate(dict.fromkeys(_words(examples)), start=1)}
+    np.save(folder / TYPES, np.array([numbers[word] for word in _words(examples)], dtype=np.int64))
     write_meta(
         folder,
         n_layers=len(layers),
@@ -35,6 +42,12 @@ def write_layers(folder: Path, layers: list[np.ndarray], examples: Examples) -> 
         spans_sha256=examples.spans_sha256(),
     )
     return open_representations(folder, examples)
+
+
+def _words(examples: Examples) -> list[str]:
+    """The first word of each span, as if it were its only word piece."""
+    words = examples.texts.words1.tolist()
+    return [words[text][start] for text, start in zip(examples.spans.text, examples.spans.start)]
 
 
 def two_squares() -> tuple[Examples, np.ndarray]:

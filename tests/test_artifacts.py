@@ -15,6 +15,7 @@ from tuneprobe.artifacts import (
     ArtifactError,
     atomic_file,
     atomic_folder,
+    read_json,
     scratch_name,
     write_json,
 )
@@ -156,3 +157,12 @@ def test_a_stream_is_the_same_on_every_machine() -> None:
         794694323,
         355398895,
     ]
+
+
+def test_json_says_null_of_what_is_undefined_and_refuses_infinity(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"kappa": float("nan"), "all": [1.0, float("nan")]})
+    assert read_json(tmp_path / "a.json") == {"kappa": None, "all": [1.0, None]}
+    assert "NaN" not in (tmp_path / "a.json").read_text()
+    with pytest.raises(ArtifactError, match="is infinite"):
+        write_json(tmp_path / "b.json", {"accuracy": float("inf")})
+    assert not (tmp_path / "b.json").exists()

@@ -103,7 +103,7 @@ def test_rows_are_means_over_the_texts_that_have_the_type(measures):
     one = pronoun[(pronoun.state == "finetuned") & (pronoun.layer == 2) & (pronoun["head"] == 1)]
     values = measures.share["finetuned"][TYPES.index("pronoun"), 2:, 1, 1]
     assert one.value.item() == pytest.approx(values.mean(), rel=1e-5)
-    assert one.low.item() <= one.value.item() <= one.high.item()
+    assert np.isnan([one.low.item(), one.high.item()]).all()  # three texts are too few
 
 
 def test_a_type_that_no_text_has_gives_no_row(measures):

@@ -1,6 +1,7 @@
 """Verdicts follow from the numbers by the stated rule."""
 
 import re
+from fractions import Fraction
 from math import isfinite
 
 import numpy as np
@@ -28,7 +29,7 @@ from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_res
 from tuneprobe.studies.pairwise.probe.study import Ranking
 
 
-def evidence(results: pd.DataFrame, layer_mark: float = 0.4167) -> Evidence:
+def evidence(results: pd.DataFrame, layer_mark: float = 0.5) -> Evidence:
     return Evidence(results, layer_mark=layer_mark, margin=2.0, alpha=0.05)
 
 
@@ -96,8 +97,40 @@ def test_the_absence_of_evidence_is_not_equality(results):
 
 def test_a_difference_within_the_margin_counts_as_equal_even_if_significant(results):
     tiny = results.copy()
-    tiny.loc[(tiny.state == GAP) & (tiny.metric == "p_holm"), "value"] = 0.001
+    tiny.loc[(tiny.state == GAP) & tiny.metric.isin(["p", "p_holm"]), "value"] = 0.001
     assert findings(tiny)["lexical"].verdict == HOLDS
+
+
+@pytest.mark.parametrize(
+    ("gap", "outcome"), [(1.0, "undecided"), (3.0, "undecided"), (5.0, "fail"), (-5.0, "fail")]
+)
+def test_equality_fails_only_where_the_interval_lies_wholly_outside(results, gap, outcome):
+    other = results.copy()  # margin 2; the interval of one of twelve checks is 1.46 times as wide
+    rows = (other.state == GAP) & (other.task == "synonyms")
+    other.loc[rows & (other.metric == "gap"), ["value", "low", "high"]] = (
+        gap,
+        gap - 0.9,
+        gap + 0.9,
+    )
+    other.loc[rows & other.metric.isin(["p", "p_holm"]), "value"] = 0.001
+    other.loc[rows & (other.metric == "equivalence_p"), "value"] = 0.5
+    checks = [c for c in findings(other)["lexical"].checks if c.subject == "synonyms"]
+    assert {check.outcome for check in checks} == {outcome}
+
+
+def test_holm_counts_the_checks_of_the_claim_alone(results):
+    p = results.metric.isin(["p", "contrast_p"]) & (results.state == GAP)
+    close = results.copy()
+    close.loc[p, "value"] = 0.008  # six checks: .048; with seven layers each it would be .28
+    assert findings(close)["reading"].verdict == HOLDS
+    close.loc[p, "value"] = 0.009
+    assert {check.outcome for check in findings(close)["reading"].checks} == {"undecided"}
+
+
+def test_too_few_examples_leave_equality_open(results):
+    few = results.copy()
+    few.loc[few.metric == "equivalence_p", "value"] = np.nan
+    assert {check.outcome for check in findings(few)["lexical"].checks} == {"undecided"}
 
 
 def test_a_missing_state_is_named(results):
@@ -120,9 +153,10 @@ def test_a_missing_probe_keeps_a_claim_from_holding(results):
 
 
 def test_the_layer_mark_is_the_papers_fifth_of_twelve_scaled_to_the_depth(results):
-    assert evidence(results).mark == 3
+    assert evidence(results, Fraction(5, 12)).mark == 2
+    assert evidence(results, Fraction(5, 12)).marked_layers == "layers 1–2 against 3–6"
     deep = results.assign(layer=results.layer.where(results.layer < 0, results.layer * 2))
-    assert evidence(deep).mark == 5
+    assert evidence(deep, Fraction(5, 12)).mark == 5
 
 
 def test_every_claim_states_its_rule_and_a_source():
@@ -134,7 +168,7 @@ def test_every_claim_states_its_rule_and_a_source():
 
 def test_the_study_writes_every_number_that_the_claims_read():
     generator = np.random.default_rng(0)
-    n, n_layers = 20, 5
+    n, n_layers = 60, 5
     rankings = [
         Ranking(
             probe,

@@ -12,8 +12,8 @@ from tuneprobe.claims.attention import (
     ATTENTION_CLAIMS,
     last_layers,
     tukey_fence,
-    widened,
 )
+from tuneprobe.claims.verdicts import widened
 from tuneprobe.collect.estimates import difference
 from tuneprobe.formats.results import to_frame
 from tuneprobe.scores.label_scores import score_answers
@@ -31,7 +31,7 @@ def results() -> pd.DataFrame:
 
 
 def findings(results: pd.DataFrame) -> dict:
-    evidence = Evidence(results, layer_mark=0.4167, margin=2.0, alpha=0.05)
+    evidence = Evidence(results, layer_mark=0.5, margin=2.0, alpha=0.05)
     return {claim.name: judge(claim, evidence) for claim in ATTENTION_CLAIMS}
 
 
@@ -54,8 +54,8 @@ def test_a_run_built_as_the_paper_says_makes_all_claims_hold(results):
         "last-layers-change": n,
         "cls-then-sep": 2 * n,
         "heterogeneous": n,
-        "heads-that-help": n,
-        "layers-that-help": n,
+        "harmful-heads": n,
+        "harmful-layers": n,
         "pre-training": n,
         "frame-heads": 2,
     }
@@ -99,7 +99,7 @@ def test_a_gain_that_one_of_72_heads_has_by_chance_does_not_decide(results):
     change = (blurred.metric == "accuracy_change") & (blurred.layer == layer)
     change &= blurred["head"] == head
     blurred.loc[change, "low"], blurred.loc[change, "high"] = 0.1, 4.9
-    found = findings(blurred)["heads-that-help"]
+    found = findings(blurred)["harmful-heads"]
     assert found.verdict == UNTESTED
     assert {check.what for check in found.checks} == {f"without layer {layer} head {head}"}
     assert all(check.low < 0 for check in found.checks)
@@ -107,8 +107,8 @@ def test_a_gain_that_one_of_72_heads_has_by_chance_does_not_decide(results):
 
 def test_where_every_head_is_needed_the_claim_fails(results):
     needed = shifted(results, -10.0, metric="accuracy_change")
-    assert findings(needed)["heads-that-help"].verdict == FAILS
-    assert findings(needed)["layers-that-help"].verdict == FAILS
+    assert findings(needed)["harmful-heads"].verdict == FAILS
+    assert findings(needed)["harmful-layers"].verdict == FAILS
 
 
 def test_random_weights_that_end_higher_fail_the_claim_and_equal_ones_leave_it_open(results):
@@ -135,9 +135,9 @@ def test_two_heads_that_are_like_the_others_do_not_stand_out(results):
 
 def test_without_rows_each_claim_says_which_study_or_state_is_missing(results):
     reasons = {name: one.reason for name, one in findings(results.iloc[:0]).items()}
-    assert reasons["heads-that-help"] == "the ablation study is missing"
+    assert reasons["harmful-heads"] == "the ablation study is missing"
     without = results[results.study != "ablation"]
-    assert findings(without)["heads-that-help"].verdict == UNTESTED
+    assert findings(without)["harmful-heads"].verdict == UNTESTED
     assert findings(without)["cls-then-sep"].verdict == HOLDS
     tuned = findings(results[results.state != "random-finetuned"])["pre-training"]
     assert tuned.reason == "the state random-finetuned is missing"
@@ -190,7 +190,7 @@ def measured_at_random(n: int, n_layers: int, n_heads: int) -> HeadMeasures:
 
 
 def test_the_studies_write_every_number_that_the_claims_read():
-    n, n_layers, n_heads = 12, 4, 3
+    n, n_layers, n_heads = 24, 4, 3
     shared = {"encoder": "made-up", "task": "rte", "seed": 1}
     interval = {"confidence": 0.95, "bootstrap": 20}
     generator = np.random.default_rng(0)
@@ -207,12 +207,12 @@ def test_the_studies_write_every_number_that_the_claims_read():
     weights = {"pretrained": generator.random((n, n_layers, n_heads), dtype=np.float32)}
     pairs = PairWeights("all", groups.assign(pieces=9), weights)
     rows += pair_results(pairs, **shared, **interval)
-    gold = pd.Series(["0", "1"] * 6)
+    gold = pd.Series(["0", "1"] * 12)
     answers = {state: gold.to_numpy() for state in ("finetuned", "random-finetuned")}
     rows += score_answers(gold, answers, kind="label", **shared)
     found = findings(to_frame(rows))
     read = [name for name, finding in found.items() if finding.checks]
-    assert read == [name for name in found if "that-help" not in name]
+    assert read == [name for name in found if "harmful" not in name]
     for name in read:
         for check in found[name].checks:
             assert all(map(isfinite, (check.value, check.low, check.high))), check

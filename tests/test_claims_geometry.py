@@ -15,7 +15,7 @@ from tuneprobe.formats.results import to_frame
 
 
 def findings(results: pd.DataFrame) -> dict:
-    evidence = Evidence(results, layer_mark=0.4167, margin=2.0, alpha=0.05)
+    evidence = Evidence(results, layer_mark=0.5, margin=2.0, alpha=0.05)
     return {claim.name: judge(claim, evidence) for claim in GEOMETRY_CLAIMS}
 
 
@@ -39,7 +39,7 @@ def test_the_made_up_run_is_judged_as_it_was_built(results):
         "accuracy": HOLDS,
         "train-test": HOLDS,
         "clusters": UNTESTED,  # four of five tasks are linear before tuning
-        "distances": PARTLY,  # six labels of DEP are too few, and a third of them stays
+        "distances": UNTESTED,  # seven labels that all rise are too few for one of five checks
         "related": PARTLY,  # six of seven labels do not exclude one half
         "structure": HOLDS,
     }
@@ -70,7 +70,7 @@ def test_more_clusters_after_tuning_fail_the_claim_of_fewer(results):
 
 
 def test_labels_are_compared_with_themselves_at_the_last_layer(results):
-    evidence = Evidence(results, 0.4167, 2.0, 0.05)
+    evidence = Evidence(results, 0.5, 2.0, 0.05)
     changes = distance_changes(evidence, "world-dep")
     assert sorted(changes) == ["case", "det", "nsubj", "obj", "obl", "root"]
     assert [label for label, change in changes.items() if change < 0] == ["case", "obj"]

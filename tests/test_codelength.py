@@ -7,6 +7,8 @@ from tuneprobe.rng import rng
 from tuneprobe.studies.geometry.classifiers.classifier import ClassifierError, held_out_rows
 from tuneprobe.studies.geometry.classifiers.codelength import (
     Codelength,
+    first_portion,
+    mixed_bits,
     online_codelength,
     portion_ends,
 )
@@ -28,11 +30,23 @@ def test_the_uniform_code_spends_the_logarithm_of_the_labels_on_each_example() -
     assert code.compression == 1
 
 
-def test_portions_are_shares_of_the_examples_and_the_first_has_two() -> None:
-    assert portion_ends(16000).tolist() == [
-        16, 32, 64, 128, 256, 512, 1000, 2000, 4000, 8000, 16000,
-    ]  # fmt: skip
-    assert portion_ends(30).tolist() == [2, 4, 8, 15, 30]
+@pytest.mark.parametrize(
+    ("n", "first", "ends"),
+    [
+        (16000, 32, [32, 64, 128, 256, 512, 1000, 2000, 4000, 8000, 16000]),
+        (1000, 120, [120, 250, 500, 1000]),
+        (300, 120, [120, 300]),  # 150 would be 30 examples behind 120
+        (64, 32, [32, 64]),
+        (63, 32, [63]),  # no part of them is enough to learn from
+        (30, 32, [30]),
+    ],
+)
+def test_no_portion_is_smaller_than_the_least_a_probe_learns_from(n, first, ends) -> None:
+    assert portion_ends(n, first=first).tolist() == ends
+
+
+def test_the_first_portion_has_five_examples_of_each_label_or_32() -> None:
+    assert [first_portion(k) for k in (2, 6, 7, 24)] == [32, 32, 35, 120]
 
 
 @pytest.mark.parametrize("portions", [(), (50.0,), (50.0, 50.0, 100.0), (0.0, 100.0)])
@@ -41,11 +55,35 @@ def test_portions_that_do_not_cover_the_examples_are_refused(portions: tuple) ->
         portion_ends(100, portions)
 
 
-def test_random_labels_cost_about_the_uniform_code() -> None:
-    y = rng(0, "random labels").integers(4, size=1000)
-    code = online_codelength(vectors(), y, **SMALL)
-    assert code.uniform_bits == 2000
-    assert 0.85 < code.compression < 1.02
+@pytest.mark.parametrize(("n", "n_labels", "dim"), [(1000, 4, 8), (240, 24, 60), (150, 2, 100)])
+def test_useless_vectors_compress_nothing_and_no_portion_costs_much_more(n, n_labels, dim) -> None:
+    y = rng(0, "random labels").integers(n_labels, size=n)
+    code = online_codelength(vectors(n, dim), y, **{**SMALL, "decay": 1e-7})
+    assert 0.95 < code.compression < 1.05
+    uniform = np.diff(code.ends, prepend=0) * np.log2(n_labels)
+    assert (code.portion_bits <= 1.05 * uniform).all()
+
+
+def test_a_sure_and_wrong_probe_costs_one_bit_above_uniform() -> None:
+    assert mixed_bits(np.full(32, -20000.0), 2) <= 33
+    assert mixed_bits(np.append(np.zeros(500), -20000.0), 2) < 0.1 * 501
+
+
+def test_a_sure_and_right_probe_costs_next_to_nothing() -> None:
+    assert mixed_bits(np.zeros(1000), 8) < 4
+
+
+def test_vectors_of_any_scale_cost_the_same() -> None:
+    X, y = vectors(200), vectors(200)[:, 0] > 0
+    X[:, 1] = 5.0  # constant
+    bits = [online_codelength(moved, y, **SMALL).bits for moved in (X, 1000 * X + 7)]
+    assert bits[0] == pytest.approx(bits[1], rel=0.02)
+
+
+def test_the_spread_is_over_the_orders() -> None:
+    code = Codelength(np.array([2, 8]), np.array([[4.0, 10.0], [4.0, 14.0]]), n_labels=4)
+    assert code.std == pytest.approx(8**0.5)
+    assert np.isnan(Codelength(code.ends, code.portion_bits[:1], 4).std)
 
 
 def test_labels_that_are_nearly_constant_cost_nearly_nothing() -> None:
@@ -63,22 +101,22 @@ def test_labels_that_the_vectors_show_cost_less_the_easier_they_are() -> None:
 
 
 def test_a_portion_is_coded_by_the_probe_of_the_portions_before() -> None:
-    X, y = vectors(60), (vectors(60)[:, 0] > 0).astype(np.int64)
-    code = online_codelength(
-        X, y, portions=(50, 100), initialisations=2, standardise=False, **SMALL
-    )
-    order = rng(13, "codelength", "order").permutation(60)
-    X, y = X[order], y[order]
-    held = held_out_rows(y[:30], 13)
-    probes = train(
-        [Network((16, 16), 1e-4, init) for init in (0, 1)],
-        *(X[:30][~held], y[:30][~held], X[:30][held], y[:30][held], 2),
-        regimen=LOSS,
-    )
-    for bits, probe in zip(code.portion_bits, probes):
-        p = np.exp(probe.log_probabilities(X[30:]))
-        assert bits[0] == 30
-        assert bits[1] == pytest.approx(sum(-np.log2(row[k]) for row, k in zip(p, y[30:])))
+    X, y = vectors(64), (vectors(64)[:, 0] > 0).astype(np.int64)
+    code = online_codelength(X, y, portions=(50, 100), orders=2, standardise=False, **SMALL)
+    assert code.ends.tolist() == [32, 64]
+    for number, bits in enumerate(code.portion_bits):
+        order = rng(13, "codelength", "order", number).permutation(64)
+        seen, coming = order[:32], order[32:]
+        held = held_out_rows(y[seen], 13)
+        parts = (seen[~held], seen[held])
+        (probe,) = train(
+            [Network((16, 16), 1e-4, number)],
+            *(values[rows] for rows in parts for values in (X, y)),
+            2,
+            regimen=LOSS,
+        )
+        log_p = probe.log_probabilities(X[coming])[np.arange(32), y[coming]]
+        assert bits.tolist() == [32, mixed_bits(log_p, 2)]
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:

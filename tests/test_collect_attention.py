@@ -40,7 +40,7 @@ def test_headline_numbers_are_those_that_the_rows_were_made_from(results):
             "sentence_task_score": SCORES["finetuned"],
             "map_similarity_last": similarity(N_LAYERS, -1),
             "heterogeneous_share": 0.45,
-            "heads_that_help": 1,
+            "harmful_heads": 1,
         }
     )
     assert headline(results, "finetuned").items() >= numbers.items()
@@ -55,7 +55,7 @@ def test_the_maps_before_tuning_are_as_similar_to_themselves_as_can_be(results):
 
 def test_what_was_not_measured_has_no_number(results):
     assert attention_headline(results.iloc[:0], "finetuned") == {}
-    assert "heads_that_help" not in attention_headline(results, "random")
+    assert "harmful_heads" not in attention_headline(results, "random")
 
 
 def test_a_score_is_that_of_the_tasks_first_metric_with_its_own_majority(results):

@@ -16,8 +16,10 @@ CLASSIFIER = {
     "linear": False,
     "controls": False,
     "codelength": False,
+    "orders": 1,
     "regimen": {"learning_rate": 0.01, "batch": 50, "max_epochs": 40, "patience": 5},
     "confidence": 0.95,
+    "bootstrap": 200,
     "seed": 13,
 }
 

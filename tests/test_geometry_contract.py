@@ -41,7 +41,9 @@ CLASSIFIER = {
     "standardise": True,
     "regimen": {"max_epochs": 5},
     "confidence": 0.95,
+    "bootstrap": 200,
     "linear": True,
+    "orders": 2,
     "seed": 1,
 }
 PROBE = {
@@ -74,7 +76,6 @@ def run(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Result rows of two tasks of a small run, and the tables of one task's snapshots."""
     folder = tmp_path_factory.mktemp("run")
     examples, X = drawn_space(60, 40, 30, apart=1.0, seed=1)
-    table = example_table(examples)
 
     def layers(name: str, *, steps: float) -> Representations:
         """Centroids move away from the origin with `steps`, more so in higher layers."""
@@ -83,6 +84,7 @@ def run(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
 
     states = {state: layers(state, steps=0.1 * n) for n, state in enumerate(STATES)}
     others = {state: layers(f"cross {state}", steps=0.1 * n) for n, state in enumerate(CROSS)}
+    table = example_table(examples, states["pretrained"].types())
     rows: list[Result] = []
     for task in ("world-pos", "world-ps-fxn"):
         keys = {**KEYS, "task": task}

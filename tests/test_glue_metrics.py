@@ -82,10 +82,10 @@ def test_f1_counts_the_positive_class_alone():
 def test_an_f1_without_positives_and_a_correlation_with_a_constant_are_zero():
     none = np.full(5, "0")
     assert of("f1", none, none).value == 0.0
-    gold = np.array([1.0, 2.0, 4.0])
+    gold = np.tile([1.0, 2.0, 4.0, 3.0], 5)  # fewer than 20 have no interval
     for metric in ("pearson", "spearman"):
-        assert of(metric, gold, np.full(3, 0.1)) == (0.0, 0.0, 0.0)
-    assert pearson(gold, 0.1 + np.array([0, 1e-9, 3e-9]), once(3)) == 0.0  # rounding of float32
+        assert of(metric, gold, np.full(20, 0.1)) == (0.0, 0.0, 0.0)
+    assert pearson(gold[:3], 0.1 + np.array([0, 1e-9, 3e-9]), once(3)) == 0.0  # rounding of float32
 
 
 def test_correlations_do_not_depend_on_unit_and_origin():
@@ -160,3 +160,11 @@ def test_what_no_metric_is_defined_for_is_refused():
         of("acuracy", GOLD, PREDICTED)
     with pytest.raises(UnknownNameError, match="kind of task"):
         metrics_of("world-qa", "qa")
+
+
+def test_all_right_leaves_room_for_an_error_that_was_not_drawn() -> None:
+    gold = np.full(200, "1")
+    found = of("accuracy", gold, gold)
+    assert found.value == found.high == 100
+    assert found.low == pytest.approx(98.7, abs=0.05)  # level .9
+    assert np.isnan(of("f1", gold[:19], gold[:19]).low)

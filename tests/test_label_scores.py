@@ -120,8 +120,7 @@ def test_the_rows_are_worked_out_by_hand_and_the_majority_stands_beside_every_st
         assert frame.value[state, MAJORITY + "f1"] == pytest.approx(100 * 6 / 7, abs=1e-4)
     assert set(frame.n) == {4}
     assert set(frame.condition) == {""}
-    assert (frame.low <= frame.value).all()
-    assert (frame.value <= frame.high).all()
+    assert frame[["low", "high"]].isna().all(axis=None)  # four are too few for an interval
 
 
 def test_a_score_task_gets_correlations_and_its_mean_has_none():

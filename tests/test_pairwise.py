@@ -328,7 +328,7 @@ class Stored:
         return self.layers[number]
 
 
-def many_examples(n: int = 40) -> Examples:
+def many_examples(n: int = 60) -> Examples:
     build = ExamplesBuilder()
     for number in range(n):
         text = build.add_text(f"q{number}", ["who"], [f"w{i}" for i in range(9)])
@@ -381,15 +381,20 @@ def test_the_study_finds_a_gap_that_was_put_into_the_upper_layers() -> None:
     assert value["p_holm", 4] < 0.05 < value["p_holm", 1]
     assert value["contrast", NO_LAYER] == pytest.approx(value["gap", 4] - value["gap", 3] / 3)
     assert value["contrast_p", NO_LAYER] < 0.01
-    assert value["equivalence_p", 1] < 0.05 < value["equivalence_p", 3]
+    assert value["equivalence_p", 3] > 0.05
+    equal = gaps[gaps.metric == "equivalence"].set_index("layer")
+    assert equal.high[1] > 0  # 60 examples without a gap do not exclude a rare one
+    assert np.isnan(value["p_holm", 0])  # the embedding is no part of the family
     assert set(gaps.state) == {"finetuned-pretrained"}
     finetuned = curves.query("state == 'finetuned' and condition == 'cosine/words'")
     curve = finetuned[finetuned.metric == "auc_macro"]
     assert (curve.low <= curve.value).all()
     assert (curve.value <= curve.high).all()
-    assert set(curve.n) == {40}
+    assert set(curve.n) == {60}
     micro = finetuned[finetuned.metric == "auc_micro"].value.to_numpy()
-    assert finetuned[finetuned.metric == "eq3"].value.to_numpy() == pytest.approx(micro * 8 / 9)
+    assert finetuned[finetuned.metric == "eq3"].value.to_numpy() == pytest.approx(
+        micro * 8 / 9, rel=1e-5
+    )
 
 
 def test_examples_without_negatives_are_left_out_and_counted() -> None:
@@ -408,9 +413,9 @@ def test_the_example_table_adds_up_to_the_curve() -> None:
     states = {"random": layers_of(examples, [0, 0.5], 3)}
     rankings = rank_pairs(states, examples, [WORDS]).rankings
     table = example_table(rankings)
-    assert len(table) == 40 * 2
+    assert len(table) == 60 * 2
     layer = table[table.layer == 1].sort_values("example")
-    assert layer.example.tolist() == list(range(40))
+    assert layer.example.tolist() == list(range(60))
     rows = pairwise_results(rankings, encoder="e", seed=1, confidence=0.9, bootstrap=50)
     micro = next(r.value for r in rows if r.metric == "auc_micro" and r.layer == 1)
     assert 100 * layer["count"].sum() / layer.n_neg.sum() == pytest.approx(micro)

@@ -1,6 +1,7 @@
 """params.yaml: strict, frozen, and clear about what is wrong."""
 
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -75,14 +76,19 @@ def test_the_shipped_file_is_understood(root: Path) -> None:
     assert params.encoder in params.encoders
 
 
+def test_the_layer_mark_may_be_a_fraction(written) -> None:
+    marks = [load_params(written("pairwise.layer_mark", one)).pairwise for one in ("5/12", 0.5)]
+    assert [one.layer_mark for one in marks] == [Fraction(5, 12), Fraction(1, 2)]
+
+
 def test_an_unknown_key_is_named(written) -> None:
     with pytest.raises(ParamsError, match=r"no stage knows the key 'finetune\.lr'"):
         load_params(written("finetune.lr", 1))
 
 
 def test_a_missing_key_is_named(written) -> None:
-    with pytest.raises(ParamsError, match=r"the key 'pairwise\.bootstrap' is missing"):
-        load_params(written("pairwise.bootstrap", remove=True))
+    with pytest.raises(ParamsError, match=r"the key 'intervals\.bootstrap' is missing"):
+        load_params(written("intervals.bootstrap", remove=True))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,7 @@ def test_a_missing_key_is_named(written) -> None:
         ("focus", "fine-tuned"),
         ("finetune.epochs", 0),
         ("finetune.null_keep", 1.5),
-        ("pairwise.confidence", 1.0),
+        ("intervals.confidence", 1.0),
         ("represent.layout", "concatenated"),
         ("attention.maps.before", "finetuned"),
         *((key, value) for key, values in WRONG.items() for value in values),

@@ -68,8 +68,13 @@ def test_agreement_is_what_one_works_out_by_hand() -> None:
     assert scores["kappa"].value == pytest.approx(
         (4 / 6 - 15 / 36) / (1 - 15 / 36)
     )  # by chance 15 of 36
-    for interval in scores.values():
-        assert interval.low <= interval.value <= interval.high
+    many = agreement(
+        np.tile(TRUTH, 5), np.tile(ANSWERS, 5), confidence=0.9, bootstrap=100, rng=rng(1, "test")
+    )
+    for name, interval in many.items():
+        assert interval.value == pytest.approx(scores[name].value)
+        assert interval.low < interval.value < interval.high
+        assert np.isnan(scores[name].low)  # six maps are too few
 
 
 def test_scores_are_those_of_scikit_learn() -> None:

@@ -187,3 +187,8 @@ def test_a_map_that_is_not_square_is_refused_by_its_place(shape: tuple[int, ...]
 def test_a_length_beyond_the_map_is_refused() -> None:
     with pytest.raises(PatternError, match="between 9 and 9, expected 1 to 8"):
         map_images(torch.ones(1, 1, 8, 8), torch.tensor([9]))
+
+
+def test_a_pattern_network_that_diverges_is_one_clear_error() -> None:
+    with pytest.raises(PatternError, match=r"Lower attention\.patterns\.learning_rate"):
+        train_network(1, maps=130, epochs=2, learning_rate=float("inf"))

@@ -18,7 +18,7 @@ from tuneprobe.encoders.encoder import (
 from tuneprobe.encoders.forward import OutOfMemoryError
 from tuneprobe.encoders.represent import cut_texts, span_vectors, write_representations
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
-from tuneprobe.formats.representations import layer_file, open_representations
+from tuneprobe.formats.representations import TYPES, layer_file, open_representations
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,26 @@ def examples() -> Examples:
     builder.add_span(long, 1, 1, 3, "match")
     builder.add_span(long, 0, 0, 1, "anchor")
     return builder.build()
+
+
+def test_words_that_the_tokenizer_reads_alike_have_one_type(
+    encoder: Encoder, tmp_path: Path
+) -> None:
+    builder = ExamplesBuilder()
+    text = builder.add_text("t", ["The", "the", "THE", "Th\u00e9", "archive", "unfathomable"])
+    spans = [builder.add_span(text, 0, word, word + 1, "word") for word in range(6)]
+    builder.add_span(text, 0, 0, 2, "word")
+    builder.add_whole_text(text)
+    builder.add_example(spans[0], -1, "x", "train")
+    examples = builder.build()
+    write_representations(encoder, examples, tmp_path / "rep")
+    types = open_representations(tmp_path / "rep", examples).types()
+    assert len({*types[:4]}) == 1  # the encoder reads lower case without accents
+    assert len({*types[[0, 4, 5, 6]]}) == 4
+    assert types[-1] == 0
+    (tmp_path / "rep" / TYPES).unlink()
+    with pytest.raises(ArtifactError, match=r"types\.npy is missing"):
+        open_representations(tmp_path / "rep", examples).types()
 
 
 def test_a_span_is_the_mean_of_its_words_and_a_word_the_mean_of_its_pieces(

@@ -111,7 +111,14 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
         ("focus", "pretrained", NUMBERS),
         ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], *NUMBERS)),
         ("prepare.pairs.per_probe", 10, ("prepare-pairs", *READING[:2], "pairwise", *NUMBERS)),
-        ("pairwise.bootstrap", 10, ("pairwise", *NUMBERS)),
+        (
+            "intervals.bootstrap",
+            10,
+            (
+                *("pairwise", "classify@*", "cross-task"),
+                *("attention@*", "ablate@*", "pair-heads", *NUMBERS),
+            ),
+        ),
         ("pairwise.equivalence_margin", 1.0, ("pairwise", *NUMBERS)),
         ("evaluate.top_k", 5, ("evaluate", *NUMBERS)),
         (

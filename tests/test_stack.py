@@ -8,7 +8,7 @@ from torch.nn import functional
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.rng import rng
 from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen, Trained
-from tuneprobe.studies.geometry.classifiers.stack import _Stack, train
+from tuneprobe.studies.geometry.classifiers.stack import DivergedError, _Stack, train
 
 SHORT = Regimen(batch=32, max_epochs=8)
 MIXED = [
@@ -193,3 +193,11 @@ def test_a_device_that_is_not_there_is_refused_with_what_to_do() -> None:
 def test_an_unknown_monitor_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'accuracy'"):
         train([], *rings(), 3, regimen=Regimen(monitor="acuracy"))
+
+
+@pytest.mark.parametrize("rate", [float("inf"), 1e30])
+def test_a_network_that_diverges_is_one_clear_error(rate: float) -> None:
+    X = rng(0, "vectors").normal(size=(40, 5)).astype(np.float32)
+    y = np.arange(40) % 2
+    with pytest.raises(DivergedError, match=r"held-out loss of (nan|inf) .*lower geometry"):
+        train([Network((4, 4), 1e-4)], X, y, X, y, 2, regimen=Regimen(rate, max_epochs=20))

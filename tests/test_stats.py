@@ -4,16 +4,20 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import binomtest, norm, spearmanr
+from scipy.stats import bootstrap as scipy_bootstrap
+from scipy.stats import t as student
 
 from tuneprobe.stats import (
     StatsError,
     bootstrap_sums,
+    crossed_interval,
     equivalence,
     holm,
     layer_contrast,
     mean_interval,
     ratio_interval,
+    share_interval,
     sign_flip_p,
     trend_interval,
 )
@@ -41,11 +45,24 @@ def test_chunks_change_no_draw(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_ratio_is_the_ratio_of_sums_within_its_bounds() -> None:
     got = ratio_interval([1, 3], [2, 6], confidence=0.95, n_bootstrap=50, rng=rng())
-    assert got == (0.5, 0.5, 0.5)
-    got = ratio_interval([0, 3], [2, 2], confidence=0.5, n_bootstrap=400, rng=rng())
-    assert got.value == 0.75  # samples: 0, .75, .75, 1.5
-    assert got.low in (0.0, 0.75)
-    assert got.high in (0.75, 1.5)
+    assert got.value == 0.5
+    above, below = np.arange(1.0, 31.0), np.tile([1.0, 2.0], 15)
+    got = ratio_interval(above, below, confidence=0.95, n_bootstrap=400, rng=rng())
+    assert got.value == above.sum() / 45
+    assert got.value - 4 < got.low < got.value - 1
+    assert got.value + 1 < got.high < got.value + 4
+    same = ratio_interval(3 * below, below, confidence=0.95, n_bootstrap=50, rng=rng())
+    assert same == (3, 3, 3)
+
+
+def test_bca_bounds_agree_with_scipys_but_for_the_wider_tails() -> None:
+    values = rng(3).exponential(size=60)
+    level = 2 * norm.cdf(np.sqrt(60 / 59) * student.ppf(0.975, 59)) - 1
+    expected = scipy_bootstrap(
+        (values,), np.mean, confidence_level=level, n_resamples=9999, method="BCa", rng=rng(1)
+    ).confidence_interval
+    got = mean_interval(values, confidence=0.95, n_bootstrap=9999, rng=rng(2))
+    assert [got.low, got.high] == pytest.approx([expected.low, expected.high], rel=0.02)
 
 
 def test_columns_are_those_of_single_calls() -> None:
@@ -65,11 +82,60 @@ def test_the_interval_of_a_mean_agrees_with_the_normal_one() -> None:
     assert got.high == pytest.approx(values.mean() + half, abs=0.15 * half)
 
 
-def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
-    draws = rng(4).normal(size=(60, 200))  # 200 data sets as columns
-    got = mean_interval(draws, confidence=0.9, n_bootstrap=400, rng=rng())
-    covered = ((got.low < 0) & (got.high > 0)).mean()
-    assert 0.83 < covered < 0.96
+GAPS = {  # differences of two percentages: draws of shape (n, m), and their mean
+    "normal": (lambda draw, shape: draw.normal(size=shape), 0.0),
+    "ranks among ten": (
+        lambda draw, shape: 10.0 * (draw.integers(11, size=shape) - draw.integers(11, size=shape)),
+        0.0,
+    ),
+    "skewed": (
+        lambda draw, shape: 100 * (draw.beta(5, 1, size=shape) - draw.beta(2, 1, size=shape)),
+        100 * (5 / 6 - 2 / 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GAPS)
+@pytest.mark.parametrize("n", [20, 40, 300])
+def test_intervals_cover_the_truth_as_often_as_they_say(kind: str, n: int) -> None:
+    draw, truth = GAPS[kind]
+    found = mean_interval(draw(rng(4), (n, 1500)), confidence=0.95, n_bootstrap=600, rng=rng())
+    assert 0.93 < ((found.low <= truth) & (truth <= found.high)).mean() < 0.97
+
+
+@pytest.mark.parametrize("interval", [mean_interval, trend_interval])
+def test_too_few_examples_have_a_mean_but_no_interval(interval) -> None:
+    values = rng(4).normal(size=(19, 3))
+    given = (values,) if interval is mean_interval else (values, np.ones(19))
+    found = interval(*given, confidence=0.95, n_bootstrap=50, rng=rng())
+    assert np.isfinite(found.value).all()
+    assert np.isnan(found.low).all()
+    assert np.isnan(found.high).all()
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    found = share_interval([200, 190, 0], 200, confidence=0.95)
+    assert found.value.tolist() == [100, 95, 0]
+    expected = [binomtest(k, 200).proportion_ci(0.95, "wilson") for k in (200, 190, 0)]
+    assert found.low == pytest.approx([100 * one.low for one in expected])
+    assert found.high == pytest.approx([100 * one.high for one in expected])
+    assert np.isnan(share_interval(19, 19, confidence=0.95).low)
+    with pytest.raises(StatsError, match="there are no examples"):
+        share_interval(0, 0, confidence=0.95)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(bad: float) -> None:
+    values = np.append(np.ones(59), bad)
+    draws = {"rng": rng()}
+    for test in (
+        lambda: sign_flip_p(values, n_permutations=9, **draws),
+        lambda: equivalence(values, 2.0, bound=100, alpha=0.05, n_draws=9, **draws),
+        lambda: mean_interval(values, confidence=0.9, n_bootstrap=9, **draws),
+        lambda: ratio_interval(np.ones(60), values, confidence=0.9, n_bootstrap=9, **draws),
+    ):
+        with pytest.raises(StatsError, match="1 of 60 values are NaN or infinite"):
+            test()
 
 
 def test_sign_flips_are_enumerated_for_few_examples() -> None:
@@ -131,40 +197,54 @@ def test_a_mark_with_an_empty_side_is_refused(mark: int) -> None:
         layer_contrast(np.ones((2, 3)), mark=mark)
 
 
+EQUIVALENCE = {"bound": 100.0, "alpha": 0.05, "n_draws": 500}
+
+
 def test_equivalence_needs_a_narrow_interval_inside_the_margins() -> None:
     narrow = rng(10).normal(size=400)
     narrow -= narrow.mean()
-    settings = {"margin": 2.0, "alpha": 0.05, "n_bootstrap": 500}
-    close = equivalence(narrow, **settings, rng=rng())
+    close = equivalence(narrow, 2.0, **EQUIVALENCE, rng=rng())
     assert close.equal
     assert close.p == 1 / 501
-    for values in (60 * narrow, narrow + 2, narrow - 9):
-        far = equivalence(values, **settings, rng=rng())
+    for values in (25 * narrow, narrow + 2, narrow - 9):
+        far = equivalence(values, 2.0, **EQUIVALENCE, rng=rng())
         assert not far.equal
         assert far.p > 0.05
 
 
 def test_the_p_value_of_equivalence_agrees_with_its_interval() -> None:
-    values = rng(11).normal(size=(50, 300)) + np.linspace(-0.6, 0.6, 300)
-    found = equivalence(values, 0.4, alpha=0.05, n_bootstrap=999, rng=rng())
-    assert ((found.p <= 0.05) == found.equal).mean() > 0.98
-    assert 0.05 < found.equal.mean() < 0.8
+    values = rng(11).normal(size=(60, 300)) + np.linspace(-0.6, 0.6, 300)
+    settings = {**EQUIVALENCE, "bound": 8.0, "n_draws": 999}
+    found = equivalence(values, 0.7, **settings, rng=rng())
+    within = (found.low > -0.7) & (found.high < 0.7)
+    assert (within == found.equal).mean() > 0.98
+    assert 0.05 < found.equal.mean() < 0.9
 
 
-def test_equivalence_is_claimed_for_at_most_alpha_of_the_data_on_the_margin() -> None:
-    values = rng(12).normal(size=(80, 400)) + 0.5
-    found = equivalence(values, 0.5, alpha=0.05, n_bootstrap=400, rng=rng())
-    assert found.equal.mean() < 0.09
+@pytest.mark.parametrize("n", [3, 7, 15, 40, 50, 100, 300])
+@pytest.mark.parametrize(("gap", "share"), [(20.0, 0.1), (100.0, 0.02), (4.0, 0.5)])
+def test_rare_gaps_on_the_margin_are_called_equal_at_most_alpha_of_the_time(n, gap, share) -> None:
+    values = np.where(rng(12).random((n, 1000)) < share, gap, 0.0)  # the mean is 2, the margin
+    found = equivalence(values, 2.0, **EQUIVALENCE, rng=rng())
+    assert found.equal.mean() < 0.05 + 2 * (0.05 * 0.95 / 1000) ** 0.5
+    assert np.isnan(found.p).all() == (n < 50)
 
 
-def test_a_margin_of_zero_is_refused() -> None:
+def test_without_a_gap_the_p_value_is_clopper_and_pearsons() -> None:
+    found = equivalence(np.zeros(150), 2.0, **{**EQUIVALENCE, "n_draws": 20000}, rng=rng())
+    assert found.p == pytest.approx(0.98**150, abs=0.006)
+
+
+def test_a_margin_of_zero_and_a_gap_beyond_the_bound_are_refused() -> None:
     with pytest.raises(StatsError, match="expected a positive number"):
-        equivalence([1.0], 0.0, alpha=0.05, n_bootstrap=10, rng=rng())
+        equivalence([1.0], 0.0, **EQUIVALENCE, rng=rng())
+    with pytest.raises(StatsError, match="is 101, expected none beyond 100"):
+        equivalence([1.0, -101.0], 2.0, **EQUIVALENCE, rng=rng())
 
 
 def test_the_trend_is_spearmans_correlation_with_the_layer() -> None:
-    curve = np.array([[3.0, 1.0, 4.0, 1.0, 5.0]])
-    got = trend_interval(curve, [2.0], confidence=0.9, n_bootstrap=20, rng=rng())
+    curve = np.tile([3.0, 1.0, 4.0, 1.0, 5.0], (20, 1))
+    got = trend_interval(curve, np.full(20, 2.0), confidence=0.9, n_bootstrap=20, rng=rng())
     assert got.value == pytest.approx(spearmanr(curve[0], np.arange(5)).statistic)
     assert got.low == pytest.approx(got.value)
 
@@ -185,3 +265,28 @@ def test_noise_has_a_trend_interval_around_zero() -> None:
 def test_no_examples_is_one_clear_error() -> None:
     with pytest.raises(StatsError, match="there are no examples"):
         sign_flip_p([], n_permutations=9, rng=rng())
+
+
+def test_the_words_of_a_sentence_and_the_answers_of_a_start_are_drawn_together() -> None:
+    draw = rng(20)
+    shift = draw.normal(scale=2, size=(200, 30, 1, 1)) + draw.normal(scale=1, size=(200, 1, 1, 5))
+    data = shift + draw.normal(size=(200, 30, 4, 5))  # data sets, sentences, words, starts
+    groups = np.repeat(np.arange(30), 4)
+    settings = {"confidence": 0.95, "n_bootstrap": 300}
+    found = [
+        crossed_interval(one.reshape(120, 5), groups, **settings, rng=rng(i))
+        for i, one in enumerate(data)
+    ]
+    covered = np.mean([one.low < 0 < one.high for one in found])
+    assert 0.88 < covered < 0.98
+    alone = [mean_interval(one.mean(axis=(2,)).ravel(), **settings, rng=rng(1)) for one in data]
+    assert np.mean([one.low < 0 < one.high for one in alone]) < covered
+
+
+def test_fewer_than_twenty_sentences_have_no_interval() -> None:
+    values = rng(21).normal(size=(400, 3))
+    found = crossed_interval(
+        values, np.arange(400) // 40, confidence=0.95, n_bootstrap=50, rng=rng()
+    )
+    assert found.value == pytest.approx(values.mean())
+    assert np.isnan([found.low, found.high]).all()

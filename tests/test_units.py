@@ -112,14 +112,17 @@ def test_too_few_rows_an_empty_split_and_nan_are_one_clear_error_each(tmp_path: 
         read_space(states["tuned"], 0, table[table.split == "train"])
 
 
-def test_the_type_of_an_example_is_the_words_of_its_first_span() -> None:
+def test_the_type_of_a_pair_is_the_pair_of_what_the_tokenizer_makes_of_its_words() -> None:
     builder = ExamplesBuilder()
     text = builder.add_text("t", ["out", "of", "Paris"], ["He", "left"])
     spans = [builder.add_span(text, 0, 0, 2, "word"), builder.add_span(text, 1, 1, 2, "word")]
     builder.add_example(spans[0], spans[1], "x", "train")
     builder.add_example(spans[1], spans[0], "x", "train")
     builder.add_example(builder.add_whole_text(text), -1, "x", "test")
-    assert example_table(builder.build()).type.tolist() == ["out of", "left", ""]
+    table = example_table(builder.build(), np.array([8, 5, 0]))
+    assert table.type.tolist() == ["8 5", "5 8", ""]
+    assert table.text.tolist() == [0, 0, 0]
+    assert set(example_table(builder.build()).type) == {""}
 
 
 @pytest.mark.parametrize("stage", ["geometry", pytest.param("classify", marks=pytest.mark.slow)])

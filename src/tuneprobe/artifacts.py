@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import isnan
 from pathlib import Path
 from socket import gethostname
 from tempfile import mkdtemp
@@ -221,16 +222,18 @@ class Facts(dict[str, Any]):
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as sorted, indented JSON; the same value gives the same bytes.
 
+    A number that is not defined, NaN, is null.
+
     Raises
     ------
     ArtifactError
-        If a number of it is not finite.
+        If a number is infinite, which JSON has no word for.
     """
     how: dict[str, Any] = {"indent": 2, "sort_keys": True, "ensure_ascii": False}
     try:
-        text = json.dumps(value, allow_nan=False, **how)
+        text = json.dumps(_with_null(value), allow_nan=False, **how)
     except ValueError as error:
-        raise ArtifactError(f"{path} would hold a number that is not finite: {value}.") from error
+        raise ArtifactError(f"{path} would hold an infinite number: {value}.") from error
     with atomic_file(path) as part:
         part.write_text(text + "\n")
 
@@ -280,6 +283,15 @@ def _to_disk(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def _with_null(value: Any) -> Any:
+    """The same value with None for every NaN."""
+    if isinstance(value, dict):
+        return {key: _with_null(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_null(one) for one in value]
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 def _take_place(part: Path, path: Path, scratch: Path) -> None:

@@ -31,7 +31,7 @@ PARAMS = Path("params.yaml")
 WORKSPACE = "workspace"
 UNSET = "–"
 HEADLINE = "headline"
-CONFIDENCE = "pairwise.confidence"
+CONFIDENCE = "intervals.confidence"
 
 NOT_HERE = (DvcException, DataIndexError, OSError)  # neither cache nor remote has it
 Read = Callable[[Path, Callable[[bytes], Any]], Any]
@@ -107,7 +107,8 @@ def read_run(repository: Path, name: str) -> Run:
         except (ValueError, YamlFileError) as error:
             raise CompareError(f"{path} of '{name}' cannot be read: {error}") from error
 
-    numbers = parsed(SUMMARY, json.loads) or {}
+    written = parsed(SUMMARY, json.loads) or {}
+    numbers = {name: nan if value is None else value for name, value in written.items()}
     params = dict(flat(parsed(PARAMS, lambda content: parse_yaml(content, str(PARAMS))) or {}))
     tables = {path.stem: parsed(path, _csv) for path in _listed(files, PLOTS)}
     tables = {stem: table for stem, table in tables.items() if table is not None}

@@ -69,7 +69,7 @@ def paired_difference(
     n_bootstrap: int = 1000,
     seed: int = 13,
 ) -> Estimate:
-    """Mean difference over the same examples with its bootstrap percentile interval."""
+    """Mean difference over the same examples with its BCa interval."""
     found = mean_interval(
         np.asarray(after.scores - before.scores),
         confidence=confidence,

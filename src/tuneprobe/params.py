@@ -7,6 +7,7 @@ use, so that a slip of the keyboard is an error and not an exhausted memory.
 
 import json
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -68,6 +69,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=4096), AfterValidator(_text)]
 Unique = Annotated[tuple[Item, ...], Field(max_length=1000), AfterValidator(_distinct)]
 NonEmptyUnique = Annotated[Unique[Item], Field(min_length=1)]
+LayerShare = Annotated[Fraction, Field(gt=0, lt=1)]  # 5/12, or 0.5
 
 
 class ParamsError(TuneprobeError):
@@ -94,6 +96,13 @@ class EncoderSource(_Block):
         if len(given) != 1 or (self.folder and not self.package):
             raise ValueError("give one of package (with folder), hub and path")
         return self
+
+
+class Intervals(_Block):
+    """Level and samples of the intervals of every study."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap: PositiveInt
 
 
 class Synonyms(_Block):
@@ -230,9 +239,7 @@ class Pairwise(_Block):
     views: NonEmptyUnique[Literal["raw", "centred", "without-axis"]]
     foreign_anchors: PositiveInt
     type_anchors: PositiveInt
-    layer_mark: Share
-    confidence: Confidence
-    bootstrap: Repeats
+    layer_mark: LayerShare
     permutations: Repeats
     equivalence_margin: Positive
     boundary: BoundaryHead
@@ -262,9 +269,9 @@ class Classify(_Block):
     linear: bool
     controls: Layers
     codelength: Layers
+    orders: PositiveInt
     regimen: RegimenBlock
     device: Literal["cpu", "cuda"]
-    confidence: Confidence
 
 
 class DirectProbe(_Block):
@@ -324,8 +331,6 @@ class Maps(_Block):
     tokens: Literal["max", "mean", "sum"]
     padded_to: Annotated[int, Field(ge=0, le=100_000)]
     tokens_per_batch: PositiveInt | None
-    confidence: Confidence
-    bootstrap: Repeats
     example_maps: ExampleMaps
     sheet: Size
     labelled: Text | None
@@ -354,8 +359,6 @@ class Ablate(_Block):
     ablations: NonEmptyUnique[Literal["uniform", "zero", "mean"]]
     max_texts: PositiveInt
     tokens_per_chunk: PositiveInt | None
-    confidence: Confidence
-    bootstrap: Repeats
 
 
 class PairHeads(_Block):
@@ -366,8 +369,6 @@ class PairHeads(_Block):
     states: States
     pairing: Literal["all", "zip"]
     tokens_per_batch: PositiveInt | None
-    confidence: Confidence
-    bootstrap: Repeats
 
 
 class Attention(_Block):
@@ -393,6 +394,7 @@ class Params(_Block):
     backend: Literal["local", "dask"]
     launch: Text
     encoders: Annotated[dict[Name, EncoderSource], Field(min_length=1, max_length=1000)]
+    intervals: Intervals
     prepare: Prepare
     finetune: Finetune
     evaluate: Evaluate

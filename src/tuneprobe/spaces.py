@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tuneprobe.errors import TuneprobeError
-from tuneprobe.formats.examples import WHOLE_TEXT, Examples
+from tuneprobe.formats.examples import NO_SPAN, Examples
 from tuneprobe.formats.representations import Representations
 
 Vectors = NDArray[np.float32]
@@ -30,7 +30,9 @@ class Space:
     X_train, X_test : float32 arrays of shape (n_train, dim) and (n_test, dim)
     y_train, y_test : arrays of str, of shape (n_train,) and (n_test,)
     types_train, types_test : arrays of str
-        Word type of each example, as spelled; empty where the example is a whole text.
+        Type of each example, as `example_table` has it; empty where it is a whole text.
+    texts_test : int64 array of shape (n_test,), optional
+        Number of the text that each test example stands in; by default each in one of its own.
     """
 
     X_train: Vectors
@@ -39,6 +41,7 @@ class Space:
     y_test: Names
     types_train: Names
     types_test: Names
+    texts_test: Numbers | None = None
 
     def numbered(self) -> tuple[tuple[str, ...], Numbers, Numbers]:
         """All labels in sorted order, and the place of each train and each test example's label."""
@@ -47,18 +50,26 @@ class Space:
         return tuple(labels.tolist()), train.astype(np.int64), test.astype(np.int64)
 
 
-def example_table(examples: Examples) -> pd.DataFrame:
-    """What a space needs to know of each example: span1, span2, label, split, type.
+def example_table(examples: Examples, types: NDArray[np.int64] | None = None) -> pd.DataFrame:
+    """What a space needs to know of each example: span1, span2, label, split, text, type.
 
-    The type is the words of span1, joined by blanks; of a whole text it is empty.
+    ``text`` is the number of the text that the example stands in. ``type`` is what the tokenizer
+    makes of the word, of a pair of words that of both; of a whole text it is empty.
+
+    Parameters
+    ----------
+    types : int64 array of shape (n_spans,), optional
+        `Representations.types`. Without them all types are empty: no control labels.
     """
     table = examples.examples[["span1", "span2", "label", "split"]].copy()
-    words = [examples.texts[name].tolist() for name in ("words1", "words2")]
-    spans = examples.spans.iloc[table.span1.to_numpy()]
-    table["type"] = [
-        "" if segment == WHOLE_TEXT else " ".join(words[segment][text][start:end])
-        for text, segment, start, end in zip(spans.text, spans.segment, spans.start, spans.end)
-    ]
+    table["text"] = examples.spans.text.to_numpy()[table.span1]
+    table["type"] = ""
+    if types is not None:
+        pairs = zip(types[table.span1], table.span2)
+        table["type"] = [
+            "" if not first else f"{first}" if other == NO_SPAN else f"{first} {types[other]}"
+            for first, other in pairs
+        ]
     return table
 
 
@@ -99,4 +110,5 @@ def read_space(representations: Representations, layer: int, table: pd.DataFrame
             )
         parts[split] = (X, y, types)
     (X_train, y_train, types_train), (X_test, y_test, types_test) = parts["train"], parts["test"]
-    return Space(X_train, y_train, X_test, y_test, types_train, types_test)
+    texts_test = table[table.split == "test"].text.to_numpy(dtype=np.int64)
+    return Space(X_train, y_train, X_test, y_test, types_train, types_test, texts_test)

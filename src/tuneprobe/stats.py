@@ -2,19 +2,27 @@
 
 Examples are the unit of resampling. Arrays have shape (n,) or (n, n_columns), where the columns
 are layers; all columns are resampled together, so that curves stay curves.
+
+Too few examples give no interval: its bounds are NaN below `LEAST` examples, and two means are
+never called equal below `LEAST_EQUAL`. Numbers that are not finite are refused.
 """
 
+from fractions import Fraction
 from itertools import product
+from math import floor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri, stdtrit
 from scipy.stats import rankdata
 
 from tuneprobe.errors import TuneprobeError
 
 Floats = NDArray[np.float64]
 CHUNK = 4_000_000  # weights or signs held at once
+LEAST = 20  # examples of an interval
+LEAST_EQUAL = 50  # examples of a test of equivalence
 EXACT = 12  # up to 2**12 sign patterns are enumerated
 
 
@@ -23,7 +31,7 @@ class StatsError(TuneprobeError):
 
 
 class Interval(NamedTuple):
-    """An estimate between its bounds; each of shape () or (n_columns,)."""
+    """An estimate between its bounds, NaN for too few examples; of shape () or (n_columns,)."""
 
     value: Floats
     low: Floats
@@ -31,7 +39,10 @@ class Interval(NamedTuple):
 
 
 class Equivalence(NamedTuple):
-    """Two one-sided tests: the p-value and the (1 - 2 alpha) interval of the mean difference."""
+    """Two one-sided tests: the p-value and the (1 - 2 alpha) interval of the mean difference.
+
+    NaN, and not equal, for too few examples.
+    """
 
     p: Floats
     low: Floats
@@ -70,7 +81,9 @@ def ratio_interval(
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> Interval:
-    """``sum(numerator) / sum(denominator)`` with its bootstrap percentile interval.
+    """``sum(numerator) / sum(denominator)`` with its BCa interval (Efron 1987).
+
+    Bias-corrected and accelerated, with tails widened for small samples (`bootstrap_bounds`).
 
     Parameters
     ----------
@@ -78,13 +91,115 @@ def ratio_interval(
     denominator : array of shape (n,), positive
     """
     curve, samples = _ratio_samples(numerator, denominator, n_bootstrap, rng)
-    return _like(numerator, Interval(curve, *_percentiles(samples, confidence)))
+    influence = _columns(numerator) - curve * _columns(denominator)
+    skew = _acceleration(influence)
+    bounds = bootstrap_bounds(samples, len(influence), confidence=confidence, bca=(curve, skew))
+    return _like(numerator, Interval(curve, *bounds))
+
+
+def crossed_interval(
+    values: ArrayLike,
+    groups: ArrayLike,
+    *,
+    confidence: float,
+    n_bootstrap: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Mean over examples and repetitions; whole groups, and repetitions, are resampled.
+
+    Examples of one group, the words of a sentence, are not independent, and a repetition, the
+    initialisation of a classifier, is a draw as much as they are. BCa over the groups.
+
+    Parameters
+    ----------
+    values : array of shape (n, n_repetitions)
+    groups : int or str array of shape (n,)
+    """
+    values = _columns(values)
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.zeros((group.max() + 1, values.shape[1] + 1))
+    np.add.at(sums, group, np.hstack([values, np.ones((len(values), 1))]))
+    mean, n_repetitions = values.mean(), values.shape[1]
+    drawn = bootstrap_sums(sums, n_bootstrap, rng)
+    repetitions = rng.integers(n_repetitions, size=(n_bootstrap, n_repetitions))
+    samples = np.take_along_axis(drawn, repetitions, axis=1).mean(axis=1) / drawn[:, -1]
+    skew = _acceleration((sums[:, :-1].mean(axis=1) - mean * sums[:, -1])[:, None])
+    (low,), (high,) = bootstrap_bounds(
+        samples[:, None], len(sums), confidence=confidence, bca=(np.array([mean]), skew)
+    )
+    return Interval(mean, low, high)
+
+
+def share_interval(hits: ArrayLike, n: int, *, confidence: float) -> Interval:
+    """A share of n examples, in percent, with Wilson's interval (1927).
+
+    Not empty where all or none is a hit.
+
+    Parameters
+    ----------
+    hits : array of shape () or (n_columns,)
+        Number of hits.
+
+    Examples
+    --------
+    >>> [round(float(bound), 1) for bound in share_interval(200, 200, confidence=0.95)]
+    [100.0, 98.1, 100.0]
+    """
+    if n < 1:
+        raise StatsError("there are no examples; at least one is needed.")
+    share = np.asarray(hits, dtype=np.float64) / n
+    if n < LEAST:
+        nothing = np.full_like(share, np.nan)
+        return Interval(100 * share, nothing, nothing)
+    z = ndtri((1 + confidence) / 2)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = np.minimum(middle - half, share), np.maximum(middle + half, share)
+    return Interval(100 * share, 100 * low, 100 * high)
+
+
+def bootstrap_bounds(
+    samples: Floats,
+    n: int,
+    *,
+    confidence: float,
+    bca: tuple[Floats, Floats] | None = None,
+) -> tuple[Floats, Floats]:
+    """Percentiles of bootstrap samples of a statistic of n examples, (n_columns,) each.
+
+    A bootstrap sample varies like a normal variable of known, too small variance. So the normal
+    quantile of the level is replaced by ``sqrt(n / (n - 1)) t``, Student's (Hesterberg 2015,
+    section 5.3). NaN below `LEAST` examples.
+
+    Parameters
+    ----------
+    samples : array of shape (n_bootstrap, n_columns)
+    bca : pair of arrays of shape (n_columns,), optional
+        The statistic and its acceleration, for a statistic that no bound cuts off (a mean): the
+        percentiles are corrected for bias and skew.
+    """
+    if n < LEAST:
+        nothing = np.full(samples.shape[1], np.nan)
+        return nothing, nothing.copy()
+    z = np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + confidence) / 2)
+    value, skew = (np.zeros(samples.shape[1]),) * 2 if bca is None else bca
+    shift = np.zeros_like(skew)
+    if bca is not None:
+        below = ((samples < value).mean(axis=0) + (samples <= value).mean(axis=0)) / 2
+        edge = 0.5 / len(samples)
+        shift = ndtri(np.clip(below, edge, 1 - edge))
+    ordered = np.sort(samples, axis=0)
+    low, high = (
+        _quantiles(ordered, ndtr(shift + (shift + side) / (1 - skew * (shift + side))))
+        for side in (-z, z)
+    )
+    return low, high
 
 
 def mean_interval(
     values: ArrayLike, *, confidence: float, n_bootstrap: int, rng: np.random.Generator
 ) -> Interval:
-    """Mean over the examples with its bootstrap percentile interval; (n,) or (n, n_columns)."""
+    """Mean over the examples with its BCa interval; (n,) or (n, n_columns)."""
     return ratio_interval(
         values,
         np.ones(len(np.asarray(values))),
@@ -105,7 +220,7 @@ def trend_interval(
     """Spearman correlation of the curve ``sum(numerator) / sum(denominator)`` with the layer.
 
     1 for a curve that never falls, -1 for one that never rises, 0 for a flat one. The bounds are
-    percentiles over bootstrap curves.
+    percentiles over bootstrap curves (`bootstrap_bounds`).
 
     Parameters
     ----------
@@ -113,7 +228,9 @@ def trend_interval(
     denominator : array of shape (n,)
     """
     curve, samples = _ratio_samples(numerator, denominator, n_bootstrap, rng)
-    low, high = _percentiles(_spearman_with_order(samples), confidence)
+    n = len(_columns(numerator))
+    trends = _spearman_with_order(samples)[:, None]
+    (low,), (high,) = bootstrap_bounds(trends, n, confidence=confidence)
     return Interval(_spearman_with_order(curve[None])[0], low, high)
 
 
@@ -164,6 +281,15 @@ def holm(p: ArrayLike) -> Floats:
     return np.minimum(adjusted, 1.0)
 
 
+def marked_layer(share: float | Fraction, n_layers: int) -> int:
+    """The last layer that counts as low: `share` of the layers, rounded down, at least the first.
+
+    >>> [marked_layer(Fraction(5, 12), n_layers) for n_layers in (2, 6, 12, 24)]
+    [1, 2, 5, 10]
+    """
+    return max(1, floor(share * n_layers))
+
+
 def layer_contrast(gaps: ArrayLike, mark: int) -> Floats:
     """Per example, the mean gap above the mark minus the mean gap at or below it.
 
@@ -192,34 +318,71 @@ def equivalence(
     differences: ArrayLike,
     margin: float,
     *,
+    bound: float,
     alpha: float,
-    n_bootstrap: int,
+    n_draws: int,
     rng: np.random.Generator,
 ) -> Equivalence:
-    """Is the mean difference within plus or minus `margin`? Two one-sided bootstrap tests.
+    """Is the mean difference within plus or minus `margin`? Two one-sided tests of a bounded mean.
 
-    Equal at level alpha if the (1 - 2 alpha) interval lies inside the margins; the p-value is the
-    larger share of bootstrap means at or beyond a margin, ``(b + 1) / (n_bootstrap + 1)``.
+    A bootstrap cannot see what was not drawn: of gaps that are rarely large it declares too many
+    equal. Gaffke's bound (2005) can. One more example is added at the bound itself, and the mean
+    is weighted at random, ``sum_i w_i x_i`` for weights uniform on the simplex; the p-value is the
+    share of draws at or beyond the margin, ``(b + 1) / (n_draws + 1)``. For gaps of two values it
+    is Clopper and Pearson's; no data are known for which it rejects more often than it says.
 
     Parameters
     ----------
     differences : array of shape (n,) or (n, n_columns)
+    bound : float
+        Largest difference that an example could have, in either direction.
+    n_draws : int
     """
     if margin <= 0:
         raise StatsError(f"the equivalence margin is {margin}, expected a positive number.")
     values = _columns(differences)
-    means = bootstrap_sums(values, n_bootstrap, rng) / len(values)
-    low, high = _percentiles(means, 1 - 2 * alpha)
-    beyond = np.maximum((means <= -margin).sum(axis=0), (means >= margin).sum(axis=0))
-    p = (beyond + 1) / (n_bootstrap + 1)
-    equal = (low > -margin) & (high < margin)
-    return _like(differences, Equivalence(p, low, high, equal))
+    if np.abs(values).max() > bound:
+        raise StatsError(
+            f"a difference is {np.abs(values).max():g}, expected none beyond {bound:g}."
+        )
+    if len(values) < LEAST_EQUAL:
+        nothing = np.full(values.shape[1], np.nan)
+        return _like(
+            differences,
+            Equivalence(nothing, nothing, nothing, np.zeros(len(nothing), dtype=np.bool_)),
+        )
+    means, of_bound = _weighted_means(values, n_draws, rng)
+    down, up = means - bound * of_bound, means + bound * of_bound
+    beyond = np.maximum((down <= -margin).sum(axis=0), (up >= margin).sum(axis=0))
+    p = (beyond + 1) / (n_draws + 1)
+    low, high = np.quantile(down, alpha, axis=0), np.quantile(up, 1 - alpha, axis=0)
+    return _like(differences, Equivalence(p, low, high, p <= alpha))
+
+
+def _weighted_means(
+    values: Floats, n_draws: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Sums under n of n + 1 weights uniform on the simplex, and the last weight, (n_draws, 1)."""
+    n = len(values)
+    means, last = np.empty((n_draws, values.shape[1])), np.empty((n_draws, 1))
+    step = max(1, CHUNK // n)
+    for first in range(0, n_draws, step):
+        rows = slice(first, min(first + step, n_draws))
+        weights = rng.standard_exponential((rows.stop - first, n + 1))
+        weights /= weights.sum(axis=1, keepdims=True)
+        means[rows], last[rows] = weights[:, :n] @ values, weights[:, n:]
+    return means, last
 
 
 def _columns(values: ArrayLike) -> Floats:
     values = np.asarray(values, dtype=np.float64)
     if not len(values):
         raise StatsError("there are no examples; at least one is needed.")
+    if not (finite := np.isfinite(values)).all():
+        raise StatsError(
+            f"{(~finite).sum()} of {values.size} values are NaN or infinite: expected finite "
+            "numbers; look at what measured them."
+        )
     return values[:, None] if values.ndim == 1 else values
 
 
@@ -239,10 +402,21 @@ def _ratio_samples(
     return total[:-1] / total[-1], sums[:, :-1] / sums[:, -1:]
 
 
-def _percentiles(samples: Floats, confidence: float) -> tuple[Floats, Floats]:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(samples, [tail, 1 - tail], axis=0)
-    return low, high
+def _acceleration(influence: Floats) -> Floats:
+    """A sixth of the skewness of the examples' influence on a mean or ratio, (n_columns,)."""
+    scale = (influence**2).sum(axis=0) ** 1.5
+    third: Floats = (influence**3).sum(axis=0)
+    return np.divide(third, 6 * scale, out=np.zeros_like(third), where=scale > 0)
+
+
+def _quantiles(ordered: Floats, levels: Floats) -> Floats:
+    """The quantile of each sorted column at a level of its own, interpolated, (n_columns,)."""
+    place = np.clip(levels, 0, 1) * (len(ordered) - 1)
+    below = np.floor(place).astype(np.int64)[None]
+    above = np.minimum(below + 1, len(ordered) - 1)
+    left, right = (np.take_along_axis(ordered, rows, axis=0)[0] for rows in (below, above))
+    found: Floats = left + (place - below[0]) * (right - left)
+    return found
 
 
 def _spearman_with_order(curves: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """Evidence: the numbers of one run, found by what they are of."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 import pandas as pd
@@ -9,6 +10,7 @@ from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
 from tuneprobe.collect.pairwise import usual_condition
 from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.formats.results import NO_LAYER
+from tuneprobe.stats import marked_layer
 
 NUMBER_KEYS = ("study", "task", "state", "metric", "layer", "condition")
 
@@ -21,7 +23,7 @@ class Evidence:
     ----------
     results : DataFrame
         Rows as `tuneprobe.formats.results` writes them.
-    layer_mark : float
+    layer_mark : float or Fraction
         The paper's "after the fifth of twelve layers", as a share of the depth.
     margin : float
         Points of auc_macro within which two states count as equal.
@@ -30,7 +32,7 @@ class Evidence:
     """
 
     results: pd.DataFrame
-    layer_mark: float
+    layer_mark: float | Fraction
     margin: float
     alpha: float
 
@@ -42,7 +44,14 @@ class Evidence:
     @property
     def mark(self) -> int:
         """The last layer that counts as low, as in `pairwise.results.pairwise_gaps`."""
-        return round(self.layer_mark * self.last)
+        return marked_layer(self.layer_mark, self.last)
+
+    @property
+    def marked_layers(self) -> str:
+        """The layers that count as low and those above, in words: ``layers 1-2 against 3-6``."""
+        first, last = self.mark + 1, self.last
+        low = f"layers 1–{self.mark}" if self.mark > 1 else "layer 1"
+        return f"{low} against {first}–{last}" if last > first else f"{low} against {last}"
 
     @cached_property
     def numbers(self) -> dict[tuple[str, str, str, str, int, str], Estimate]:

@@ -8,7 +8,7 @@ from statistics import fmean
 from scipy.stats import binomtest
 
 from tuneprobe.claims.evidence import Evidence
-from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero
+from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero, by_interval
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference
 from tuneprobe.collect.geometry import (
     AFTER,
@@ -20,10 +20,12 @@ from tuneprobe.collect.geometry import (
     task_label,
     tasks_of,
 )
+from tuneprobe.collect.pairwise import GAP
 from tuneprobe.collect.tables import select
 
 ZHOU = "Zhou & Srikumar 2022"
 OPPOSITE: dict[Outcome, Outcome] = {"pass": "fail", "fail": "pass", "undecided": "undecided"}
+HALF = 50.0  # percent of the labels
 KEPT = 0.5  # the least similarity to the original space that the paper shows
 
 
@@ -56,13 +58,17 @@ def distance_changes(evidence: Evidence, task: str) -> dict[str, float]:
 
 def _improves(evidence: Evidence) -> Iterator[Check]:
     layer = deepest(evidence.results)
+    found = []
     for task in tasks_of(evidence.results, "classify"):
         before, after = (
             evidence.find("classify", task, state, "accuracy", layer, "mlp")
             for state in (BEFORE, AFTER)
         )
-        gap = difference(after, before)
-        yield _by_interval(task, "accuracy", gap, zero=0.0)
+        gap = evidence.find("classify", task, GAP, "gap", layer, "mlp")
+        if not isfinite(gap.value):
+            gap = difference(after, before)
+        found.append(_by_sign(task, "accuracy", gap, zero=0.0))
+    yield from by_interval(found, evidence.alpha)
 
 
 def _tells_apart(evidence: Evidence) -> Iterator[Check]:
@@ -92,19 +98,22 @@ def _groups(evidence: Evidence) -> Iterator[Check]:
 
 
 def _pushes_apart(evidence: Evidence) -> Iterator[Check]:
+    found = []
     for task in tasks_of(evidence.results, "geometry"):
         changes = distance_changes(evidence, task).values()
         share = share_risen(sum(change > 0 for change in changes), len(changes), evidence.alpha)
-        yield _by_interval(task, "labels farther", share, zero=50.0)
+        found.append(_by_sign(task, "labels farther", share, zero=HALF))
+    yield from by_interval(found, evidence.alpha, _above_half)
 
 
-def _by_interval(task: str, what: str, found: Estimate, zero: float) -> Check:
-    """A check that passes above `zero`: by the interval, or by the sign of a point."""
+def _by_sign(task: str, what: str, found: Estimate, zero: float) -> Check:
+    """A check that passes where a point is above `zero`; `by_interval` judges intervals."""
     unit = "percent" if zero else "difference"
-    value, low, high = found
-    if isfinite(low) and isfinite(high):
-        return Check(task_label(task), what, above_zero(low - zero, high - zero), *found, unit)
-    return Check(task_label(task), what, _sign(value - zero), value, unit=unit)
+    return Check(task_label(task), what, _sign(found.value - zero), *found, unit)
+
+
+def _above_half(low: float, high: float) -> Outcome:
+    return above_zero(low - HALF, high - HALF)
 
 
 def _keeps_structure(evidence: Evidence) -> Iterator[Check]:
@@ -128,6 +137,7 @@ def _keeps_structure(evidence: Evidence) -> Iterator[Check]:
 
 
 def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
+    shares, gains, related = [], [], []
     for row in cross_tasks(evidence.results):
         if row.tuned_on == row.task:
             continue
@@ -135,11 +145,14 @@ def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
         share = share_risen(row.rose, row.rose + row.fell, evidence.alpha)
         before = evidence.find("cross-task", row.task, BEFORE, "accuracy", row.layer, "mlp")
         after = evidence.find("cross-task", row.task, row.state, "accuracy", row.layer, "mlp")
-        for check in (
-            _by_interval(subject, "labels farther", share, zero=50.0),
-            _by_interval(subject, "accuracy", difference(after, before), zero=0.0),
-        ):
-            yield check if row.related else replace(check, outcome=OPPOSITE[check.outcome])
+        shares.append(_by_sign(subject, "labels farther", share, zero=HALF))
+        gains.append(_by_sign(subject, "accuracy", difference(after, before), zero=0.0))
+        related.append(row.related)
+    level = evidence.alpha / 2  # of the claim's checks one half are shares, one half gains
+    judged = zip(by_interval(shares, level, _above_half), by_interval(gains, level), related)
+    for share, gain, is_related in judged:
+        for check in (share, gain):
+            yield check if is_related else replace(check, outcome=OPPOSITE[check.outcome])
 
 
 def _sign(value: float) -> Outcome:
@@ -160,8 +173,8 @@ GEOMETRY_CLAIMS = (
         "(86.26 to 85.08).",
         "One check per task: accuracy of the MLP at the last layer, after minus before. It passes "
         "if the interval of the difference lies above zero, fails if it lies below, and is "
-        "undecided otherwise. The interval is joined from those of the two accuracies, which are "
-        "over initialisations of the classifier; without them the sign decides.",
+        "undecided otherwise. It is a paired bootstrap over test sentences and initialisations of "
+        "the classifier; without an interval the sign decides.",
         "classifiers",
         _improves,
         study="classify",

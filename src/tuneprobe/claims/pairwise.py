@@ -1,67 +1,73 @@
 """The claims of Cai et al. 2020 about pairs."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tuneprobe.claims.evidence import Evidence
-from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero
+from tuneprobe.claims.verdicts import Check, Claim, Outcome, by_interval, holm_over
 from tuneprobe.collect.pairwise import GAP, PAIR_PROBES, PROBES
+from tuneprobe.formats.results import NO_LAYER
 
 CAI = "Cai et al. 2020"
 EQUALITY_RULE = (
     "One check per probe and layer. It passes if two one-sided tests put the mean gap within the "
-    "equivalence margin; else it fails if Holm's p-value shows a difference; else it is undecided."
+    "equivalence margin; it fails if the interval of the gap lies wholly outside the margin; else, "
+    "and with fewer than 50 examples, it is undecided. The equivalence tests are not corrected: "
+    "the claim holds only if all of them pass, an intersection-union test (Berger 1982)."
 )
 
 
 def _rises(evidence: Evidence) -> Iterator[Check]:
-    for probe in PAIR_PROBES:
-        for state in ("pretrained", "finetuned"):
-            value, low, high = evidence.number(probe, state, "trend_eq3")
-            yield Check(probe, state, above_zero(low, high), value, low, high, "correlation")
+    trends = [
+        Check(probe, state, "undecided", *evidence.number(probe, state, "trend_eq3"), "correlation")
+        for probe in PAIR_PROBES
+        for state in ("pretrained", "finetuned")
+    ]
+    yield from by_interval(trends, evidence.alpha)
 
 
 def _equal_below_mark(evidence: Evidence) -> Iterator[Check]:
-    for probe in PROBES:
-        yield from _equal(evidence, probe, range(1, evidence.mark + 1))
+    yield from _equal(evidence, PROBES, range(1, evidence.mark + 1))
 
 
 def _equal_everywhere(evidence: Evidence) -> Iterator[Check]:
-    for probe in ("synonyms", "abbreviation"):
-        yield from _equal(evidence, probe, range(1, evidence.last + 1))
+    yield from _equal(evidence, ("synonyms", "abbreviation"), range(1, evidence.last + 1))
 
 
-def _equal(evidence: Evidence, probe: str, layers: Sequence[int]) -> Iterator[Check]:
-    for layer in layers:
-        value, low, high = evidence.number(probe, GAP, "gap", layer)
-        outcome: Outcome = "undecided"
-        if _within_margin(evidence, probe, layer):
-            outcome = "pass"
-        elif _different(evidence, probe, layer):
-            outcome = "fail"
-        yield Check(probe, f"layer {layer}", outcome, value, low, high)
+def _equal(evidence: Evidence, probes: Sequence[str], layers: Sequence[int]) -> Iterator[Check]:
+    places = [(probe, layer) for probe in probes for layer in layers]
+    gaps = [
+        Check(probe, f"layer {layer}", "undecided", *evidence.number(probe, GAP, "gap", layer))
+        for probe, layer in places
+    ]
+    p = [evidence.number(probe, GAP, "equivalence_p", layer).value for probe, layer in places]
+
+    def outside(low: float, high: float) -> Outcome:
+        return "fail" if low > evidence.margin or high < -evidence.margin else "undecided"
+
+    for check, p_equal in zip(by_interval(gaps, evidence.alpha, outside), p):
+        yield replace(check, outcome="pass") if p_equal < evidence.alpha else check
 
 
 def _better_and_growing(evidence: Evidence) -> Iterator[Check]:
-    for probe in ("coreference", "answer-type", "boundary"):
-        layer = evidence.last
-        value, low, high = evidence.number(probe, GAP, "gap", layer)
-        outcome: Outcome = "undecided"
-        if _different(evidence, probe, layer):
-            outcome = "pass" if value > 0 else "fail"
-        elif _within_margin(evidence, probe, layer):
-            outcome = "fail"
-        yield Check(probe, f"layer {layer}", outcome, value, low, high)
-        value, low, high = evidence.number(probe, GAP, "contrast")
-        outcome = above_zero(low, high, equal_within=evidence.margin)
-        yield Check(probe, "growth", outcome, value, low, high)
+    layer, probes = evidence.last, ("coreference", "answer-type", "boundary")
+    places = [(probe, what) for probe in probes for what in (f"layer {layer}", "growth")]
+    metrics = {
+        f"layer {layer}": ("gap", "p", layer),
+        "growth": ("contrast", "contrast_p", NO_LAYER),
+    }
+    found, p = [], []
+    for probe, what in places:
+        metric, test, number = metrics[what]
+        found.append(Check(probe, what, "undecided", *evidence.number(probe, GAP, metric, number)))
+        p.append(evidence.number(probe, GAP, test, number).value)
 
+    def nothing(low: float, high: float) -> Outcome:
+        return "fail" if low > -evidence.margin and high < evidence.margin else "undecided"
 
-def _within_margin(evidence: Evidence, probe: str, layer: int) -> bool:
-    return evidence.number(probe, GAP, "equivalence_p", layer).value < evidence.alpha
-
-
-def _different(evidence: Evidence, probe: str, layer: int) -> bool:
-    return evidence.number(probe, GAP, "p_holm", layer).value < evidence.alpha
+    for check, p_zero in zip(by_interval(found, evidence.alpha, nothing), holm_over(p)):
+        outcome: Outcome = "pass" if check.value > 0 else "fail"
+        yield replace(check, outcome=outcome) if p_zero < evidence.alpha else check
 
 
 PAIRWISE_CLAIMS = (
@@ -100,10 +106,10 @@ PAIRWISE_CLAIMS = (
         "In coreference, answer type and boundary the fine-tuned model is better, and the gap "
         "grows after layer 5.",
         "Figure 1: fine-tuned above pre-trained after layer 5; no numbers printed.",
-        "Two checks per probe. Better: the gap at the last layer is above zero by Holm's p-value "
-        "(fails if below zero, or equal within the margin). Growing: the mean gap above the layer "
-        "mark minus the mean gap at or below it has its interval above zero (fails if below zero "
-        "or within the margin).",
+        "Two checks per probe. Better: the gap at the last layer. Growing: the mean gap above the "
+        "layer mark minus the mean gap at or below it. Either passes if it is above zero by Holm’s "
+        "p-value, fails if it is below zero by it or if its interval lies within the equivalence "
+        "margin, and is undecided otherwise.",
         "gaps",
         _better_and_growing,
     ),

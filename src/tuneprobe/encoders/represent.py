@@ -6,6 +6,7 @@ whole text is its [CLS].
 
 from collections import deque
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tuneprobe.encoders.linear import with_linear
 from tuneprobe.encoders.parallel import Arrays, gathered, is_main, require_same, wait_for_all
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import WHOLE_TEXT, Examples
-from tuneprobe.formats.representations import layer_file
+from tuneprobe.formats.representations import TYPES, layer_file
 
 SpanVectors = tuple[np.ndarray, Arrays]
 
@@ -95,8 +96,9 @@ def write_representations(
     }
     require_same("what is encoded", f"{facts}, {tokens} tokens per batch")
     batches = span_vectors(encoder, texts, examples.spans, tokens, precision)
+    types = span_types(texts, examples.spans)
     if is_main():
-        _store(folder, batches, facts)
+        _store(folder, batches, types, facts)
     else:
         deque(batches, maxlen=0)  # encodes and sends
     wait_for_all()
@@ -209,8 +211,36 @@ def _pooled(pool: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
     return torch.sparse.mm(pool, flat.float())
 
 
-def _store(folder: Path, batches: Iterator[SpanVectors], facts: dict[str, Any]) -> None:
-    """Write each layer's vectors at their rows, and meta.json."""
+def span_types(texts: list[Pieces], spans: pd.DataFrame) -> np.ndarray:
+    """What the tokenizer makes of each span: equal numbers for equal word pieces, 0 for texts.
+
+    An encoder that reads lower case cannot tell `The` from `the`; their pieces are the same.
+
+    Parameters
+    ----------
+    texts : list of Pieces
+    spans : DataFrame
+        ``text, segment, start, end``, as of `Examples`.
+
+    Returns
+    -------
+    int64 ndarray of shape (n_spans,)
+        63 bits of a hash of the pieces' ids, so that train, test and other tasks agree.
+    """
+    columns = (spans[name].tolist() for name in ("text", "segment", "start", "end"))
+    types = np.zeros(len(spans), dtype=np.int64)
+    for row, (text, segment, start, end) in enumerate(zip(*columns)):
+        if segment != WHOLE_TEXT:
+            pieces, bounds = texts[text], texts[text].bounds[segment]
+            read = pieces.ids[bounds[start] : bounds[end]].astype("<i8").tobytes()
+            types[row] = int.from_bytes(blake2b(read, digest_size=8).digest(), "big") >> 1
+    return types
+
+
+def _store(
+    folder: Path, batches: Iterator[SpanVectors], types: np.ndarray, facts: dict[str, Any]
+) -> None:
+    """Write each layer's vectors at their rows, the spans' types, and meta.json."""
     shape = (facts["n_spans"], facts["dim"])
     with atomic_folder(folder) as part:
         stores = [
@@ -231,6 +261,7 @@ def _store(folder: Path, batches: Iterator[SpanVectors], facts: dict[str, Any]) 
         write_behind(batches, write)
         for store in stores:
             store.flush()
+        np.save(part / TYPES, types)
         write_meta(part, **facts)
 
 

@@ -13,6 +13,8 @@ from tuneprobe.artifacts import ArtifactError, checked, naming, read_meta
 from tuneprobe.formats.examples import NO_SPAN, Examples
 from tuneprobe.states import STATES
 
+TYPES = "types.npy"
+
 
 @dataclass(frozen=True)
 class Representations:
@@ -31,6 +33,14 @@ class Representations:
         path = self.folder / layer_file(number)
         with naming(path):
             found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return found
+
+    def types(self) -> np.ndarray:
+        """What the tokenizer made of each span, int64 of shape (n_spans,); see `span_types`."""
+        path = self.folder / TYPES
+        if not path.exists():
+            raise ArtifactError(f"{path} is missing: run 'dvc repro represent'.")
+        found: np.ndarray = np.load(path)
         return found
 
     def examples(self, number: int, examples: pd.DataFrame) -> np.ndarray:

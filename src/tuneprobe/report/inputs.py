@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
@@ -47,7 +48,7 @@ class PageInputs:
     templates: Mapping[str, Mapping[str, Any]]
     encoder: str
     corpus: str
-    layer_mark: float
+    layer_mark: float | Fraction
     margin: float
     confidence: float
     studies: Sequence[str] = STUDIES

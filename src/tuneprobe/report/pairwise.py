@@ -43,10 +43,11 @@ def pairwise_study(inputs: PageInputs) -> Study:
         "paragraph) is ranked against the same anchor paired with other words of the paragraph; a "
         "tie counts as lost. A word’s vector is the mean of its word pieces, a span’s vector the "
         "mean of its words; layer 0 is the embedding output. Intervals are "
-        f"{100 * inputs.confidence:g} % percentiles of a bootstrap over examples. Differences "
+        f"{100 * inputs.confidence:g} % BCa intervals of a bootstrap over examples. Differences "
         "between states are paired over the same examples and tested by random sign flips, with "
-        "Holm’s correction over the layers of a probe; equality is tested by two one-sided tests. "
-        f"The layer mark is layer {evidence.mark}.",
+        "Holm’s correction over the layers of a probe; equality is tested by two one-sided tests "
+        "of a bounded mean. "
+        f"The layer mark, {evidence.marked_layers}, is the paper’s fifth of twelve at this depth.",
         list(_notes(inputs)),
     )
 

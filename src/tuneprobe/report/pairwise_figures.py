@@ -46,7 +46,8 @@ def layers_figure(evidence: Evidence, template: Mapping[str, Any]) -> Figure:
         caption=layers_caption(evidence),
         reading="Each panel is one ability. A curve is the share of unmatched pairs that score "
         "below the matched pair, averaged over examples: higher is better, chance is 50 (dotted). "
-        "Bands are bootstrap intervals; the vertical line is the layer mark. Where the two states "
+        "Bands are bootstrap intervals; the vertical line is the layer mark "
+        f"({evidence.marked_layers}). Where the two states "
         "coincide, orange dashes lie on the blue line.",
     )
 
@@ -80,7 +81,8 @@ def gaps_figure(evidence: Evidence, template: Mapping[str, Any]) -> Figure:
         gaps_caption(evidence, points),
         "Each point is the mean difference over the same examples, in points of AUC. A filled "
         f"point differs from zero (Holm, {evidence.alpha:.2g}); the grey band is the equivalence "
-        f"margin of ±{evidence.margin:g} points; the vertical line is the layer mark.",
+        f"margin of ±{evidence.margin:g} points; the vertical line is the layer mark "
+        f"({evidence.marked_layers}).",
         panels,
         "points of AUC",
         [(swatch(charts.GAP), charts.GAP.label)],

@@ -44,7 +44,7 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         corpus=made.reading if "pairwise" in made.studies else ", ".join(results.task.unique()),
         layer_mark=settings.layer_mark,
         margin=settings.equivalence_margin,
-        confidence=settings.confidence,
+        confidence=params.intervals.confidence,
         studies=list(made.studies),
         tables=made.step_tables() | maps,
         origin=Origin(corpora_of(made.sources), library_versions(), code_commit(Path())),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.stats import StatsError
+from tuneprobe.stats import StatsError, bootstrap_bounds, share_interval
 
 Floats = NDArray[np.float64]
 Values = NDArray[Any]
@@ -39,7 +39,7 @@ POSITIVE = "1"  # the class whose F1 GLUE reports: a paraphrase
 
 
 class Estimate(NamedTuple):
-    """A metric in percent, between the bounds of its bootstrap interval."""
+    """A metric in percent, between the bounds of its interval; NaN for too few examples."""
 
     value: float
     low: float
@@ -65,7 +65,7 @@ def estimate(
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> Estimate:
-    """A metric in percent with its bootstrap percentile interval.
+    """A metric in percent with its interval: Wilson's for the accuracy, a bootstrap for others.
 
     Parameters
     ----------
@@ -88,12 +88,14 @@ def estimate(
             f"{len(gold)} gold values and {len(predicted)} predictions; expected as many of the "
             "one as of the other, and at least one."
         )
+    if metric == "accuracy":
+        share = share_interval((gold == predicted).sum(), len(gold), confidence=confidence)
+        return Estimate(*map(float, share))
     compute = FUNCTIONS[metric]
     value = compute(gold, predicted, np.ones((1, len(gold))))[0]
     drawn = bootstrap_weights(len(gold), n_bootstrap, rng)
     samples = np.concatenate([compute(gold, predicted, weights) for weights in drawn])
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(samples, [tail, 1 - tail])
+    (low,), (high,) = bootstrap_bounds(samples[:, None], len(gold), confidence=confidence)
     return Estimate(100.0 * float(value), 100.0 * float(low), 100.0 * float(high))
 
 

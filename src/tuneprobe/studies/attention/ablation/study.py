@@ -14,7 +14,7 @@ from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
 from tuneprobe.rng import rng
 from tuneprobe.scores.glue_metrics import FUNCTIONS, bootstrap_weights, metrics_of
 from tuneprobe.scores.label_scores import Labeller, gold_answers, to_answers
-from tuneprobe.stats import Interval, mean_interval
+from tuneprobe.stats import Interval, bootstrap_bounds, mean_interval, share_interval
 from tuneprobe.studies.attention.ablation.importance import example_losses, head_importance
 from tuneprobe.studies.attention.ablation.sweep import (
     Configuration,
@@ -140,7 +140,8 @@ def paired_scores(
 ) -> tuple[Interval, Interval]:
     """A metric of several predictions and its change from the first one's, in percent.
 
-    Bounds are percentiles over bootstrap samples of the examples that all predictions share.
+    Bounds are percentiles over bootstrap samples of the examples that all predictions share
+    (`stats.bootstrap_bounds`), but an accuracy has Wilson's interval.
 
     Parameters
     ----------
@@ -161,13 +162,13 @@ def paired_scores(
         ],
         axis=1,
     )  # (n_predictions, n_bootstrap)
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    bounds = np.quantile(samples, tails, axis=1)
-    change_bounds = np.quantile(samples - samples[0], tails, axis=1)
-    return (
-        Interval(100 * values, *(100 * bounds)),
-        Interval(100 * (values - values[0]), *(100 * change_bounds)),
+    scores, changes = (
+        bootstrap_bounds(100 * drawn.T, len(gold), confidence=confidence)
+        for drawn in (samples, samples - samples[0])
     )
+    if metric == "accuracy":
+        _, *scores = share_interval(values * len(gold), len(gold), confidence=confidence)
+    return Interval(100 * values, *scores), Interval(100 * (values - values[0]), *changes)
 
 
 def configuration_losses(outputs: NDArray[np.float32], targets: Targets) -> Floats:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneprobe.stats import Floats, Interval
+from tuneprobe.stats import Floats, Interval, bootstrap_bounds
 from tuneprobe.studies.attention.patterns.classes import PATTERNS, PatternError
 
 Labels = NDArray[np.integer]
@@ -54,7 +54,7 @@ SCORES: dict[str, Callable[[NDArray[np.integer]], Floats]] = {
 def agreement(
     truth: Labels, answers: Labels, *, confidence: float, bootstrap: int, rng: np.random.Generator
 ) -> dict[str, Interval]:
-    """Every score of `SCORES` with its bootstrap percentile interval over the labelled maps.
+    """Every score of `SCORES` with its bootstrap interval over the labelled maps.
 
     A sample of n maps with replacement is a multinomial draw of the confusion counts.
 
@@ -68,14 +68,15 @@ def agreement(
     counts = confusion(truth, answers)
     drawn = rng.multinomial(len(truth), counts.ravel() / len(truth), size=bootstrap)
     samples = drawn.reshape(-1, *counts.shape)
-    tail = (1 - confidence) / 2
     return {
-        name: Interval(score(counts), *_quantiles(score(samples), [tail, 1 - tail]))
+        name: Interval(score(counts), *_bounds(score(samples), len(truth), confidence))
         for name, score in SCORES.items()
     }
 
 
-def _quantiles(samples: Floats, at: list[float]) -> Floats:
-    """Quantiles of the samples for which the score is defined; NaN if there are none."""
+def _bounds(samples: Floats, n: int, confidence: float) -> tuple[Floats, Floats]:
+    """Bounds over the samples for which the score is defined; NaN if there are none."""
     defined = samples[~np.isnan(samples)]
-    return np.quantile(defined, at) if len(defined) else np.full(len(at), np.nan)
+    least = n if len(defined) else 0
+    (low,), (high,) = bootstrap_bounds(defined[:, None], least, confidence=confidence)
+    return low, high

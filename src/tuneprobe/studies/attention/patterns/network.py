@@ -98,7 +98,13 @@ def classify_maps(
 
 
 def train_network(seed: int, *, maps: int, epochs: int, learning_rate: float) -> PatternNetwork:
-    """A network trained on `maps` drawn maps by Adam, the rate falling to 0 in a line."""
+    """A network trained on `maps` drawn maps by Adam, the rate falling to 0 in a line.
+
+    Raises
+    ------
+    PatternError
+        If the loss, or a weight at the end, is not finite.
+    """
     drawn, patterns = _drawn(maps, rng(seed, "pattern-maps", "train"))
     network = _untrained(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
@@ -108,9 +114,21 @@ def train_network(seed: int, *, maps: int, epochs: int, learning_rate: float) ->
         order = torch.from_numpy(rng(seed, "pattern-order", epoch).permutation(maps))
         for batch in order.split(BATCH):
             optimizer.zero_grad()
-            cross_entropy(network(drawn[batch]), patterns[batch]).backward()
+            loss = cross_entropy(network(drawn[batch]), patterns[batch])
+            if not torch.isfinite(loss):
+                raise PatternError(
+                    f"the loss of the pattern network is {loss.item()} in epoch {epoch + 1} of "
+                    f"{epochs}, at learning rate {learning_rate:g}; nothing was written. Lower "
+                    "attention.patterns.learning_rate."
+                )
+            loss.backward()
             optimizer.step()
             decay.step()
+    if not all(torch.isfinite(weights).all() for weights in network.parameters()):
+        raise PatternError(
+            f"the pattern network has weights that are not finite at learning rate "
+            f"{learning_rate:g}; nothing was written. Lower attention.patterns.learning_rate."
+        )
     return network.eval()
 
 

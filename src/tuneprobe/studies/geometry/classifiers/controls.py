@@ -22,14 +22,13 @@ def control_labels(
 ) -> NDArray[np.generic]:
     """A random label for each word type, drawn from the distribution of the training labels.
 
-    The draw depends on the type's spelling and the seed alone, so train and test get the same
+    The draw depends on the type's name and the seed alone, so train and test get the same
     label for a type when called with the same `y_train`, in any order.
 
     Parameters
     ----------
     types : sequence of str, of length n
-        Word type of each example; of a pair of words that of the first: the dependent, unless
-        `prepare.labels.pair_order` turns the pair round.
+        Type of each example: what the tokenizer makes of the word, or of both words of a pair.
     y_train : array of shape (n_train,)
         Task labels of the training examples.
     seed : int

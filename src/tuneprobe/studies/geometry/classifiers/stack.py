@@ -26,6 +26,10 @@ from tuneprobe.rng import rng
 from tuneprobe.studies.geometry.classifiers.networks import MONITORS, Network, Regimen, Trained
 
 
+class DivergedError(TuneprobeError):
+    """A classifier whose weights or losses are not finite."""
+
+
 def train(
     networks: Sequence[Network],
     X: NDArray[np.float32],
@@ -62,6 +66,8 @@ def train(
     ------
     TuneprobeError
         For the device ``cuda`` where torch finds none.
+    DivergedError
+        If the held-out loss of a network is not finite.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise TuneprobeError(
@@ -201,6 +207,14 @@ class _Stack:
     def observe(self, X: Tensor, y: Tensor) -> None:
         """Score the held-out examples, remember the best weights, stop what has waited enough."""
         accuracy, loss = self._held_out(X, y)
+        if not np.isfinite(loss).all():
+            network = self.networks[self.running[int(np.isfinite(loss).argmin())]]
+            raise DivergedError(
+                f"the classifier of sizes {network.hidden} and decay {network.decay:g} has a "
+                f"held-out loss of {loss[~np.isfinite(loss)][0]} after "
+                f"{self.epochs[self.running].max()} epochs at learning rate "
+                f"{self.regimen.learning_rate:g}: lower geometry.classify.regimen.learning_rate."
+            )
         score = accuracy if self.regimen.monitor == "accuracy" else -loss
         now = self.running
         self.waited[now] += 1

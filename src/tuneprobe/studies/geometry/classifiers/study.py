@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
+from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.rng import rng
 from tuneprobe.spaces import Space
+from tuneprobe.stats import crossed_interval, share_interval
 from tuneprobe.studies.geometry.classifiers.classifier import LINEAR, Classified, classify
 from tuneprobe.studies.geometry.classifiers.codelength import online_codelength
 from tuneprobe.studies.geometry.classifiers.controls import control_labels, selectivity
@@ -23,6 +25,7 @@ from tuneprobe.units import NUMBERS, Number, Tables
 
 STUDY = "classify"
 NETWORKS = "networks"
+ANSWERS = "answers"
 NETWORK_COLUMNS = ("condition", "hidden", "decay", "score", "epochs", "chosen")
 
 
@@ -34,7 +37,9 @@ def layer_accuracy(
     linear: bool,
     controls: bool,
     codelength: bool,
+    orders: int,
     confidence: float,
+    bootstrap: int,
     regimen: Mapping[str, Any],
     **training: Any,
 ) -> Tables:
@@ -51,8 +56,10 @@ def layer_accuracy(
         which have no word type.
     codelength : bool
         Whether to measure what the training labels cost with the chosen sizes and decay.
-    confidence : float
-        Of the t-intervals over the initialisations.
+    orders : int
+        Of the examples that the codelength is a mean over.
+    confidence, bootstrap
+        Of the intervals of accuracies: level, and samples of test texts and initialisations.
     regimen : mapping
         Keyword arguments of `networks.Regimen`.
     **training
@@ -62,49 +69,130 @@ def layer_accuracy(
     -------
     dict of DataFrame
         ``numbers``, with the condition ``mlp`` or ``linear``: accuracy (mean over the
-        initialisations, percent), std (points), control_accuracy, selectivity, codelength (bits
-        an example), compression; and majority, without condition. ``networks``: every network of
-        the search, `NETWORK_COLUMNS`, score being its held-out accuracy.
+        initialisations, percent), std (points), control_accuracy, selectivity, codelength and
+        codelength_std (bits an example, mean and spread over the orders), compression; and
+        majority, without condition. ``networks``: every network of
+        the search, `NETWORK_COLUMNS`, score being its held-out accuracy. ``answers``: whether
+        each initialisation is right on each test example.
     """
     recipe = Regimen(**{**regimen, "race": tuple(regimen.get("race", ()))})
     fit = partial(classify, X_train=space.X_train, X_test=space.X_test, regimen=recipe, **training)
     probes = {"mlp": [tuple(sizes) for sizes in hidden], **({"linear": LINEAR} if linear else {})}
+    interval = partial(_interval, space, confidence, bootstrap, training["seed"])
     numbers: list[Number] = []
+    answers: list[pd.DataFrame] = []
     networks: list[tuple[Any, ...]] = []
     for condition, sizes in probes.items():
         found = fit(y_train=space.y_train, y_test=space.y_test, hidden=sizes, decays=decays)
-        numbers += _accuracy(found, condition, confidence)
+        numbers += _accuracy(found, condition, interval(_right(space.y_test, found), condition))
+        answers.append(_answers(space, found, condition))
         networks += _networks(found, condition)
         if controls and (space.types_train != "").all():
-            control = _on_control_labels(space, fit, found.network, training["seed"])
-            numbers += _control(found, control, condition, confidence)
+            control_test, control = _on_control_labels(space, fit, found.network, training["seed"])
+            bounds = interval(_right(control_test, control), condition)
+            numbers += _control(found, control, condition, bounds)
         if codelength:
-            numbers += _codelength(space, found.network, condition, recipe, training)
+            numbers += _codelength(space, found.network, condition, recipe, orders, training)
     majority = Number("majority", "", found.majority, n=len(space.y_test))
     return {
         NUMBERS: pd.DataFrame([*numbers, majority]),
+        ANSWERS: pd.concat(answers, ignore_index=True),
         NETWORKS: pd.DataFrame(networks, columns=list(NETWORK_COLUMNS)),
     }
 
 
-def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    """Bounds of the mean of a normal sample, ``mean ± t sd / √n``; NaN for a single value.
+def accuracy_gaps(
+    answers: pd.DataFrame,
+    *,
+    after: str,
+    before: str,
+    encoder: str,
+    task: str,
+    seed: int,
+    confidence: float,
+    bootstrap: int,
+) -> list[Result]:
+    """Rows of the state ``after-before``: ``gap``, points of accuracy, by layer and condition.
 
-    >>> low, high = t_interval(np.array([90.0, 92.0, 94.0]), 0.95)
-    >>> round(low, 2), round(high, 2)
-    (87.03, 96.97)
+    Paired over the test examples; the interval is a bootstrap over texts and initialisations.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        The table ``answers`` of `layer_accuracy`, as `units.measured` gives it.
     """
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    reach = student.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)
-    middle, reach = float(values.mean()), float(reach) / float(np.sqrt(len(values)))
-    return middle - reach, middle + reach
+    rows = []
+    states = answers[answers.state.isin([after, before])]
+    for (layer, condition), of_layer in states.groupby(["layer", "condition"]):
+        wide = of_layer.pivot(index=["text", "example"], columns=["state", "init"], values="right")
+        if not {after, before} <= set(of_layer.state):
+            continue
+        gaps = 100.0 * (wide[after].astype(float) - wide[before].astype(float))
+        found = crossed_interval(
+            gaps.to_numpy(),
+            gaps.index.get_level_values("text"),
+            confidence=confidence,
+            n_bootstrap=bootstrap,
+            rng=rng(seed, STUDY, "gap", str(condition)),
+        )
+        where = (STUDY, encoder, task, f"{after}-{before}", seed, int(str(layer)), NO_HEAD)
+        bounds = map(float, found)
+        rows.append(Result(*where, "gap", str(condition), *bounds, n=len(gaps)))
+    return rows
 
 
-def _accuracy(found: Classified, condition: str, confidence: float) -> Iterator[Number]:
+def _right(y_test: NDArray[np.generic], found: Classified) -> NDArray[np.bool_]:
+    """Whether each answer is right, shape (n_test, initialisations)."""
+    right: NDArray[np.bool_] = (found.predictions == y_test).T
+    return right
+
+
+def _answers(space: Space, found: Classified, condition: str) -> pd.DataFrame:
+    """``condition, example, text, init, right``: a row for each test example and initialisation."""
+    right = _right(space.y_test, found)
+    example, init = (axis.ravel() for axis in np.indices(right.shape))
+    return pd.DataFrame(
+        {
+            "condition": condition,
+            "example": example,
+            "text": _texts(space)[example],
+            "init": init,
+            "right": right.ravel(),
+        }
+    )
+
+
+def _texts(space: Space) -> NDArray[np.int64]:
+    return np.arange(len(space.y_test)) if space.texts_test is None else space.texts_test
+
+
+def _interval(
+    space: Space,
+    confidence: float,
+    bootstrap: int,
+    seed: int,
+    right: NDArray[np.bool_],
+    condition: str,
+) -> tuple[float, float]:
+    """Bounds of an accuracy in percent; Wilson's over the texts where all or nothing is right."""
+    texts = _texts(space)
+    if right.all() or not right.any():
+        n = len(np.unique(texts))
+        _, low, high = share_interval(n * right[0, 0], n, confidence=confidence)
+    else:
+        _, low, high = crossed_interval(
+            100.0 * right,
+            texts,
+            confidence=confidence,
+            n_bootstrap=bootstrap,
+            rng=rng(seed, STUDY, "accuracy", condition),
+        )
+    return float(low), float(high)
+
+
+def _accuracy(found: Classified, condition: str, bounds: tuple[float, float]) -> Iterator[Number]:
     n = found.predictions.shape[1]
-    low, high = t_interval(found.accuracies, confidence)
-    yield Number("accuracy", condition, found.mean, low, high, n)
+    yield Number("accuracy", condition, found.mean, *bounds, n)
     yield Number("std", condition, found.std, n=n)
 
 
@@ -115,8 +203,10 @@ def _networks(found: Classified, condition: str) -> Iterator[tuple[Any, ...]]:
         yield condition, hidden, trained.network.decay, trained.score, trained.epochs, chosen
 
 
-def _on_control_labels(space: Space, fit: Any, network: Network, seed: int) -> Classified:
-    """The same probe on a random label for each word type (Hewitt & Liang 2019)."""
+def _on_control_labels(
+    space: Space, fit: Any, network: Network, seed: int
+) -> tuple[NDArray[np.generic], Classified]:
+    """The same probe on a random label for each type (Hewitt & Liang 2019), and the test labels."""
     y_train, y_test = (
         control_labels(types.tolist(), space.y_train, seed=seed)
         for types in (space.types_train, space.types_test)
@@ -124,20 +214,24 @@ def _on_control_labels(space: Space, fit: Any, network: Network, seed: int) -> C
     found: Classified = fit(
         y_train=y_train, y_test=y_test, hidden=[network.hidden], decays=[network.decay]
     )
-    return found
+    return y_test, found
 
 
 def _control(
-    found: Classified, control: Classified, condition: str, confidence: float
+    found: Classified, control: Classified, condition: str, bounds: tuple[float, float]
 ) -> Iterator[Number]:
     n = found.predictions.shape[1]
-    low, high = t_interval(control.accuracies, confidence)
-    yield Number("control_accuracy", condition, control.mean, low, high, n)
+    yield Number("control_accuracy", condition, control.mean, *bounds, n)
     yield Number("selectivity", condition, selectivity(found.mean, control.mean), n=n)
 
 
 def _codelength(
-    space: Space, network: Network, condition: str, recipe: Regimen, training: Mapping[str, Any]
+    space: Space,
+    network: Network,
+    condition: str,
+    recipe: Regimen,
+    orders: int,
+    training: Mapping[str, Any],
 ) -> Iterator[Number]:
     """What the training labels cost, the probe watching the held-out cross-entropy."""
     code = online_codelength(
@@ -146,8 +240,10 @@ def _codelength(
         hidden=network.hidden,
         decay=network.decay,
         regimen=replace(recipe, monitor="loss", race=()),
-        **{**training, "initialisations": 1},
+        **{name: value for name, value in training.items() if name != "initialisations"},
+        orders=orders,
     )
     n = len(space.y_train)
     yield Number("codelength", condition, code.bits / n, n=n)
+    yield Number("codelength_std", condition, code.std / n, n=n)
     yield Number("compression", condition, code.compression, n=n)

@@ -1,6 +1,7 @@
 """Result rows of the pairwise study: curves of every state, gaps between two, and their tests."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from tuneprobe.stats import (
     equivalence,
     holm,
     layer_contrast,
+    marked_layer,
     mean_interval,
     ratio_interval,
     sign_flip_p,
@@ -23,6 +25,8 @@ from tuneprobe.studies.pairwise.probe.paragraphs import PairwiseError
 from tuneprobe.studies.pairwise.probe.study import Ranking
 
 STUDY = "pairwise"
+
+LARGEST_GAP = 100.0  # points: from no unmatched pair below the matched one to all
 
 Number = tuple[Any, ...]  # metric, layer, value[, low, high]
 Stream = Callable[[str], np.random.Generator]
@@ -80,7 +84,7 @@ def pairwise_gaps(
     before: str,
     encoder: str,
     seed: int,
-    layer_mark: float,
+    layer_mark: float | Fraction,
     confidence: float,
     bootstrap: int,
     permutations: int,
@@ -88,11 +92,11 @@ def pairwise_gaps(
 ) -> list[Result]:
     """Result rows of the state ``after-before``: gaps of auc_macro, paired over the examples.
 
-    Per layer: ``gap``; ``p`` (sign flips); ``p_holm`` (over the layers of one probe and
-    condition); ``equivalence`` (the gap in its 1 - 2 alpha interval) and ``equivalence_p`` (that
-    it lies within plus or minus `margin` points). Over the layers 1 ... L: ``contrast``, the mean
-    gap above the mark minus the mean gap at or below it, and ``contrast_p``. The mark is layer
-    ``round(layer_mark * L)``: .4167 of 12 is the paper's fifth.
+    Per layer: ``gap``; ``p`` (sign flips); ``p_holm`` (over the layers 1 ... L of one probe and
+    condition; the embedding, layer 0, is no part of it); ``equivalence`` (the gap in its
+    1 - 2 alpha interval) and ``equivalence_p`` (that it lies within plus or minus `margin` points).
+    Over the layers 1 ... L: ``contrast``, the mean gap above the mark minus the mean gap at or
+    below it, and ``contrast_p``. The mark is that of `stats.marked_layer`.
 
     Raises
     ------
@@ -112,7 +116,7 @@ def pairwise_gaps(
         gaps = _gaps(ranking, base)
         found = _gap_numbers(
             gaps,
-            mark=round(layer_mark * (gaps.shape[1] - 1)),
+            mark=marked_layer(layer_mark, gaps.shape[1] - 1),
             stream=partial(_stream, seed, ranking),
             confidence=confidence,
             bootstrap=bootstrap,
@@ -138,9 +142,14 @@ def _gap_numbers(
     yield from _per_layer("gap", interval(gaps, rng=stream("gap")))
     p = p_value(gaps, rng=stream("gap p"))
     yield from _per_layer("p", [p])
-    yield from _per_layer("p_holm", [holm(p)])
+    yield from _per_layer("p_holm", [np.append(np.nan, holm(p[1:]))])
     equal = equivalence(
-        gaps, margin, alpha=1 - confidence, n_bootstrap=bootstrap, rng=stream("equivalence")
+        gaps,
+        margin,
+        bound=LARGEST_GAP,
+        alpha=1 - confidence,
+        n_draws=bootstrap,
+        rng=stream("equivalence"),
     )
     yield from _per_layer("equivalence", [gaps.mean(axis=0), equal.low, equal.high])
     yield from _per_layer("equivalence_p", [equal.p])
