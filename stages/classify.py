@@ -40,7 +40,12 @@ def main(task: str) -> None:
         atomic_folder(paths.results(encoder, task, STUDY)) as folder,
     ):
         rows = result_rows(
-            found[NUMBERS], study=STUDY, encoder=encoder, task=task, seed=params.seed
+            found[NUMBERS],
+            study=STUDY,
+            encoder=encoder,
+            task=task,
+            seed=params.seed,
+            level=params.geometry.classify.confidence,
         )
         write_results(rows, folder / "layers.csv")
         found[NETWORKS].to_csv(folder / f"{NETWORKS}.csv", index=False)

@@ -32,7 +32,7 @@ def separable(types: bool = True) -> Space:
 def test_both_probes_have_all_numbers_and_the_search_is_kept() -> None:
     space = separable()
     found = layer_accuracy(space, **SETTINGS)
-    numbers = found["numbers"].set_index(["metric", "condition"])
+    numbers = found["numbers"].set_index(["metric", "classifier"])
     assert numbers.index.is_unique
     for probe in ("mlp", "linear"):
         accuracy = numbers.loc["accuracy", probe]
@@ -52,13 +52,13 @@ def test_both_probes_have_all_numbers_and_the_search_is_kept() -> None:
     networks = found["networks"]
     assert tuple(networks.columns) == NETWORK_COLUMNS
     assert networks.hidden.tolist() == ["8-8", "8-8", "16-16", "16-16", "", ""]
-    assert networks.groupby("condition").chosen.sum().to_dict() == {"linear": 1, "mlp": 1}
+    assert networks.groupby("classifier").chosen.sum().to_dict() == {"linear": 1, "mlp": 1}
 
 
 def test_what_is_switched_off_is_left_out() -> None:
     off = {"controls": False, "codelength": False, "linear": False}
     numbers = layer_accuracy(separable(), **{**SETTINGS, **off})["numbers"]
-    assert list(zip(numbers.metric, numbers.condition)) == [
+    assert list(zip(numbers.metric, numbers.classifier)) == [
         *(("accuracy", "mlp"), ("std", "mlp"), ("majority", "")),
     ]
 

@@ -14,16 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from tuneprobe.formats.results import Result
 from tuneprobe.spaces import Space
 from tuneprobe.studies.geometry.classifiers.classifier import LINEAR, Classified, classify
 from tuneprobe.studies.geometry.classifiers.codelength import online_codelength
 from tuneprobe.studies.geometry.classifiers.controls import control_labels, selectivity
 from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen
-from tuneprobe.units import NUMBERS, Number, Tables
+from tuneprobe.units import NUMBERS, Tables, number_table
 
 STUDY = "classify"
 NETWORKS = "networks"
-NETWORK_COLUMNS = ("condition", "hidden", "decay", "score", "epochs", "chosen")
+NETWORK_COLUMNS = ("classifier", "hidden", "decay", "score", "epochs", "chosen")
 
 
 def layer_accuracy(
@@ -61,28 +62,28 @@ def layer_accuracy(
     Returns
     -------
     dict of DataFrame
-        ``numbers``, with the condition ``mlp`` or ``linear``: accuracy (mean over the
+        ``numbers``, with the classifier ``mlp`` or ``linear``: accuracy (mean over the
         initialisations, percent), std (points), control_accuracy, selectivity, codelength (bits
-        an example), compression; and majority, without condition. ``networks``: every network of
-        the search, `NETWORK_COLUMNS`, score being its held-out accuracy.
+        an example), compression; and majority (of no classifier).
+        ``networks``: every network of the search, `NETWORK_COLUMNS`, with its held-out score.
     """
     recipe = Regimen(**{**regimen, "race": tuple(regimen.get("race", ()))})
     fit = partial(classify, X_train=space.X_train, X_test=space.X_test, regimen=recipe, **training)
     probes = {"mlp": [tuple(sizes) for sizes in hidden], **({"linear": LINEAR} if linear else {})}
-    numbers: list[Number] = []
+    numbers: list[Result] = []
     networks: list[tuple[Any, ...]] = []
-    for condition, sizes in probes.items():
+    for classifier, sizes in probes.items():
         found = fit(y_train=space.y_train, y_test=space.y_test, hidden=sizes, decays=decays)
-        numbers += _accuracy(found, condition, confidence)
-        networks += _networks(found, condition)
+        numbers += _accuracy(found, classifier, confidence)
+        networks += _networks(found, classifier)
         if controls and (space.types_train != "").all():
             control = _on_control_labels(space, fit, found.network, training["seed"])
-            numbers += _control(found, control, condition, confidence)
+            numbers += _control(found, control, classifier, confidence)
         if codelength:
-            numbers += _codelength(space, found.network, condition, recipe, training)
-    majority = Number("majority", "", found.majority, n=len(space.y_test))
+            numbers += _codelength(space, found.network, classifier, recipe, training)
+    majority = Result("majority", found.majority, n=len(space.y_test))
     return {
-        NUMBERS: pd.DataFrame([*numbers, majority]),
+        NUMBERS: number_table([*numbers, majority]),
         NETWORKS: pd.DataFrame(networks, columns=list(NETWORK_COLUMNS)),
     }
 
@@ -101,18 +102,18 @@ def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, f
     return middle - reach, middle + reach
 
 
-def _accuracy(found: Classified, condition: str, confidence: float) -> Iterator[Number]:
+def _accuracy(found: Classified, classifier: str, confidence: float) -> Iterator[Result]:
     n = found.predictions.shape[1]
     low, high = t_interval(found.accuracies, confidence)
-    yield Number("accuracy", condition, found.mean, low, high, n)
-    yield Number("std", condition, found.std, n=n)
+    yield Result("accuracy", found.mean, low, high, n, classifier=classifier)
+    yield Result("std", found.std, n=n, classifier=classifier)
 
 
-def _networks(found: Classified, condition: str) -> Iterator[tuple[Any, ...]]:
+def _networks(found: Classified, classifier: str) -> Iterator[tuple[Any, ...]]:
     for trained in found.grid:
         hidden = "-".join(map(str, trained.network.hidden))
         chosen = int(trained.network == found.network)
-        yield condition, hidden, trained.network.decay, trained.score, trained.epochs, chosen
+        yield classifier, hidden, trained.network.decay, trained.score, trained.epochs, chosen
 
 
 def _on_control_labels(space: Space, fit: Any, network: Network, seed: int) -> Classified:
@@ -128,17 +129,18 @@ def _on_control_labels(space: Space, fit: Any, network: Network, seed: int) -> C
 
 
 def _control(
-    found: Classified, control: Classified, condition: str, confidence: float
-) -> Iterator[Number]:
+    found: Classified, control: Classified, classifier: str, confidence: float
+) -> Iterator[Result]:
     n = found.predictions.shape[1]
     low, high = t_interval(control.accuracies, confidence)
-    yield Number("control_accuracy", condition, control.mean, low, high, n)
-    yield Number("selectivity", condition, selectivity(found.mean, control.mean), n=n)
+    yield Result("control_accuracy", control.mean, low, high, n, classifier=classifier)
+    chosen = selectivity(found.mean, control.mean)
+    yield Result("selectivity", chosen, n=n, classifier=classifier)
 
 
 def _codelength(
-    space: Space, network: Network, condition: str, recipe: Regimen, training: Mapping[str, Any]
-) -> Iterator[Number]:
+    space: Space, network: Network, classifier: str, recipe: Regimen, training: Mapping[str, Any]
+) -> Iterator[Result]:
     """What the training labels cost, the probe watching the held-out cross-entropy."""
     code = online_codelength(
         space.X_train,
@@ -149,5 +151,5 @@ def _codelength(
         **{**training, "initialisations": 1},
     )
     n = len(space.y_train)
-    yield Number("codelength", condition, code.bits / n, n=n)
-    yield Number("compression", condition, code.compression, n=n)
+    yield Result("codelength", code.bits / n, n=n, classifier=classifier)
+    yield Result("compression", code.compression, n=n, classifier=classifier)

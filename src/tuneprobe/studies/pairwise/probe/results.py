@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import NO_LAYER, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.stats import (
     equivalence,
@@ -20,9 +20,10 @@ from tuneprobe.stats import (
     trend_interval,
 )
 from tuneprobe.studies.pairwise.probe.paragraphs import PairwiseError
-from tuneprobe.studies.pairwise.probe.study import Ranking
+from tuneprobe.studies.pairwise.probe.study import BOUNDARY, Ranking
 
 STUDY = "pairwise"
+EQUIVALENCE = "equivalence"  # its interval has the level 1 - 2 alpha
 
 Number = tuple[Any, ...]  # metric, layer, value[, low, high]
 Stream = Callable[[str], np.random.Generator]
@@ -44,7 +45,7 @@ def pairwise_results(
         if n_kept:
             stream = partial(_stream, seed, ranking)
             found += _curve_numbers(ranking, confidence, bootstrap, stream)
-        rows += _result_rows(ranking, ranking.state, encoder, seed, n_kept, found)
+        rows += _result_rows(ranking, n_kept, found, encoder, seed, confidence)
     return rows
 
 
@@ -86,7 +87,7 @@ def pairwise_gaps(
     permutations: int,
     margin: float,
 ) -> list[Result]:
-    """Result rows of the state ``after-before``: gaps of auc_macro, paired over the examples.
+    """Result rows of `after` against `before`: gaps of auc_macro, paired over the examples.
 
     Per layer: ``gap``; ``p`` (sign flips); ``p_holm`` (over the layers of one probe and
     condition); ``equivalence`` (the gap in its 1 - 2 alpha interval) and ``equivalence_p`` (that
@@ -119,7 +120,8 @@ def pairwise_gaps(
             permutations=permutations,
             margin=margin,
         )
-        rows += _result_rows(ranking, f"{after}-{before}", encoder, seed, len(gaps), found)
+        keys = (encoder, seed, confidence)
+        rows += _result_rows(ranking, len(gaps), found, *keys, against=before)
     return rows
 
 
@@ -142,7 +144,7 @@ def _gap_numbers(
     equal = equivalence(
         gaps, margin, alpha=1 - confidence, n_bootstrap=bootstrap, rng=stream("equivalence")
     )
-    yield from _per_layer("equivalence", [gaps.mean(axis=0), equal.low, equal.high])
+    yield from _per_layer(EQUIVALENCE, [gaps.mean(axis=0), equal.low, equal.high])
     yield from _per_layer("equivalence_p", [equal.p])
     contrast = layer_contrast(gaps[:, 1:], mark)
     yield "contrast", NO_LAYER, *interval(contrast, rng=stream("contrast"))
@@ -179,14 +181,40 @@ def _per_layer(metric: str, numbers: Sequence[NDArray]) -> Iterator[Number]:
 
 
 def _result_rows(
-    ranking: Ranking, state: str, encoder: str, seed: int, n: int, found: Iterable[Number]
+    ranking: Ranking,
+    n: int,
+    found: Iterable[Number],
+    encoder: str,
+    seed: int,
+    confidence: float,
+    against: str = "",
 ) -> list[Result]:
+    where: dict[str, Any] = {
+        "state": ranking.state,
+        "against": against,
+        **facets(ranking.probe, ranking.condition),
+    }
     rows = []
     for metric, layer, *numbers in found:
-        where = (STUDY, encoder, ranking.probe, state, seed, layer, NO_HEAD, metric)
-        value, low, high = (*map(float, numbers), np.nan, np.nan)[:3]
-        rows.append(Result(*where, ranking.condition, value, low, high, n))
-    return rows
+        bounds = (*map(float, numbers), np.nan, np.nan)[:3]
+        level = 2 * confidence - 1 if metric == EQUIVALENCE else np.nan
+        rows.append(Result(metric, *bounds, n=n, layer=layer, level=level, **where))
+    keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": ranking.probe, "seed": seed}
+    return stamp(rows, **keys, level=confidence)
+
+
+def facets(probe: str, condition: str) -> dict[str, Any]:
+    """The condition of a ranking as columns of result rows.
+
+    >>> facets("synonyms", "cosine/words/centred")
+    {'similarity': 'cosine', 'negatives': 'words', 'centred': 1}
+    >>> facets("boundary", "lens")
+    {'readout': 'lens'}
+    """
+    if probe == BOUNDARY:
+        return {"readout": condition}
+    similarity, negatives, *centred = condition.split("/")
+    return {"similarity": similarity, "negatives": negatives, "centred": len(centred)}
 
 
 def _stream(seed: int, ranking: Ranking, purpose: str) -> np.random.Generator:
