@@ -48,7 +48,8 @@ def main(task: str) -> None:
         atomic_folder(paths.results(encoder, task, STUDY)) as folder,
     ):
         keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": params.seed}
-        rows = result_rows(found[NUMBERS], study=STUDY, **keys)
+        level = params.intervals.confidence
+        rows = result_rows(found[NUMBERS], study=STUDY, level=level, **keys)
         rows += accuracy_gaps(
             found[ANSWERS],
             after=FINETUNED,

@@ -1,7 +1,5 @@
 """Probe one task in the last layer of encoders that were tuned on it, on others, or not at all."""
 
-from typing import Any
-
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.formats.examples import read_examples
@@ -11,8 +9,8 @@ from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import run
 from tuneprobe.states import FINETUNED, PRETRAINED
-from tuneprobe.studies.geometry.classifiers.cross_task import STUDY, change_results, layer_labels
-from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
+from tuneprobe.studies.geometry.classifiers.cross_task import STUDY, cross_results, layer_labels
+from tuneprobe.units import NUMBERS, chosen, layer_units, measured
 
 
 def main(task: str, others: list[str]) -> None:
@@ -23,9 +21,10 @@ def main(task: str, others: list[str]) -> None:
     folders = {
         state: paths.representation(encoder, task, state) for state in (PRETRAINED, FINETUNED)
     }
+    tuned_on = {}
     for other in others:
         folder = paths.cross_representation(encoder, task, other)
-        folders[folder.name] = folder
+        folders[folder.name], tuned_on[folder.name] = folder, other
     states = {state: open_representations(folder, examples) for state, folder in folders.items()}
     classifier = params.geometry.classify.model_dump() | {"controls": False, "codelength": False}
     settings = {
@@ -53,12 +52,16 @@ def main(task: str, others: list[str]) -> None:
         ) as found,
         atomic_folder(paths.results(encoder, task, STUDY)) as folder,
     ):
-        numbers = found[NUMBERS]
-        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": params.seed}
-        rows = result_rows(numbers, study=STUDY, **keys)
-        write_results(
-            rows + change_results(numbers, before=PRETRAINED, **keys), folder / "layers.csv"
+        rows = cross_results(
+            found[NUMBERS],
+            before=PRETRAINED,
+            tuned_on=tuned_on,
+            encoder=encoder,
+            task=task,
+            seed=params.seed,
+            level=params.geometry.classify.confidence,
         )
+        write_results(rows, folder / "layers.csv")
 
 
 if __name__ == "__main__":

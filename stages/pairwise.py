@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tuneprobe import paths
@@ -11,17 +12,21 @@ from tuneprobe.formats.representations import open_states
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
-from tuneprobe.studies.pairwise.probe.foreign import foreign_anchors
-from tuneprobe.studies.pairwise.probe.ranking import conditions
-from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_results
+from tuneprobe.studies.pairwise.probe.foreign import OTHER_WORD, SAME_WORD, foreign_sets
+from tuneprobe.studies.pairwise.probe.ranking import Condition, conditions
+from tuneprobe.studies.pairwise.probe.results import axis_rows, pairwise_gaps, pairwise_results
 from tuneprobe.studies.pairwise.probe.study import (
     example_table,
     pair_rows,
     rank_boundary,
     rank_pairs,
+    rank_surface,
+    with_foreign,
 )
 from tuneprobe.tuning.checkpoints import load_head
 
+ANSWER_TYPE = "answer-type"
+PAPER = Condition("cosine", "words")
 TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}
 
 
@@ -37,11 +42,18 @@ def main(task: str, tuned_on: str) -> None:
         for state, trained in TRAINED_HEADS.items()
     }
     asked = conditions(settings.similarities, settings.negatives, settings.views)
-    foreign = foreign_anchors(
-        examples, pair_rows(examples), n_anchors=settings.foreign_anchors, seed=params.seed
-    )
-    rankings = rank_pairs(states, examples, asked, {"other": foreign}).rankings
-    rankings += rank_boundary(states, examples, **settings.boundary.model_dump(), lens_heads=heads)
+    others = foreign_sets(examples, pair_rows(examples), settings.foreign_anchors, params.seed)
+    ranked = rank_pairs(states, examples, asked, others)
+    typed = np.flatnonzero(examples.examples.label == ANSWER_TYPE)
+    kinds = (SAME_WORD, OTHER_WORD)
+    words = foreign_sets(examples, typed, settings.type_anchors, params.seed, kinds)
+    of_types = rank_pairs(states, examples, [PAPER], words, typed)
+    boundary = settings.boundary.model_dump()
+    rankings = [
+        *with_foreign(ranked.rankings, of_types.rankings),
+        *rank_boundary(states, examples, **boundary, lens_heads=heads),
+        *rank_surface(examples, **boundary),
+    ]
     shared: dict[str, Any] = {
         "encoder": encoder,
         "seed": params.seed,
@@ -57,7 +69,8 @@ def main(task: str, tuned_on: str) -> None:
         **shared,
     )
     with atomic_folder(paths.results(encoder, task, "pairwise")) as folder:
-        write_results(pairwise_results(rankings, **shared), folder / "layers.csv")
+        axes = axis_rows(ranked.axis_share, encoder=encoder, seed=params.seed)
+        write_results([*pairwise_results(rankings, **shared), *axes], folder / "layers.csv")
         write_results(gaps, folder / "gaps.csv")
         example_table(rankings).to_parquet(folder / "outcomes.parquet", index=False)
 

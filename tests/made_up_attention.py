@@ -9,7 +9,9 @@ two heads link frame elements.
 from collections.abc import Iterator
 
 import pandas as pd
+from old_conditions import old_result
 
+from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS, N_HEADS = 6, 12
@@ -33,7 +35,7 @@ HELPFUL, STRONG = (2, 3), ((3, 1), (5, 7))  # (layer, head)
 
 
 def row(study: str, task: str, state: str, place: tuple[int, int], what: tuple, *numbers) -> Result:
-    return Result(study, "minilm-l6", task, state, 13, *place, *what, *numbers, n=200)
+    return old_result(study, "minilm-l6", task, state, 13, *place, *what, *numbers, n=200)
 
 
 def places() -> Iterator[tuple[int, int]]:
@@ -147,4 +149,4 @@ def made_up_attention() -> pd.DataFrame:
     for task in TASKS:
         for part in (attention_rows, pattern_rows, score_rows, ablation_rows):
             rows += part(task)
-    return to_frame(rows)
+    return with_conditions(to_frame(rows))

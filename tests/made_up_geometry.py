@@ -8,7 +8,9 @@ DEP, and lowers every similarity with the layer.
 from collections.abc import Iterator
 
 import pandas as pd
+from old_conditions import old_result
 
+from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS = 4
@@ -49,7 +51,7 @@ CROSS = {
 def result(
     study: str, task: str, state: str, layer: int, metric: str, condition: str, *numbers: float
 ) -> Result:
-    return Result(
+    return old_result(
         study, "minilm-l6", task, state, 13, layer, -1, metric, condition, *numbers, n=200
     )
 
@@ -143,7 +145,9 @@ def cross_rows() -> Iterator[Result]:
 
 def made_up_spaces(gain: float = 3.0) -> pd.DataFrame:
     """Rows of all studies of labelled spaces of one run."""
-    return to_frame([*classify_rows(gain), *geometry_rows(), *similarity_rows(), *cross_rows()])
+    return with_conditions(
+        to_frame([*classify_rows(gain), *geometry_rows(), *similarity_rows(), *cross_rows()])
+    )
 
 
 def made_up_dynamics(task: str = "world-pos") -> dict[str, pd.DataFrame]:

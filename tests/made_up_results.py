@@ -7,7 +7,9 @@ are equal; the other probes gain `gain` points per layer above the mark.
 from collections.abc import Iterator
 
 import pandas as pd
+from old_conditions import old_result
 
+from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
 from tuneprobe.formats.results import Result, to_frame
 
@@ -43,7 +45,7 @@ def auc(probe: str, state: str, layer: int, condition: str, gain: float) -> floa
 
 def result(task: str, state: str, layer: int, metric: str, condition: str, *numbers) -> Result:
     study = "evaluate" if task.endswith("-qa") else "pairwise"
-    return Result(
+    return old_result(
         study, "minilm-l6", task, state, 13, layer, -1, metric, condition, *numbers, n=300
     )
 
@@ -96,7 +98,7 @@ def answer_rows() -> Iterator[Result]:
 
 def made_up_results(gain: float = 3.0) -> pd.DataFrame:
     """Rows of layers.csv, gaps.csv and scores.csv of one run."""
-    return to_frame([*layer_rows(gain), *gap_rows(gain), *answer_rows()])
+    return with_conditions(to_frame([*layer_rows(gain), *gap_rows(gain), *answer_rows()]))
 
 
 def made_up_funnel() -> pd.DataFrame:

@@ -82,14 +82,14 @@ def study(kind: str, **changed):
 
 def test_every_head_and_layer_has_its_score_its_change_and_its_importance() -> None:
     frame = study("label")
-    counts = frame.groupby(["metric", "condition"]).size().to_dict()
+    counts = frame.groupby(["metric", "ablation"]).size().to_dict()
     places = N_LAYERS * (N_HEADS + 1)
     for ablation in SETTINGS["ablations"]:
         assert counts[("accuracy", ablation)] == 1 + places
         assert counts[("accuracy_change", ablation)] == places
         assert counts[("loss_change", ablation)] == places
         assert counts[("importance_spearman", ablation)] == 1
-    assert counts[("importance", "gradient")] == N_LAYERS * N_HEADS
+    assert counts[("importance", "")] == N_LAYERS * N_HEADS
     assert set(frame.n) == {12}
     assert sorted(frame.layer.unique()) == [-1, 1, 2, 3]
     bounded = frame[frame.low.notna()]
@@ -99,7 +99,7 @@ def test_every_head_and_layer_has_its_score_its_change_and_its_importance() -> N
 
 def test_a_change_is_the_ablated_score_minus_the_intact_one() -> None:
     frame = study("label")
-    frame = frame[frame.condition == "zero"].set_index(["metric", "layer", "head"]).value
+    frame = frame[frame.ablation == "zero"].set_index(["metric", "layer", "head"]).value
     change = frame["accuracy"].drop((-1, -1)) - frame["accuracy"][(-1, -1)]
     np.testing.assert_allclose(change, frame["accuracy_change"], atol=1e-3)
     assert change.abs().max() > 0
@@ -111,7 +111,7 @@ def test_a_regression_is_scored_by_its_correlations() -> None:
 
 def test_the_same_seed_gives_the_same_rows_and_one_ablation_less_changes_no_other() -> None:
     both, one = study("label"), study("label", ablations=("zero",))
-    kept = both[both.condition != "uniform"].reset_index(drop=True)
+    kept = both[both.ablation != "uniform"].reset_index(drop=True)
     assert kept.equals(one)
 
 

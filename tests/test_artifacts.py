@@ -125,7 +125,7 @@ def test_json_is_sorted_and_ends_in_a_newline(tmp_path: Path) -> None:
 
 
 def row(**changes: object) -> Result:
-    plain = Result("s", "e", "t", "random", 1, 0, -1, "m", "", 1 / 3)
+    plain = Result("m", 1 / 3, study="s", encoder="e", task="t", state="random", seed=1, layer=0)
     return plain._replace(**changes)
 
 
@@ -136,7 +136,8 @@ def test_results_are_sorted_and_rounded_to_six_digits(tmp_path: Path) -> None:
     assert frame.layer.tolist() == [1, 2]
     assert frame.value.tolist() == [123457.0, 0.333333]
     assert frame.low.isna().all()
-    assert frame.condition.tolist() == ["", ""]
+    assert frame.label.tolist() == ["", ""]
+    assert frame.step.tolist() == [-1, -1]
 
 
 def test_two_results_with_the_same_keys_are_refused(tmp_path: Path) -> None:

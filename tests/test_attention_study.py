@@ -98,7 +98,7 @@ def test_each_example_is_shown_to_others_too(encoders):
 
 def test_rows_are_means_over_the_texts_that_have_the_type(measures):
     frame = rows_of(measures)
-    pronoun = frame[frame.condition == "pronoun/rows-mean/tokens-max"]
+    pronoun = frame[(frame.token_type == "pronoun") & (frame.metric == "share")]
     assert (pronoun.n == 3).all()
     one = pronoun[(pronoun.state == "finetuned") & (pronoun.layer == 2) & (pronoun["head"] == 1)]
     values = measures.share["finetuned"][TYPES.index("pronoun"), 2:, 1, 1]
@@ -107,12 +107,12 @@ def test_rows_are_means_over_the_texts_that_have_the_type(measures):
 
 
 def test_a_type_that_no_text_has_gives_no_row(measures):
-    assert not rows_of(measures).condition.str.startswith("negation").any()
+    assert "negation" not in set(rows_of(measures).token_type)
 
 
 def test_head_minus_1_is_the_mean_of_a_layers_heads(measures):
     frame = rows_of(measures)
-    nats = frame[(frame.condition == "nats") & (frame.state == "pretrained") & (frame.layer == 3)]
+    nats = frame[(frame.scale == "nats") & (frame.state == "pretrained") & (frame.layer == 3)]
     heads, mean = nats[nats["head"] >= 0], nats[nats["head"] == -1]
     assert len(heads) == HEADS
     assert mean.value.item() == pytest.approx(heads.value.mean(), rel=1e-5)
@@ -126,22 +126,24 @@ def test_the_cls_row_is_of_the_last_layer(measures):
 
 def test_even_attention_gives_each_type_one_piece_of_the_text(measures):
     frame = rows_of(measures)
-    even = frame[(frame.state == "uniform") & frame.condition.str.startswith("cls/")]
+    even = frame[(frame.state == "uniform") & (frame.token_type == "cls")]
     assert even.value.item() == pytest.approx(np.mean([1 / len(text) for text in TEXTS]), rel=1e-5)
 
 
 def test_normalised_entropy_is_at_most_1(measures):
     frame = rows_of(measures)
-    normalised = frame[frame.condition == "normalised"].value
+    normalised = frame[frame.scale == "normalised"].value
     assert normalised.between(0, 1).all()
 
 
-def test_the_aggregation_is_written_into_every_condition(encoders):
+def test_the_aggregation_is_written_into_every_row(encoders):
     how = Aggregation(rows="max", tokens="sum", padded_to=25)
     frame = rows_of(measure_heads(encoders, TEXTS, TYPE_MASKS, aggregation=how))
-    assert set(frame[frame.metric == "map_similarity"].condition) == {"padded-25"}
-    assert frame[frame.metric == "share"].condition.str.endswith("/rows-max/tokens-sum").all()
-    assert frame[frame.metric == "cls_row_share"].condition.str.endswith("/tokens-sum").all()
+    assert set(frame[frame.metric == "map_similarity"].crop) == {"padded-25"}
+    share, row = (frame[frame.metric == metric] for metric in ("share", "cls_row_share"))
+    assert set(share["rows"]) == {"max"}
+    assert set(row["rows"]) == {""}
+    assert set(share.tokens) == set(row.tokens) == {"sum"}
 
 
 def test_an_unknown_state_to_compare_with_is_refused(encoders):

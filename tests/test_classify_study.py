@@ -39,7 +39,7 @@ def separable(types: bool = True) -> Space:
 def test_both_probes_have_all_numbers_and_the_search_is_kept() -> None:
     space = separable()
     found = layer_accuracy(space, **SETTINGS)
-    numbers = found["numbers"].set_index(["metric", "condition"])
+    numbers = found["numbers"].set_index(["metric", "classifier"])
     assert numbers.index.is_unique
     for probe in ("mlp", "linear"):
         accuracy = numbers.loc["accuracy", probe]
@@ -60,13 +60,13 @@ def test_both_probes_have_all_numbers_and_the_search_is_kept() -> None:
     networks = found["networks"]
     assert tuple(networks.columns) == NETWORK_COLUMNS
     assert networks.hidden.tolist() == ["8-8", "8-8", "16-16", "16-16", "", ""]
-    assert networks.groupby("condition").chosen.sum().to_dict() == {"linear": 1, "mlp": 1}
+    assert networks.groupby("classifier").chosen.sum().to_dict() == {"linear": 1, "mlp": 1}
 
 
 def test_what_is_switched_off_is_left_out() -> None:
     off = {"controls": False, "codelength": False, "linear": False}
     numbers = layer_accuracy(separable(), **{**SETTINGS, **off})["numbers"]
-    assert list(zip(numbers.metric, numbers.condition)) == [
+    assert list(zip(numbers.metric, numbers.classifier)) == [
         *(("accuracy", "mlp"), ("std", "mlp"), ("majority", "")),
     ]
 
@@ -84,7 +84,7 @@ def test_the_gap_is_paired_over_sentences_and_initialisations() -> None:
     example, init = (axis.ravel() for axis in np.indices(right.shape))
     parts = [
         pd.DataFrame({"example": example, "init": init, "right": answers.ravel()}).assign(
-            state=state, layer=6, condition="mlp", text=example // 5
+            state=state, layer=6, classifier="mlp", text=example // 5
         )
         for state, answers in (("pretrained", right), ("finetuned", gained))
     ]
@@ -92,7 +92,7 @@ def test_the_gap_is_paired_over_sentences_and_initialisations() -> None:
     (gap,) = accuracy_gaps(pd.concat(parts), **keys, confidence=0.95, bootstrap=500)
     assert gap.value == pytest.approx(100 * (gained.mean() - right.mean()))
     assert 0 < gap.low < gap.value < gap.high < 2 * gap.value
-    assert (gap.state, gap.metric, gap.n) == ("finetuned-pretrained", "gap", 300)
+    assert (gap.state, gap.against, gap.metric, gap.n) == ("finetuned", "pretrained", "gap", 300)
 
 
 def test_all_right_leaves_room_for_a_sentence_that_was_not_drawn() -> None:

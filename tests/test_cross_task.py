@@ -1,12 +1,14 @@
 """Cross-task probing: labels that parted and drew near, counted by hand."""
 
+from math import isnan
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_up_spaces import SQUARE
 
 from tuneprobe.spaces import Space
-from tuneprobe.studies.geometry.classifiers.cross_task import change_results, layer_labels
+from tuneprobe.studies.geometry.classifiers.cross_task import cross_results, layer_labels
 
 CLASSIFIER = {
     "hidden": [[8, 8]],
@@ -44,17 +46,19 @@ def test_labels_that_part_and_draw_near_are_counted_against_the_state_before() -
         numbers.insert(0, "layer", 6)
         numbers.insert(0, "state", state)
         parts.append(numbers.round(6))
-    keys = {"before": "pretrained", "encoder": "e", "task": "t", "seed": 13}
+    keys = {"before": "pretrained", "encoder": "e", "task": "t", "seed": 13, "level": 0.9}
     numbers = pd.concat(parts, ignore_index=True)
-    rows = change_results(numbers, **keys)
-    found = {(row.state, row.metric): row.value for row in rows}
+    rows = cross_results(numbers, tuned_on={"finetuned-on-pos": "pos"}, **keys)
+    assert all(isnan(row.level) for row in rows if row.metric == "accuracy")  # too few to bound
+    rows = [row for row in rows if row.metric.startswith(("n_", "mean"))]
+    found = {(row.state, row.tuned_on, row.metric): row.value for row in rows}
     assert found == {
-        ("finetuned", "n_increased"): 2,
-        ("finetuned", "n_decreased"): 2,
-        ("finetuned", "mean_change"): pytest.approx(1.25),
-        ("finetuned-on-pos", "n_increased"): 0,
-        ("finetuned-on-pos", "n_decreased"): 2,
-        ("finetuned-on-pos", "mean_change"): pytest.approx(-1),
+        ("finetuned", "", "n_increased"): 2,
+        ("finetuned", "", "n_decreased"): 2,
+        ("finetuned", "", "mean_change"): pytest.approx(1.25),
+        ("finetuned", "pos", "n_increased"): 0,
+        ("finetuned", "pos", "n_decreased"): 2,
+        ("finetuned", "pos", "mean_change"): pytest.approx(-1),
     }
     assert {(row.layer, row.n) for row in rows} == {(6, 4)}
 
@@ -62,7 +66,7 @@ def test_labels_that_part_and_draw_near_are_counted_against_the_state_before() -
 def test_the_numbers_are_those_of_the_classifier_and_the_hulls() -> None:
     space = squares((0, 0), (30, 0))
     numbers = layer_labels(space, rtol=1e-8, classifier=CLASSIFIER)["numbers"]
-    found = numbers.set_index(["metric", "condition"]).value
-    assert found["accuracy", "mlp"] == 100
-    assert found["majority", ""] == 50
-    assert found["outside_min", "a"] == found["outside_min", "b"] == pytest.approx(29)
+    found = numbers.set_index(["metric", "classifier", "label"]).value
+    assert found["accuracy", "mlp", ""] == 100
+    assert found["majority", "", ""] == 50
+    assert found["outside_min", "", "a"] == found["outside_min", "", "b"] == pytest.approx(29)

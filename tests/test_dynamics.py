@@ -71,10 +71,10 @@ def test_similarity_to_the_first_step_is_the_correlation_of_the_pair_distances(
     assert similar.linear.all()
     still = tables.similarity[tables.similarity.layer == 0]
     assert still.spatial_similarity.tolist() == pytest.approx([1, 1, 1])
-    found = {(row.layer, row.metric, row.condition): (row.value, row.n) for row in rows}
-    assert found[1, "outside_min_change", "b"] == (pytest.approx(4), 4)
-    assert found[1, "outside_min_change", ""] == (pytest.approx(7 / 3), 3)
-    assert found[1, "spatial_similarity", "step 10"] == (similar.spatial_similarity[10], 3)
+    found = {(row.layer, row.metric, row.label, row.step): (row.value, row.n) for row in rows}
+    assert found[1, "outside_min_change", "b", -1] == (pytest.approx(4), 4)
+    assert found[1, "outside_min_change", "", -1] == (pytest.approx(7 / 3), 3)
+    assert found[1, "spatial_similarity", "", 10] == (similar.spatial_similarity[10], 3)
 
 
 def test_paths_keep_the_distances_that_a_centroid_goes(tmp_path: Path) -> None:

@@ -5,7 +5,13 @@ import pytest
 from test_pairwise import ALL, WORDS, frame_of, ids, random_pairs, slow_rank
 
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
-from tuneprobe.studies.pairwise.probe.foreign import NONE, anchor_words, foreign_anchors
+from tuneprobe.studies.pairwise.probe.foreign import (
+    NONE,
+    OTHER_WORD,
+    SAME_WORD,
+    anchor_words,
+    foreign_anchors,
+)
 from tuneprobe.studies.pairwise.probe.paragraphs import Pairs
 from tuneprobe.studies.pairwise.probe.ranking import principal_axis, rank_matches
 
@@ -76,8 +82,8 @@ def test_same_and_other_words_are_told_apart_whatever_their_case() -> None:
     examples = questions(*EXAMPLES)
     anchor = examples.examples.span1.to_numpy()
     same, other = (
-        foreign_anchors(examples, np.arange(5), n_anchors=9, seed=13, words=words)
-        for words in ("same", "other")
+        foreign_anchors(examples, np.arange(5), n_anchors=9, seed=13, kind=kind)
+        for kind in (SAME_WORD, OTHER_WORD)
     )
     assert set(same[0]) == {anchor[1]}
     assert set(other[0]) == {anchor[3]}

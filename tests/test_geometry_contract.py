@@ -19,7 +19,7 @@ from tuneprobe.report import PageInputs
 from tuneprobe.report.blocks import Figure, ScoreTable
 from tuneprobe.report.geometry import geometry_study
 from tuneprobe.spaces import example_table, read_space
-from tuneprobe.studies.geometry.classifiers.cross_task import change_results, layer_labels
+from tuneprobe.studies.geometry.classifiers.cross_task import cross_results, layer_labels
 from tuneprobe.studies.geometry.classifiers.study import layer_accuracy
 from tuneprobe.studies.geometry.directprobe.study import DISTANCES, layer_geometry, read_distances
 from tuneprobe.studies.geometry.similarity.dynamics import STEP, dynamics, layer_snapshot
@@ -103,8 +103,8 @@ def run(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     keys = {**KEYS, "task": "world-ps-fxn"}
     classifier = {**CLASSIFIER, "controls": False, "codelength": False}
     found = measured(others, table, layer_labels, rtol=1e-4, classifier=classifier)[NUMBERS]
-    rows += result_rows(found, study="cross-task", **keys)
-    rows += change_results(found, before="pretrained", **keys)
+    tuned_on = {state: state.removeprefix("finetuned-on-") for state in CROSS if "-on-" in state}
+    rows += cross_results(found, before="pretrained", tuned_on=tuned_on, level=0.95, **keys)
     snapshots = {STEP.format(n): states[state] for n, state in enumerate(STATES)}
     followed = dynamics(
         measured(snapshots, table, layer_snapshot, rtol=1e-4), path_labels=[], most=3

@@ -40,9 +40,9 @@ def space_of(examples: Examples, X: np.ndarray) -> Space:
     return Space(X[train], y[train], X[~train], y[~train], types[train], types[~train])
 
 
-def value(found: Tables, metric: str, condition: str = "") -> float:
+def value(found: Tables, metric: str, label: str = "") -> float:
     numbers = found["numbers"]
-    rows = numbers[(numbers.metric == metric) & (numbers.condition == condition)]
+    rows = numbers[(numbers.metric == metric) & (numbers.label == label)]
     assert len(rows) == 1
     return float(rows.value.iloc[0])
 

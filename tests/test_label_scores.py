@@ -119,7 +119,6 @@ def test_the_rows_are_worked_out_by_hand_and_the_majority_stands_beside_every_st
         assert frame.value[state, MAJORITY + "accuracy"] == 75
         assert frame.value[state, MAJORITY + "f1"] == pytest.approx(100 * 6 / 7, abs=1e-4)
     assert set(frame.n) == {4}
-    assert set(frame.condition) == {""}
     assert frame[["low", "high"]].isna().all(axis=None)  # four are too few for an interval
 
 

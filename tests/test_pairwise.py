@@ -374,7 +374,7 @@ def test_the_study_finds_a_gap_that_was_put_into_the_upper_layers() -> None:
             permutations=400,
             margin=5.0,
         )
-    ).query("condition == 'cosine/words'")
+    ).query("similarity == 'cosine' and negatives == 'words'")
     value = gaps.set_index(["metric", "layer"]).value
     assert value["gap", 0] == value["gap", 1] == value["gap", 2] == 0
     assert value["gap", 3] > 20
@@ -385,8 +385,10 @@ def test_the_study_finds_a_gap_that_was_put_into_the_upper_layers() -> None:
     equal = gaps[gaps.metric == "equivalence"].set_index("layer")
     assert equal.high[1] > 0  # 60 examples without a gap do not exclude a rare one
     assert np.isnan(value["p_holm", 0])  # the embedding is no part of the family
-    assert set(gaps.state) == {"finetuned-pretrained"}
-    finetuned = curves.query("state == 'finetuned' and condition == 'cosine/words'")
+    assert set(zip(gaps.state, gaps.against, strict=True)) == {("finetuned", "pretrained")}
+    levels = gaps.dropna(subset="low").groupby("metric")["level"].first().to_dict()
+    assert levels == {"contrast": 0.95, "equivalence": 0.9, "gap": 0.95}
+    finetuned = curves.query("state == 'finetuned' and negatives == 'words'")
     curve = finetuned[finetuned.metric == "auc_macro"]
     assert (curve.low <= curve.value).all()
     assert (curve.value <= curve.high).all()

@@ -56,7 +56,9 @@ def answers(network: list[int], rule: list[int]) -> dict[str, np.ndarray]:
 
 
 def value(rows: list[Result], condition: str, layer: int = -1, head: int = -1) -> Result:
-    (row,) = (r for r in rows if (r.condition, r.layer, r.head) == (condition, layer, head))
+    first, classifier = condition.split("/")
+    wanted = (first, classifier, layer, head)
+    (row,) = (r for r in rows if (r.pattern or r.score, r.classifier, r.layer, r.head) == wanted)
     return row
 
 
@@ -112,7 +114,7 @@ def test_shares_add_up_to_one_at_every_head_layer_and_in_the_whole() -> None:
     labels = rng(1, "test").integers(5, size=(20, 3, 2)).astype(np.int8)
     rows = pattern_results({"pretrained": {"network": labels, "rule": labels}}, SETTING)
     shares = to_frame([row for row in rows if row.metric == "pattern_share"])
-    network = shares[shares.condition.str.endswith("/network")]
+    network = shares[shares.classifier == "network"]
     assert len(network) == 5 * (1 + 3 * (2 + 1))
     np.testing.assert_allclose(network.groupby(["layer", "head"]).value.sum(), 1, atol=1e-5)
     assert (network.low <= network.value).all()

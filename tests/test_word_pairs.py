@@ -105,8 +105,8 @@ def test_rows_are_means_over_texts_by_relation_and_direction(encoders, examples)
         found, encoder="small", task="made-up", seed=1, confidence=0.9, bootstrap=50
     )
     frame = to_frame(rows)
-    assert set(frame.condition) == {
-        f"{relation}/{direction}/all"
+    assert set(zip(frame.relation, frame.direction, frame.pairing)) == {
+        (relation, direction, "all")
         for relation in ("subject", "object")
         for direction in ("from-to", "to-from")
     }
@@ -114,7 +114,8 @@ def test_rows_are_means_over_texts_by_relation_and_direction(encoders, examples)
         (found.groups.relation == "object") & (found.groups.direction == "from-to")
     ]
     (row,) = frame[
-        (frame.condition == "object/from-to/all")
+        (frame.relation == "object")
+        & (frame.direction == "from-to")
         & (frame.state == "finetuned")
         & (frame.layer == 2)
         & (frame["head"] == 3)
@@ -128,7 +129,8 @@ def test_rows_are_means_over_texts_by_relation_and_direction(encoders, examples)
 def test_even_attention_gives_a_pair_one_piece_of_the_text(encoders, examples):
     found = pair_weights(encoders, examples)
     rows = pair_results(found, encoder="s", task="t", seed=1, confidence=0.9, bootstrap=5)
-    even = [row for row in rows if row.state == "uniform" and row.condition.startswith("object/fr")]
+    even = [row for row in rows if row.state == "uniform"]
+    even = [row for row in even if (row.relation, row.direction) == ("object", "from-to")]
     groups = found.groups[
         (found.groups.relation == "object") & (found.groups.direction == "from-to")
     ]

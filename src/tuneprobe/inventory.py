@@ -8,6 +8,7 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError, readable
+from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.formats.results import read_results
 from tuneprobe.params import Params
 from tuneprobe.states import STATES
@@ -90,7 +91,9 @@ class Inventory:
                 f"no results of '{self.encoder}' lie in {paths.results(self.encoder)}: run "
                 "'dvc repro', or 'dvc repro STAGE' for one study, or 'dvc pull' first."
             )
-        return pd.concat([read_results(path) for path in tables], ignore_index=True)
+        return with_conditions(
+            pd.concat([read_results(path) for path in tables], ignore_index=True)
+        )
 
     def step_tables(self) -> dict[str, pd.DataFrame]:
         """Tables of the followed fine-tuning, by ``<task>/dynamics/<name>``."""

@@ -8,12 +8,13 @@ The caller alone writes the cache: a worker reads its layer and gives back table
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import nan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -24,7 +25,7 @@ from tuneprobe.backends import different_here, outcomes, unreadable_here
 from tuneprobe.digests import COMPUTED_WITH, code_sha256, file_sha256, package_versions
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.representations import Representations, layer_file
-from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.formats.results import STAMPED, Result, stamp
 from tuneprobe.kept import Kept
 from tuneprobe.spaces import Space, read_space
 
@@ -36,17 +37,6 @@ WHICH_LAYERS = ("all", "last", "none")
 
 class UnitError(TuneprobeError):
     """A mistake in one unit; the message says in which."""
-
-
-class Number(NamedTuple):
-    """One measured number of a unit: a `Result` without the keys that all of a study share."""
-
-    metric: str
-    condition: str
-    value: float
-    low: float = float("nan")
-    high: float = float("nan")
-    n: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,14 +132,18 @@ def measured(
     kept.remove()
 
 
+def number_table(numbers: Iterable[Result]) -> pd.DataFrame:
+    """The table of a unit's numbers; state and layer come with the unit, the rest by `stamp`."""
+    table = pd.DataFrame(list(numbers), columns=list(Result._fields))
+    return table.drop(columns=["state", "layer", *STAMPED])
+
+
 def result_rows(
-    numbers: pd.DataFrame, *, study: str, encoder: str, task: str, seed: int
+    numbers: pd.DataFrame, *, study: str, encoder: str, task: str, seed: int, level: float = nan
 ) -> list[Result]:
     """Result rows of the table of numbers that `measured` gives."""
-    return [
-        Result(study, encoder, task, state, seed, layer, NO_HEAD, *number)
-        for state, layer, *number in numbers.itertuples(index=False)
-    ]
+    rows = (Result(**record) for record in numbers.to_dict("records"))
+    return stamp(rows, study=study, encoder=encoder, task=task, seed=seed, level=level)
 
 
 def _measure(

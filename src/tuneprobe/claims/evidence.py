@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
 from tuneprobe.collect.pairwise import usual_condition
 from tuneprobe.collect.tables import last_layer, select
@@ -35,6 +36,9 @@ class Evidence:
     layer_mark: float | Fraction
     margin: float
     alpha: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", with_conditions(self.results))
 
     @property
     def last(self) -> int:

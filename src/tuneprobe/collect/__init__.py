@@ -12,6 +12,7 @@ import pandas as pd
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.collect import attention, geometry, pairwise
 from tuneprobe.collect.attention import attention_headline, attention_tables
+from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.geometry import geometry_headline, geometry_tables
 from tuneprobe.collect.pairwise import pairwise_headline, pairwise_tables
@@ -52,6 +53,7 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
 def headline_estimates(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
     """The headline numbers with their intervals; NaN bounds where none is known."""
     check_state(focus)
+    results = with_conditions(results)
     found = pairwise_headline(results, focus)
     found |= geometry_headline(results, focus) | attention_headline(results, focus)
     return dict(sorted(found.items()))
@@ -75,6 +77,7 @@ def plot_tables(
     ``headline`` is drawn by no plot: the headline numbers with their intervals.
     """
     check_state(focus)
+    results = with_conditions(results)
     numbers = headline_estimates(results, focus)
     rows = pd.DataFrame([(name, *one) for name, one in numbers.items()], columns=HEADLINE_COLUMNS)
     pairs = pairwise_tables(results, focus, confidence=confidence)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.claims import Evidence
+from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.report.origin import Origin
 
 STUDIES = ("pairwise", "geometry", "attention")
@@ -54,6 +55,9 @@ class PageInputs:
     studies: Sequence[str] = STUDIES
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", with_conditions(self.results))
 
     @property
     def evidence(self) -> Evidence:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.formats.question import Question
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.scores.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
 from tuneprobe.scores.nq_eval import (
@@ -35,17 +35,6 @@ TOGETHER = 256  # questions whose windows are held at the same time
 CONFIDENCE, N_BOOTSTRAP = 0.95, 1000
 
 Floats = NDArray[np.float64]
-
-
-class Scored(NamedTuple):
-    """The last columns of a `Result`."""
-
-    metric: str
-    condition: str
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 def load_readers(
@@ -119,14 +108,16 @@ def evaluate_readers(
         max_answer=max_answer,
         tokens_per_batch=tokens_per_batch,
     )
-    return [
-        Result("evaluate", encoder.name, task, state, seed, NO_LAYER, NO_HEAD, *scored)
+    rows = [
+        scored._replace(state=state)
         for state, its_readings in zip(heads, readings)
         for scored in (
             *nq_scores(asked, its_readings, min_annotators=min_annotators, seed=seed),
             *squad_scores(asked, its_readings, seed=seed),
         )
     ]
+    name = encoder.name
+    return stamp(rows, study="evaluate", encoder=name, task=task, seed=seed, level=CONFIDENCE)
 
 
 def read_answers(
@@ -188,7 +179,7 @@ def nq_scores(
     *,
     min_annotators: int,
     seed: int,
-) -> list[Scored]:
+) -> list[Result]:
     """Precision, recall and F1 of long and short answers at the threshold of the best F1.
 
     The intervals choose the threshold anew in each bootstrap sample.
@@ -206,13 +197,14 @@ def nq_scores(
         for number, metric in enumerate(("precision", "recall", "f1")):
             name = f"{answer}_{metric}"
             bounds = float(low[number]), float(high[number])
-            scored.append(Scored(name, "best-threshold", values[number], *bounds, len(questions)))
+            what = (name, values[number], *bounds, len(questions))
+            scored.append(Result(*what, threshold="best"))
     return scored
 
 
 def squad_scores(
     questions: Sequence[Question], readings: Sequence[Reading], *, seed: int
-) -> list[Scored]:
+) -> list[Result]:
     """Exact match and F1 of the answer's words, over the questions with a short answer.
 
     The gold text of an annotator is the words of all the short spans; the best annotator counts.
@@ -233,7 +225,7 @@ def squad_scores(
     )
     numbers = np.array(bounds).T.tolist()  # (metrics, 3): value, low, high
     return [
-        Scored(metric, "span", value, low, high, len(outcomes))
+        Result(metric, value, low, high, len(outcomes), readout="span")
         for metric, (value, low, high) in zip(("exact_match", "f1"), numbers)
     ]
 

@@ -12,7 +12,7 @@ from tuneprobe.artifacts import read_meta
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.examples import Examples
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.scores.glue_metrics import estimate, majority_prediction, metrics_of
 from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM, RANDOM_FINETUNED
@@ -173,10 +173,10 @@ def score_answers(
         values = {state: _scored(metric, truth, given, seed) for state, given in predicted.items()}
         baseline = _scored(metric, truth, majority_prediction(truth), seed)
         for state, value in values.items():
-            keys = ("evaluate", encoder, task, state, seed, NO_LAYER, NO_HEAD)
-            rows.append(Result(*keys, metric, "", *value, n=len(truth)))
-            rows.append(Result(*keys, MAJORITY + metric, "", *baseline, n=len(truth)))
-    return rows
+            rows.append(Result(metric, *value, n=len(truth), state=state))
+            rows.append(Result(MAJORITY + metric, *baseline, n=len(truth), state=state))
+    keys: dict[str, Any] = {"study": "evaluate", "encoder": encoder, "task": task, "seed": seed}
+    return stamp(rows, **keys, level=CONFIDENCE)
 
 
 def prediction_table(gold: pd.Series, predicted: Mapping[str, Values]) -> pd.DataFrame:

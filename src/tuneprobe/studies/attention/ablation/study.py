@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from tuneprobe.formats.examples import Examples
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import NO_HEAD, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.scores.glue_metrics import FUNCTIONS, bootstrap_weights, metrics_of
 from tuneprobe.scores.label_scores import Labeller, gold_answers, to_answers
@@ -25,12 +25,10 @@ from tuneprobe.studies.attention.ablation.sweep import (
 from tuneprobe.tuning.labelled_texts import Targets, labelled_texts
 
 STUDY = "ablation"
-GRADIENT = "gradient"  # the condition of what is no ablation
 NO_TARGET = -100  # a label that the head cannot answer: left out of the loss by torch
 
 Values = NDArray[Any]
 Floats = NDArray[np.float64]
-Number = tuple[Any, ...]  # layer, head, metric, condition, value[, low, high]
 
 
 def study_ablation(
@@ -51,13 +49,13 @@ def study_ablation(
     """Result rows of every configuration, on test examples.
 
     =====================  ============  ================  =====================================
-    metric                 layer, head   condition         value
+    metric                 layer, head   ablation          value
     =====================  ============  ================  =====================================
     accuracy, f1, ...      -1, -1        type of ablation  the metric of the intact model, percent
     accuracy, f1, ...      l, h or -1    type of ablation  the metric, a head or a layer ablated
     accuracy_change, ...   l, h or -1    type of ablation  that minus the intact one, points
     loss_change            l, h or -1    type of ablation  change of the mean loss
-    importance             l, h          gradient          `head_importance`
+    importance             l, h          none              `head_importance`
     importance_spearman    -1, -1        type of ablation  its rank correlation, over the heads,
                                                            with the mean absolute change of the loss
     =====================  ============  ================  =====================================
@@ -86,8 +84,8 @@ def study_ablation(
     data = labelled_texts(encoder, examples, "test", targets)
     places = configurations(encoder.n_layers, encoder.model.config.num_attention_heads)
     importance = head_importance(head, data, tokens_per_chunk=tokens_per_chunk)
-    numbers: list[Number] = [
-        (1 + layer, head, "importance", GRADIENT, value)
+    rows: list[Result] = [
+        Result("importance", value, layer=1 + layer, head=head)
         for (layer, head), value in np.ndenumerate(importance)
     ]
     for ablation in ablations:
@@ -98,18 +96,19 @@ def study_ablation(
         for metric in metrics_of(task, kind):
             draws = rng(seed, "bootstrap", "ablate", task, metric)
             score, change = paired_scores(metric, gold, predicted, confidence, bootstrap, draws)
-            numbers += _numbers(metric, ablation, places, score)
-            numbers += _numbers(f"{metric}_change", ablation, places, change)[1:]
+            rows += _numbers(metric, ablation, places, score)
+            rows += _numbers(f"{metric}_change", ablation, places, change)[1:]
         losses = configuration_losses(outputs, targets)
         draws = rng(seed, "bootstrap", "ablate", task, "loss")
         change = mean_interval(
             (losses - losses[0]).T, confidence=confidence, n_bootstrap=bootstrap, rng=draws
         )
-        numbers += _numbers("loss_change", ablation, places, change)[1:]
+        rows += _numbers("loss_change", ablation, places, change)[1:]
         rank = importance_agreement(importance, losses, places)
-        numbers.append((NO_LAYER, NO_HEAD, "importance_spearman", ablation, rank))
-    keys = (STUDY, encoder.name, task, state, seed)
-    return [Result(*keys, *number)._replace(n=len(gold)) for number in numbers]
+        rows.append(Result("importance_spearman", rank, ablation=ablation))
+    rows = [row._replace(n=len(gold)) for row in rows]
+    keys: dict[str, Any] = {"study": STUDY, "encoder": encoder.name, "task": task, "seed": seed}
+    return stamp(rows, **keys, state=state, level=confidence)
 
 
 def draw_test_texts(examples: Examples, max_texts: int, draws: np.random.Generator) -> Examples:
@@ -199,6 +198,9 @@ def importance_agreement(
 
 
 def _numbers(
-    metric: str, condition: str, places: Sequence[Configuration], interval: Interval
-) -> list[Number]:
-    return [(*place, metric, condition, *numbers) for place, *numbers in zip(places, *interval)]
+    metric: str, ablation: str, places: Sequence[Configuration], interval: Interval
+) -> list[Result]:
+    return [
+        Result(metric, *bounds, layer=place.layer, head=place.head, ablation=ablation)
+        for place, *bounds in zip(places, *interval)
+    ]

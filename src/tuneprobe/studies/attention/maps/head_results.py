@@ -1,11 +1,12 @@
 """Result rows of the attention study: one for each head of each layer, and each layer's mean."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.formats.results import NO_HEAD, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.stats import mean_interval
 
@@ -23,10 +24,11 @@ def head_results(
     state: str,
     seed: int,
     metric: str,
-    condition: str,
+    stream: str,
     layers: Iterable[int],
     confidence: float,
     bootstrap: int,
+    **facets: Any,
 ) -> list[Result]:
     """Means over the texts with bootstrap intervals; the head -1 is the mean of a layer's heads.
 
@@ -37,21 +39,26 @@ def head_results(
         are no rows.
     layers : iterable of n_layers int
         The number of each layer.
+    stream : str
+        Names the bootstrap samples, with state and metric.
+    facets
+        Columns that all the rows share.
     """
     kept = values[~np.isnan(values[:, 0, 0])]
     if not len(kept):
         return []
     with_mean = np.concatenate([kept, kept.mean(axis=2, keepdims=True)], axis=2)
+    named = f"{state}-{facets['against']}" if "against" in facets else state
     interval = mean_interval(
         with_mean.reshape(len(kept), -1),
         confidence=confidence,
         n_bootstrap=bootstrap,
-        rng=rng(seed, STUDY, state, metric, condition),
+        rng=rng(seed, STUDY, named, metric, stream),
     )
     places = [(layer, head) for layer in layers for head in (*range(values.shape[2]), NO_HEAD)]
-    keys = (STUDY, encoder, task, state, seed)
-    rows = []
-    for (layer, head), *bounds in zip(places, *(bound.tolist() for bound in interval)):
-        value, low, high = bounds
-        rows.append(Result(*keys, layer, head, metric, condition, value, low, high, len(kept)))
-    return rows
+    rows = [
+        Result(metric, *bounds, n=len(kept), layer=layer, head=head, **facets)
+        for (layer, head), *bounds in zip(places, *(bound.tolist() for bound in interval))
+    ]
+    keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": task, "seed": seed}
+    return stamp(rows, **keys, state=state, level=confidence)

@@ -6,6 +6,7 @@ last layer's [CLS] row; and here the entropy of rows, and intervals over the tex
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from torch import Tensor
 from tuneprobe.encoders.encoder import Encoder, EncoderError, Pieces, layout_pieces, word_pieces
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import Examples
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.studies.attention.maps.head_results import STUDY, UNIFORM, Values, head_results
 from tuneprobe.studies.attention.maps.maps import LayerMaps, stream_maps
@@ -71,7 +72,7 @@ class HeadMeasures:
         Attention that the types receive.
     cls_row : dict of state to float32 ndarray of shape (n_types, n_texts, 1, n_heads)
         Attention that [CLS] gives to the types, in the last layer.
-    similarity : dict of "after-before" to float32 ndarray of shape (n_texts, n_layers, n_heads)
+    similarity : dict of (after, before) to float32 ndarray of shape (n_texts, n_layers, n_heads)
         Cosine of the maps of two states.
     """
 
@@ -81,7 +82,7 @@ class HeadMeasures:
     entropy: dict[str, Values]
     share: dict[str, Values]
     cls_row: dict[str, Values]
-    similarity: dict[str, Values]
+    similarity: dict[tuple[str, str], Values]
 
 
 def sample_texts(
@@ -171,7 +172,7 @@ def attention_results(
 ) -> list[Result]:
     """Result rows: means over the texts with bootstrap intervals, head by head.
 
-    Metrics: ``map_similarity`` (state ``after-before``), ``entropy`` (conditions ``nats`` and
+    Metrics: ``map_similarity`` (of a state against another), ``entropy`` (the scales ``nats`` and
     ``normalised``, divided by the log of the pieces), ``share`` and, in the last layer,
     ``cls_row_share`` (by type of token). The head -1 is the mean over a layer's heads. The state
     ``uniform`` gives the share that a type has where all attention is spread evenly. `n` counts
@@ -179,7 +180,7 @@ def attention_results(
     """
     n_layers = next(iter(measures.entropy.values())).shape[1]
     rows = list(_uniform_results(measures, encoder, task, seed))
-    for state, metric, condition, values in _measured(measures):
+    for state, metric, stream, facets, values in _measured(measures):
         rows += head_results(
             values,
             encoder=encoder,
@@ -187,10 +188,11 @@ def attention_results(
             state=state,
             seed=seed,
             metric=metric,
-            condition=condition,
+            stream=stream,
             layers=range(n_layers - values.shape[1] + 1, n_layers + 1),
             confidence=confidence,
             bootstrap=bootstrap,
+            **facets,
         )
     return rows
 
@@ -231,7 +233,7 @@ def _no_measures(
         share={state: empty(n_types, n_texts, n_layers) for state in encoders},
         cls_row={state: empty(n_types, n_texts, 1) for state in encoders},
         similarity={
-            f"{state}-{before}": empty(n_texts, n_layers) for state in encoders if state != before
+            (state, before): empty(n_texts, n_layers) for state in encoders if state != before
         },
     )
 
@@ -258,22 +260,27 @@ def _measure(
             measures.cls_row[state][:, texts, 0] = row.movedim(-1, 0).cpu()
         if state != before:
             similarity = map_similarity(maps, maps_of[before], compared)
-            measures.similarity[f"{state}-{before}"][texts, layer] = similarity.cpu()
+            measures.similarity[state, before][texts, layer] = similarity.cpu()
 
 
-def _measured(measures: HeadMeasures) -> Iterator[tuple[str, str, str, Values]]:
-    """State, metric, condition, values of shape (n_texts, n_layers, n_heads)."""
+def _measured(
+    measures: HeadMeasures,
+) -> Iterator[tuple[str, str, str, dict[str, str], Values]]:
+    """State, metric, name of the samples, facets, values of shape (n_texts, n_layers, n_heads)."""
     how = measures.aggregation
-    for states, values in measures.similarity.items():
-        yield states, "map_similarity", how.crop, values
+    for (state, before), values in measures.similarity.items():
+        facets = {"against": before, "crop": how.crop}
+        yield state, "map_similarity", how.crop, facets, values
     largest: Values = np.log(measures.lengths).astype(np.float32)[:, None, None]
     for state, values in measures.entropy.items():
-        yield state, "entropy", "nats", values
-        yield state, "entropy", "normalised", values / largest
+        for scale, scaled in (("nats", values), ("normalised", values / largest)):
+            yield state, "entropy", scale, {"scale": scale}, scaled
     for state in measures.share:
         for kind, share, row in zip(TYPES, measures.share[state], measures.cls_row[state]):
-            yield state, "share", f"{kind}/rows-{how.rows}/tokens-{how.tokens}", share
-            yield state, "cls_row_share", f"{kind}/tokens-{how.tokens}", row
+            of = {"token_type": kind, "tokens": how.tokens}
+            stream = f"{kind}/rows-{how.rows}/tokens-{how.tokens}"
+            yield state, "share", stream, {**of, "rows": how.rows}, share
+            yield state, "cls_row_share", f"{kind}/tokens-{how.tokens}", of, row
 
 
 def _uniform_results(
@@ -286,6 +293,6 @@ def _uniform_results(
         if has.any():
             tokens = counts[has] if how.tokens == "sum" else 1.0
             value = float((tokens / measures.lengths[has]).mean())
-            condition = f"{kind}/rows-{how.rows}/tokens-{how.tokens}"
-            place = (UNIFORM, seed, NO_LAYER, NO_HEAD, "share", condition)
-            yield Result(STUDY, encoder, task, *place, value, n=int(has.sum()))
+            of: dict[str, Any] = {"token_type": kind, "rows": how.rows, "tokens": how.tokens}
+            rows = [Result("share", value, n=int(has.sum()), state=UNIFORM, **of)]
+            yield from stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed)

@@ -8,6 +8,7 @@ any annotated pair; the head's number is the mean over the texts (Kovaleva et al
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from tuneprobe.encoders.encoder import Encoder, Pieces
 from tuneprobe.encoders.represent import cut_texts
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.examples import NO_SPAN, WHOLE_TEXT, Examples
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.studies.attention.maps.head_results import STUDY, UNIFORM, Values, head_results
 from tuneprobe.studies.attention.maps.maps import LayerMaps, stream_maps
 
@@ -119,16 +120,17 @@ def annotated_pairs(examples: Examples, split: str) -> pd.DataFrame:
 def pair_results(
     found: PairWeights, *, encoder: str, task: str, seed: int, confidence: float, bootstrap: int
 ) -> list[Result]:
-    """Result rows: ``pair_weight`` with condition ``relation/direction/pairing``, head by head.
+    """Result rows: ``pair_weight`` by relation, direction and pairing, head by head.
 
     The state ``uniform`` gives the weight that a pair has where all attention is spread evenly.
     """
     rows = []
     for (relation, direction), group in found.groups.groupby(["relation", "direction"]):
-        condition = f"{relation}/{direction}/{found.pairing}"
+        names = [str(relation), str(direction), found.pairing]
+        facets: dict[str, Any] = dict(zip(("relation", "direction", "pairing"), names, strict=True))
         even = float((1.0 / group.pieces).mean())
-        place = (UNIFORM, seed, NO_LAYER, NO_HEAD, "pair_weight", condition)
-        rows.append(Result(STUDY, encoder, task, *place, even, n=len(group)))
+        row = Result("pair_weight", even, n=len(group), state=UNIFORM, **facets)
+        rows += stamp([row], study=STUDY, encoder=encoder, task=task, seed=seed)
         for state, weights in found.weights.items():
             rows += head_results(
                 weights[group.index],
@@ -137,10 +139,11 @@ def pair_results(
                 state=state,
                 seed=seed,
                 metric="pair_weight",
-                condition=condition,
+                stream="/".join(names),
                 layers=range(1, weights.shape[1] + 1),
                 confidence=confidence,
                 bootstrap=bootstrap,
+                **facets,
             )
     return rows
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.stats import Interval, mean_interval
 from tuneprobe.studies.attention.maps.head_results import STUDY, head_results
@@ -83,20 +84,22 @@ class Setting:
 def pattern_results(labels: Mapping[str, Mapping[str, Labels]], setting: Setting) -> list[Result]:
     """Rows ``pattern_share``: the share of the texts whose map shows a pattern.
 
-    The condition is ``<pattern>/<classifier>``. For each head, each layer (head -1: mean over its
+    By pattern and classifier. For each head, each layer (head -1: mean over its
     heads) and the whole encoder (layer -1, head -1), with bootstrap intervals over the texts. One
-    row ``pattern_agreement`` a state, ``kappa/network-rule``, says how far the classifiers agree.
+    row ``pattern_agreement`` per state, the ``kappa`` of ``network-rule``, says how far the two
+    classifiers agree.
     """
-    rows = []
+    rows: list[Result] = []
     for state, answers in labels.items():
         for classifier, found in answers.items():
             for number, pattern in enumerate(PATTERNS):
                 shown = (found == number).astype(np.float32)
-                rows += _share_rows(shown, state, f"{pattern}/{classifier}", setting)
+                rows += _share_rows(shown, state, pattern, classifier, setting)
         kappa = cohen_kappa(confusion(answers["network"].ravel(), answers["rule"].ravel()))
         n_texts = len(answers["network"])
         point = Interval(kappa, np.array(np.nan), np.array(np.nan))
-        rows.append(_agreement_row(state, "kappa/network-rule", point, n_texts, setting))
+        kappa_row = _agreement_row(state, "kappa", "network-rule", point, n_texts)
+        rows += stamped([kappa_row], setting)
     return rows
 
 
@@ -108,7 +111,7 @@ def agreement_results(
 ) -> list[Result]:
     """Rows ``pattern_agreement``: classifiers against a person's labels of this run's maps.
 
-    The condition is ``<score>/<classifier>``; ``accuracy/majority`` is the share of the most
+    By score and classifier; the accuracy of ``majority`` is the share of the most
     frequent label. `n` counts labelled maps. Labels of other encoders, tasks or states are left
     out; without any of this run there are no rows.
 
@@ -144,26 +147,24 @@ def agreement_results(
             )
             for score, interval in scores.items():
                 if classifier != "majority" or score == "accuracy":
-                    condition = f"{score}/{classifier}"
-                    rows.append(_agreement_row(state, condition, interval, len(truth), setting))
-    return rows
+                    rows.append(_agreement_row(state, score, classifier, interval, len(truth)))
+    return stamped(rows, setting)
 
 
 def _share_rows(
-    shown: NDArray[np.float32], state: str, condition: str, setting: Setting
+    shown: NDArray[np.float32], state: str, pattern: str, classifier: str, setting: Setting
 ) -> list[Result]:
     """Rows of every head and layer, and of the whole encoder."""
-    metric = "pattern_share"
-    keys = (setting.encoder, setting.task, state, setting.seed)
+    metric, stream = "pattern_share", f"{pattern}/{classifier}"
+    facets: dict[str, Any] = {"pattern": pattern, "classifier": classifier}
     interval = mean_interval(
         shown.mean(axis=(1, 2)),
         confidence=setting.confidence,
         n_bootstrap=setting.bootstrap,
-        rng=rng(setting.seed, STUDY, state, metric, condition, "whole"),
+        rng=rng(setting.seed, STUDY, state, metric, stream, "whole"),
     )
     value, low, high = map(float, interval)
-    place = (NO_LAYER, NO_HEAD, metric, condition)
-    whole = Result(STUDY, *keys, *place, value, low, high, len(shown))
+    whole = Result(metric, value, low, high, len(shown), state=state, **facets)
     heads = head_results(
         shown,
         encoder=setting.encoder,
@@ -171,20 +172,25 @@ def _share_rows(
         state=state,
         seed=setting.seed,
         metric=metric,
-        condition=condition,
+        stream=stream,
         layers=range(1, shown.shape[1] + 1),
         confidence=setting.confidence,
         bootstrap=setting.bootstrap,
+        **facets,
     )
-    return [whole, *heads]
+    return [*stamped([whole], setting), *heads]
 
 
-def _agreement_row(
-    state: str, condition: str, interval: Interval, n: int, setting: Setting
-) -> Result:
-    keys = (setting.encoder, setting.task, state, setting.seed, NO_LAYER, NO_HEAD)
+def stamped(rows: list[Result], setting: Setting) -> list[Result]:
+    """Rows of this study under a setting."""
+    keys: dict[str, Any] = {"encoder": setting.encoder, "task": setting.task, "seed": setting.seed}
+    return stamp(rows, study=STUDY, **keys, level=setting.confidence)
+
+
+def _agreement_row(state: str, score: str, classifier: str, interval: Interval, n: int) -> Result:
     value, low, high = map(float, interval)
-    return Result(STUDY, *keys, "pattern_agreement", condition, value, low, high, n)
+    row = Result("pattern_agreement", value, low, high, n, state=state)
+    return row._replace(score=score, classifier=classifier)
 
 
 def _places(

@@ -5,17 +5,18 @@ does the classifier gain? Distances are those of label hulls, 0 where they meet,
 examples.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.spaces import Space
+from tuneprobe.states import FINETUNED
 from tuneprobe.studies.geometry.classifiers.study import layer_accuracy
 from tuneprobe.studies.geometry.directprobe.study import hull_distances
-from tuneprobe.units import NUMBERS, Number, Tables
+from tuneprobe.units import NUMBERS, Tables, number_table, result_rows
 
 STUDY = "cross-task"
 
@@ -31,23 +32,50 @@ def layer_labels(space: Space, *, rtol: float, classifier: Mapping[str, Any]) ->
     Returns
     -------
     dict of DataFrame
-        ``numbers``: outside_min by label (the condition); accuracy and std, with the condition
-        ``mlp`` or ``linear``; majority.
+        ``numbers``: outside_min by label; accuracy and std, by classifier (``mlp``, ``linear``);
+        majority.
     """
     names, y, _ = space.numbered()
     labels, distances = hull_distances(space.X_train, y, rtol=rtol)
     counts = np.bincount(y)
     numbers = [
-        Number("outside_min", names[label], float(value), n=int(counts[label]))
+        Result("outside_min", float(value), n=int(counts[label]), label=names[label])
         for label, value in zip(labels, np.nanmin(distances, axis=1))
     ]
     found = layer_accuracy(space, **classifier)[NUMBERS]
-    return {NUMBERS: pd.concat([pd.DataFrame(numbers), found], ignore_index=True)}
+    return {NUMBERS: pd.concat([number_table(numbers), found], ignore_index=True)}
 
 
-def change_results(
-    numbers: pd.DataFrame, *, before: str, encoder: str, task: str, seed: int
+def cross_results(
+    numbers: pd.DataFrame,
+    *,
+    before: str,
+    tuned_on: Mapping[str, str],
+    encoder: str,
+    task: str,
+    seed: int,
+    level: float,
 ) -> list[Result]:
+    """Result rows of all numbers, and of what became of the labels.
+
+    Parameters
+    ----------
+    tuned_on : mapping
+        State of the table to the task that its encoder was tuned on, where that is another one.
+    """
+    rows = [
+        *result_rows(numbers, study=STUDY, encoder=encoder, task=task, seed=seed, level=level),
+        *stamp(label_changes(numbers, before), study=STUDY, encoder=encoder, task=task, seed=seed),
+    ]
+    return [
+        row._replace(state=FINETUNED, tuned_on=tuned_on[row.state])
+        if row.state in tuned_on
+        else row
+        for row in rows
+    ]
+
+
+def label_changes(numbers: pd.DataFrame, before: str) -> Iterator[Result]:
     """What became of the labels in every other state.
 
     Rows of each state but `before`, per layer: ``n_increased`` and ``n_decreased``, the number of
@@ -60,8 +88,7 @@ def change_results(
         What `units.measured` makes of `layer_labels`.
     """
     distances = numbers[numbers.metric == "outside_min"]
-    by_label = distances.pivot(index=["layer", "condition"], columns="state", values="value")
-    rows = []
+    by_label = distances.pivot(index=["layer", "label"], columns="state", values="value")
     for state in by_label.columns.drop(before):
         changes = by_label[state] - by_label[before]
         for layer, change in changes.groupby(level="layer"):
@@ -70,9 +97,6 @@ def change_results(
                 "n_decreased": (change < 0).sum(),
                 "mean_change": change.mean(),
             }
-            where = (STUDY, encoder, task, str(state), seed, int(str(layer)), NO_HEAD)
-            rows += [
-                Result(*where, metric, "", float(value), n=len(change))
-                for metric, value in measures.items()
-            ]
-    return rows
+            for metric, value in measures.items():
+                here = Result(metric, float(value), n=len(change), state=str(state))
+                yield here._replace(layer=int(str(layer)))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.spaces import Space
 from tuneprobe.stats import crossed_interval, share_interval
@@ -21,12 +21,12 @@ from tuneprobe.studies.geometry.classifiers.classifier import LINEAR, Classified
 from tuneprobe.studies.geometry.classifiers.codelength import online_codelength
 from tuneprobe.studies.geometry.classifiers.controls import control_labels, selectivity
 from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen
-from tuneprobe.units import NUMBERS, Number, Tables
+from tuneprobe.units import NUMBERS, Tables, number_table
 
 STUDY = "classify"
 NETWORKS = "networks"
 ANSWERS = "answers"
-NETWORK_COLUMNS = ("condition", "hidden", "decay", "score", "epochs", "chosen")
+NETWORK_COLUMNS = ("classifier", "hidden", "decay", "score", "epochs", "chosen")
 
 
 def layer_accuracy(
@@ -68,10 +68,10 @@ def layer_accuracy(
     Returns
     -------
     dict of DataFrame
-        ``numbers``, with the condition ``mlp`` or ``linear``: accuracy (mean over the
+        ``numbers``, with the classifier ``mlp`` or ``linear``: accuracy (mean over the
         initialisations, percent), std (points), control_accuracy, selectivity, codelength and
         codelength_std (bits an example, mean and spread over the orders), compression; and
-        majority, without condition. ``networks``: every network of
+        majority, without classifier. ``networks``: every network of
         the search, `NETWORK_COLUMNS`, score being its held-out accuracy. ``answers``: whether
         each initialisation is right on each test example.
     """
@@ -79,23 +79,23 @@ def layer_accuracy(
     fit = partial(classify, X_train=space.X_train, X_test=space.X_test, regimen=recipe, **training)
     probes = {"mlp": [tuple(sizes) for sizes in hidden], **({"linear": LINEAR} if linear else {})}
     interval = partial(_interval, space, confidence, bootstrap, training["seed"])
-    numbers: list[Number] = []
+    numbers: list[Result] = []
     answers: list[pd.DataFrame] = []
     networks: list[tuple[Any, ...]] = []
-    for condition, sizes in probes.items():
+    for classifier, sizes in probes.items():
         found = fit(y_train=space.y_train, y_test=space.y_test, hidden=sizes, decays=decays)
-        numbers += _accuracy(found, condition, interval(_right(space.y_test, found), condition))
-        answers.append(_answers(space, found, condition))
-        networks += _networks(found, condition)
+        numbers += _accuracy(found, classifier, interval(_right(space.y_test, found), classifier))
+        answers.append(_answers(space, found, classifier))
+        networks += _networks(found, classifier)
         if controls and (space.types_train != "").all():
             control_test, control = _on_control_labels(space, fit, found.network, training["seed"])
-            bounds = interval(_right(control_test, control), condition)
-            numbers += _control(found, control, condition, bounds)
+            bounds = interval(_right(control_test, control), classifier)
+            numbers += _control(found, control, classifier, bounds)
         if codelength:
-            numbers += _codelength(space, found.network, condition, recipe, orders, training)
-    majority = Number("majority", "", found.majority, n=len(space.y_test))
+            numbers += _codelength(space, found.network, classifier, recipe, orders, training)
+    majority = Result("majority", found.majority, n=len(space.y_test))
     return {
-        NUMBERS: pd.DataFrame([*numbers, majority]),
+        NUMBERS: number_table([*numbers, majority]),
         ANSWERS: pd.concat(answers, ignore_index=True),
         NETWORKS: pd.DataFrame(networks, columns=list(NETWORK_COLUMNS)),
     }
@@ -112,7 +112,7 @@ def accuracy_gaps(
     confidence: float,
     bootstrap: int,
 ) -> list[Result]:
-    """Rows of the state ``after-before``: ``gap``, points of accuracy, by layer and condition.
+    """Rows of the state ``after-before``: ``gap``, points of accuracy, by layer and classifier.
 
     Paired over the test examples; the interval is a bootstrap over texts and initialisations.
 
@@ -123,7 +123,7 @@ def accuracy_gaps(
     """
     rows = []
     states = answers[answers.state.isin([after, before])]
-    for (layer, condition), of_layer in states.groupby(["layer", "condition"]):
+    for (layer, classifier), of_layer in states.groupby(["layer", "classifier"]):
         wide = of_layer.pivot(index=["text", "example"], columns=["state", "init"], values="right")
         if not {after, before} <= set(of_layer.state):
             continue
@@ -133,12 +133,20 @@ def accuracy_gaps(
             gaps.index.get_level_values("text"),
             confidence=confidence,
             n_bootstrap=bootstrap,
-            rng=rng(seed, STUDY, "gap", str(condition)),
+            rng=rng(seed, STUDY, "gap", str(classifier)),
         )
-        where = (STUDY, encoder, task, f"{after}-{before}", seed, int(str(layer)), NO_HEAD)
-        bounds = map(float, found)
-        rows.append(Result(*where, "gap", str(condition), *bounds, n=len(gaps)))
-    return rows
+        rows.append(
+            Result(
+                "gap",
+                *map(float, found),
+                n=len(gaps),
+                state=after,
+                against=before,
+                layer=int(str(layer)),
+                classifier=str(classifier),
+            )
+        )
+    return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed, level=confidence)
 
 
 def _right(y_test: NDArray[np.generic], found: Classified) -> NDArray[np.bool_]:
@@ -147,13 +155,13 @@ def _right(y_test: NDArray[np.generic], found: Classified) -> NDArray[np.bool_]:
     return right
 
 
-def _answers(space: Space, found: Classified, condition: str) -> pd.DataFrame:
-    """``condition, example, text, init, right``: a row for each test example and initialisation."""
+def _answers(space: Space, found: Classified, classifier: str) -> pd.DataFrame:
+    """``classifier, example, text, init, right``: a row per test example and initialisation."""
     right = _right(space.y_test, found)
     example, init = (axis.ravel() for axis in np.indices(right.shape))
     return pd.DataFrame(
         {
-            "condition": condition,
+            "classifier": classifier,
             "example": example,
             "text": _texts(space)[example],
             "init": init,
@@ -172,7 +180,7 @@ def _interval(
     bootstrap: int,
     seed: int,
     right: NDArray[np.bool_],
-    condition: str,
+    classifier: str,
 ) -> tuple[float, float]:
     """Bounds of an accuracy in percent; Wilson's over the texts where all or nothing is right."""
     texts = _texts(space)
@@ -185,22 +193,22 @@ def _interval(
             texts,
             confidence=confidence,
             n_bootstrap=bootstrap,
-            rng=rng(seed, STUDY, "accuracy", condition),
+            rng=rng(seed, STUDY, "accuracy", classifier),
         )
     return float(low), float(high)
 
 
-def _accuracy(found: Classified, condition: str, bounds: tuple[float, float]) -> Iterator[Number]:
+def _accuracy(found: Classified, classifier: str, bounds: tuple[float, float]) -> Iterator[Result]:
     n = found.predictions.shape[1]
-    yield Number("accuracy", condition, found.mean, *bounds, n)
-    yield Number("std", condition, found.std, n=n)
+    yield Result("accuracy", found.mean, *bounds, n, classifier=classifier)
+    yield Result("std", found.std, n=n, classifier=classifier)
 
 
-def _networks(found: Classified, condition: str) -> Iterator[tuple[Any, ...]]:
+def _networks(found: Classified, classifier: str) -> Iterator[tuple[Any, ...]]:
     for trained in found.grid:
         hidden = "-".join(map(str, trained.network.hidden))
         chosen = int(trained.network == found.network)
-        yield condition, hidden, trained.network.decay, trained.score, trained.epochs, chosen
+        yield classifier, hidden, trained.network.decay, trained.score, trained.epochs, chosen
 
 
 def _on_control_labels(
@@ -218,21 +226,21 @@ def _on_control_labels(
 
 
 def _control(
-    found: Classified, control: Classified, condition: str, bounds: tuple[float, float]
-) -> Iterator[Number]:
+    found: Classified, control: Classified, classifier: str, bounds: tuple[float, float]
+) -> Iterator[Result]:
     n = found.predictions.shape[1]
-    yield Number("control_accuracy", condition, control.mean, *bounds, n)
-    yield Number("selectivity", condition, selectivity(found.mean, control.mean), n=n)
+    yield Result("control_accuracy", control.mean, *bounds, n, classifier=classifier)
+    yield Result("selectivity", selectivity(found.mean, control.mean), n=n, classifier=classifier)
 
 
 def _codelength(
     space: Space,
     network: Network,
-    condition: str,
+    classifier: str,
     recipe: Regimen,
     orders: int,
     training: Mapping[str, Any],
-) -> Iterator[Number]:
+) -> Iterator[Result]:
     """What the training labels cost, the probe watching the held-out cross-entropy."""
     code = online_codelength(
         space.X_train,
@@ -244,6 +252,6 @@ def _codelength(
         orders=orders,
     )
     n = len(space.y_train)
-    yield Number("codelength", condition, code.bits / n, n=n)
-    yield Number("codelength_std", condition, code.std / n, n=n)
-    yield Number("compression", condition, code.compression, n=n)
+    yield Result("codelength", code.bits / n, n=n, classifier=classifier)
+    yield Result("codelength_std", code.std / n, n=n, classifier=classifier)
+    yield Result("compression", code.compression, n=n, classifier=classifier)

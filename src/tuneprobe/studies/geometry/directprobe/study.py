@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tuneprobe.artifacts import ArtifactError, readable
+from tuneprobe.formats.results import Result
 from tuneprobe.rng import rng
 from tuneprobe.spaces import Numbers, Space, Vectors
 from tuneprobe.studies.geometry.directprobe.clusters import (
@@ -27,7 +28,7 @@ from tuneprobe.studies.geometry.directprobe.clusters import (
 from tuneprobe.studies.geometry.directprobe.directprobe_files import write_directprobe
 from tuneprobe.studies.geometry.directprobe.distances import Distances, measure, nearest_cluster
 from tuneprobe.studies.geometry.directprobe.hulls import hull_distance
-from tuneprobe.units import NUMBERS, Number, Tables
+from tuneprobe.units import NUMBERS, Tables, number_table
 
 STUDY = "geometry"
 DISTANCES = "distances.parquet"
@@ -68,19 +69,19 @@ def layer_geometry(
     dict of DataFrame
         ``numbers``: n_clusters, n_labels, is_linear (1 or 0), conflicts (label pairs whose hulls
         meet), n_shared (examples with a copy under another label); where distances are measured
-        inside_max, inside_mean, outside_min by label (the condition) and their means over the
-        labels (no condition); nearest_accuracy in percent. ``distances``: split, linear, label1,
+        inside_max, inside_mean, outside_min by label, and their means over the
+        labels (no label); nearest_accuracy in percent. ``distances``: split, linear, label1,
         label2, distance. ``directprobe``: file, text.
     """
     names, y, y_test = space.numbered()
     clustering = cluster(space.X_train, y, loop=loop)
     n, n_clusters = len(y), len(clustering.labels)
     numbers = [
-        Number("n_clusters", "", n_clusters, n=n),
-        Number("n_labels", "", len(clustering.conflict), n=n),
-        Number("is_linear", "", float(clustering.is_linear), n=n),
-        Number("conflicts", "", clustering.conflict.sum() / 2, n=n),
-        Number("n_shared", "", clustering.n_shared, n=n),
+        Result("n_clusters", n_clusters, n=n),
+        Result("n_labels", len(clustering.conflict), n=n),
+        Result("is_linear", float(clustering.is_linear), n=n),
+        Result("conflicts", clustering.conflict.sum() / 2, n=n),
+        Result("n_shared", clustering.n_shared, n=n),
     ]
     between = list(_test_distances(space.X_test, y_test, names, rtol))
     tables: Tables = {}
@@ -94,7 +95,7 @@ def layer_geometry(
         if directprobe_files:
             tables["directprobe"] = _directprobe_texts(clustering, found, names)
     tables["distances"] = pd.DataFrame(between, columns=list(DISTANCE_COLUMNS[2:]))
-    return {NUMBERS: pd.DataFrame(numbers), **tables}
+    return {NUMBERS: number_table(numbers), **tables}
 
 
 def hull_distances(X: Vectors, y: Numbers, *, rtol: float = 1e-6) -> tuple[Numbers, Array]:
@@ -194,27 +195,27 @@ def _test_distances(
 
 def _label_numbers(
     found: Distances, names: tuple[str, ...], counts: NDArray[np.int64]
-) -> Iterator[Number]:
+) -> Iterator[Result]:
     """Inside and outside distances of each label, and their means over the labels."""
     for metric in ("inside_max", "inside_mean", "outside_min"):
         values = getattr(found, metric)
         known = np.isfinite(values)
         for label, value in zip(found.labels[known], values[known]):
-            yield Number(metric, names[label], float(value), n=int(counts[label]))
+            yield Result(metric, float(value), n=int(counts[label]), label=names[label])
         if known.any():
-            yield Number(metric, "", float(values[known].mean()), n=int(known.sum()))
+            yield Result(metric, float(values[known].mean()), n=int(known.sum()))
 
 
 def _nearest_accuracy(
     space: Space, clustering: Clustering, y_test: Numbers, at_most: int, seed: int
-) -> Number:
+) -> Result:
     """Share of test examples whose nearest cluster has their label, percent."""
     rows = np.arange(len(y_test))
     if len(rows) > at_most:
         rows = np.sort(rng(seed, STUDY, "nearest").choice(len(rows), at_most, replace=False))
     nearest = nearest_cluster(space.X_test[rows], space.X_train, clustering)
     right = clustering.labels[nearest] == y_test[rows]
-    return Number("nearest_accuracy", "", 100 * float(right.mean()), n=len(rows))
+    return Result("nearest_accuracy", 100 * float(right.mean()), n=len(rows))
 
 
 def _directprobe_texts(

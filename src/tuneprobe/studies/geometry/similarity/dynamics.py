@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tuneprobe.artifacts import read_meta
 from tuneprobe.formats.examples import Examples
 from tuneprobe.formats.representations import Representations, open_representations
-from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.spaces import Space
 from tuneprobe.studies.geometry.directprobe.study import hull_distances, label_pairs, pair_matrix
 from tuneprobe.studies.geometry.similarity.similarity import SimilarityError, spatial_similarity
@@ -114,26 +114,24 @@ def dynamics_results(
 ) -> list[Result]:
     """Result rows of a fine-tuning, in the rows of the state that it ends in.
 
-    Per layer: ``outside_min_change`` of each label (the condition) and its mean over the labels
-    (no condition); ``spatial_similarity`` to the first step, condition ``step N``, where both
-    spaces are linear.
+    Per layer: ``outside_min_change`` of each label and its mean over the labels (no label);
+    ``spatial_similarity`` of a step to the first one, where both spaces are linear.
     """
 
-    def row(layer: Any, metric: str, condition: str, value: Any, n: Any) -> Result:
-        where = (STUDY, encoder, task, state, seed, int(layer), NO_HEAD)
-        return Result(*where, metric, condition, float(value), n=int(n))
+    def row(layer: Any, metric: str, value: Any, n: Any, **facet: Any) -> Result:
+        return Result(metric, float(value), n=int(n), layer=int(layer), **facet)
 
     rows = []
     n_of = tables.steps.groupby("label").n.first()
     for layer, changes in tables.changes.groupby("layer"):
         mean, n_labels = changes.change.mean(), len(changes)
-        rows.append(row(layer, "outside_min_change", "", mean, n_labels))
+        rows.append(row(layer, "outside_min_change", mean, n_labels))
         for label, change in zip(changes.label, changes.change):
-            rows.append(row(layer, "outside_min_change", label, change, n_of[label]))
+            rows.append(row(layer, "outside_min_change", change, n_of[label], label=label))
     for now in tables.similarity[tables.similarity.linear].itertuples(index=False):
-        condition = f"step {now.step}"
-        rows.append(row(now.layer, "spatial_similarity", condition, now.spatial_similarity, now.n))
-    return rows
+        what = ("spatial_similarity", now.spatial_similarity, now.n)
+        rows.append(row(now.layer, *what, step=int(now.step)))
+    return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed, state=state)
 
 
 def principal_axes(X: Array) -> Array:

@@ -6,7 +6,7 @@ the vectors of the same test examples.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, combinations_with_replacement
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
 from tuneprobe.formats.representations import Representations
-from tuneprobe.formats.results import NO_HEAD, Result
+from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.studies.geometry.directprobe.study import LabelDistances
 from tuneprobe.studies.geometry.similarity.similarity import (
@@ -25,8 +25,9 @@ from tuneprobe.studies.geometry.similarity.similarity import (
 )
 
 STUDY = "similarity"
+TRAIN_TEST = "train/test"  # the two splits of one space
 
-Pair = tuple[str, str]  # metric, condition
+Pair = tuple[str, str]  # a state and the one that it is compared with
 
 
 def spatial_similarities(
@@ -40,8 +41,8 @@ def spatial_similarities(
 ) -> list[Result]:
     """Spatial similarity wherever both spaces are linear; ``n`` counts the labels in both.
 
-    Condition ``train/test``: the two splits of one state and layer. Condition ``a/b``, in the rows
-    of state a: the training examples of two states at one layer.
+    With the splits ``train/test``: the two splits of one state and layer. With another state in
+    ``against``: the training examples of two states at one layer.
 
     Parameters
     ----------
@@ -53,19 +54,21 @@ def spatial_similarities(
         Whether a label pair that one space lacks counts as distance 0 (the authors' code), not as
         left out. Between train and test only.
     """
-    rows = []
+    rows: list[Result] = []
     for (state, layer, split), train in sorted(distances.items()):
         if split != "train":
             continue
-        others = [("train/test", (state, layer, "test"), zero_fill)]
-        others += [(f"{a}/{b}", (b, layer, split), False) for a, b in pairs if a == state]
-        for condition, key, zero in others:
+        others: list[tuple[dict[str, Any], Any, bool]] = [
+            ({"splits": TRAIN_TEST}, (state, layer, "test"), zero_fill)
+        ]
+        others += [({"against": b}, (b, layer, split), False) for a, b in pairs if a == state]
+        for facet, key, zero in others:
             value = _spatial(train, distances.get(key), zero)
             if value is not None:
-                where = (STUDY, encoder, task, state, seed, layer, NO_HEAD)
                 n = len(set(train.labels) & set(distances[key].labels))
-                rows.append(Result(*where, "spatial_similarity", condition, value, n=n))
-    return rows
+                facet |= {"state": state, "layer": layer}
+                rows.append(Result("spatial_similarity", value, n=n, **facet))
+    return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed)
 
 
 def vector_similarities(
@@ -81,8 +84,8 @@ def vector_similarities(
 ) -> list[Result]:
     """Linear CKA, plain and debiased, and RSA of test examples; ``n`` counts the examples.
 
-    Condition ``a/b``, in the rows of state a: two states at one layer. Condition ``layer j``, in
-    the rows of layer i: two layers of one state, in both orders and i = j, a full heat map.
+    With another state in ``against``: two states at one layer. With another layer in ``other``:
+    two layers of one state, in both orders and i = j, a full heat map.
 
     Parameters
     ----------
@@ -98,21 +101,19 @@ def vector_similarities(
         state: [_points(found.examples(layer, sample)) for layer in range(found.n_layers)]
         for state, found in states.items()
     }
-    found: list[tuple[str, int, str, str, float]] = []
+    rows: list[Result] = []
     for a, b in pairs:
         for layer, (one, two) in enumerate(zip(points[a], points[b])):
-            found += [(a, layer, f"{a}/{b}", *number) for number in _compare(one, two)]
+            where: dict[str, Any] = {"state": a, "layer": layer, "against": b, "n": len(sample)}
+            rows += [Result(*number, **where) for number in _compare(one, two)]
     for state in layer_states:
         layers = points[state]
         for i, j in combinations_with_replacement(range(len(layers)), 2):
             for number in _compare(layers[i], layers[j]):
-                found += [(state, i, f"layer {j}", *number)]
-                found += [(state, j, f"layer {i}", *number)] if i != j else []
-    n = len(sample)
-    return [
-        Result(STUDY, encoder, task, state, seed, layer, NO_HEAD, metric, condition, value, n=n)
-        for state, layer, condition, metric, value in found
-    ]
+                for layer, other in dict.fromkeys([(i, j), (j, i)]):
+                    where = {"state": state, "layer": layer, "other": other, "n": len(sample)}
+                    rows.append(Result(*number, **where))
+    return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed)
 
 
 def state_pairs(states: Sequence[str]) -> list[Pair]:

@@ -12,6 +12,8 @@ rest by two more sets: the same word in other questions ("same-word") and the ot
 ("other-word"); their difference is the type part.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,11 +21,12 @@ from tuneprobe.formats.examples import Examples
 from tuneprobe.rng import rng
 from tuneprobe.studies.pairwise.probe.paragraphs import Ids
 
+OTHER, SAME_WORD, OTHER_WORD = "other", "same-word", "other-word"
 NONE = -1  # in the place of an anchor where the other questions have none that fits
 
 
 def foreign_anchors(
-    examples: Examples, rows: Ids, *, n_anchors: int, seed: int, words: str = "any"
+    examples: Examples, rows: Ids, *, n_anchors: int, seed: int, kind: str = OTHER
 ) -> Ids:
     """Span ids of anchors of other questions, of the same probe and another paragraph.
 
@@ -37,8 +40,9 @@ def foreign_anchors(
     rows : ndarray of int, shape (n,)
         Rows of the examples table that are ranked and drawn from.
     n_anchors : int
-    words : str
-        ``any``; ``same`` or ``other``: only anchors that are written as the own one, or not so.
+    kind : str
+        ``other``: any anchor; ``same-word`` or ``other-word``: only anchors that are written as
+        the own one, or not so.
 
     Returns
     -------
@@ -53,13 +57,23 @@ def foreign_anchors(
     drawn = np.full((len(rows), n_anchors), NONE, dtype=np.int64)
     for i in range(len(rows)):
         fits = (probe == probe[i]) & (paragraph != paragraph[i])
-        if words != "any":
-            fits &= (written == written[i]) == (words == "same")
+        if kind != OTHER:
+            fits &= (written == written[i]) == (kind == SAME_WORD)
         candidates = anchor[fits]
         if len(candidates):
-            stream = rng(seed, "pairwise", "foreign anchors", words, int(rows[i]))
+            stream = rng(seed, "pairwise", "foreign anchors", kind, int(rows[i]))
             drawn[i] = stream.choice(candidates, n_anchors, replace=len(candidates) < n_anchors)
     return drawn
+
+
+def foreign_sets(
+    examples: Examples, rows: Ids, n_anchors: int, seed: int, kinds: Sequence[str] = (OTHER,)
+) -> dict[str, Ids]:
+    """The foreign anchors of each kind."""
+    return {
+        kind: foreign_anchors(examples, rows, n_anchors=n_anchors, seed=seed, kind=kind)
+        for kind in kinds
+    }
 
 
 def anchor_words(examples: Examples, spans: Ids) -> NDArray[np.str_]:

@@ -1,6 +1,6 @@
 """Result rows of the pairwise study: curves of every state, gaps between two, and their tests."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import NO_LAYER, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.stats import (
     equivalence,
@@ -21,12 +21,13 @@ from tuneprobe.stats import (
     sign_flip_p,
     trend_interval,
 )
+from tuneprobe.studies.pairwise.probe.foreign import OTHER
 from tuneprobe.studies.pairwise.probe.paragraphs import PairwiseError
-from tuneprobe.studies.pairwise.probe.study import Ranking
+from tuneprobe.studies.pairwise.probe.parts import OWN, REACH, part_scores, parts_of
+from tuneprobe.studies.pairwise.probe.study import BOUNDARY, Ranking
 
 STUDY = "pairwise"
-
-LARGEST_GAP = 100.0  # points: from no unmatched pair below the matched one to all
+EQUIVALENCE = "equivalence"  # its interval has the level 1 - 2 alpha
 
 Number = tuple[Any, ...]  # metric, layer, value[, low, high]
 Stream = Callable[[str], np.random.Generator]
@@ -37,44 +38,95 @@ def pairwise_results(
 ) -> list[Result]:
     """Result rows of every state, with bootstrap intervals over the examples.
 
-    Per layer: ``eq3``, ``auc_micro``, ``auc_macro``. Over the layers 1 ... L: ``trend``, the
-    Spearman correlation of auc_macro with the layer, and ``trend_eq3``, that of eq3 (auc_micro has
-    the same). ``excluded`` counts the examples without a negative; ``n`` counts the others.
+    Per layer: ``eq3``, ``auc_micro``, ``auc_macro``, and auc_macro of the other parts of the score
+    (`parts.py`). Over the layers 1 ... L: ``trend``, the Spearman correlation of auc_macro with the
+    layer, and ``trend_eq3``, that of eq3 (auc_micro has the same); ``rise_eq3``, the mean of eq3
+    over the last third of the layers minus that over the first third; ``best_layer``, where a half
+    of the examples has the largest auc_macro, and ``best_auc``, that of the other half there.
+    ``excluded`` counts the examples without a negative; ``n`` counts the others.
     """
     rows = []
     for ranking in rankings:
         n_kept = int(ranking.kept.sum())
         found = [("excluded", NO_LAYER, float(len(ranking.kept) - n_kept))]
+        manner = {"confidence": confidence, "n_bootstrap": bootstrap}
+        stream = partial(_stream, seed, ranking)
         if n_kept:
-            stream = partial(_stream, seed, ranking)
-            found += _curve_numbers(ranking, confidence, bootstrap, stream)
-        rows += _result_rows(ranking, ranking.state, encoder, seed, n_kept, found)
+            found += _curve_numbers(ranking, manner, stream)
+            found += _layer_numbers(ranking, manner, stream) if ranking.count.shape[1] > 2 else []
+        rows += _result_rows(ranking, n_kept, found, encoder, seed, confidence)
+        for part in parts_of(ranking):
+            scores = part_scores(ranking, part)
+            if part != OWN and len(scores):
+                numbers = _part_numbers(scores, manner, stream)
+                keys = (encoder, seed, confidence)
+                rows += _result_rows(ranking, len(scores), numbers, *keys, part=part)
     return rows
 
 
-def _curve_numbers(
-    ranking: Ranking, confidence: float, bootstrap: int, stream: Stream
+def axis_rows(shares: Mapping[str, Sequence[float]], *, encoder: str, seed: int) -> list[Result]:
+    """Rows ``axis_share`` of every state and layer, of the task ``words`` (see `study.Ranked`)."""
+    rows = [
+        Result("axis_share", share, state=state, layer=layer)
+        for state, curve in shares.items()
+        for layer, share in enumerate(curve)
+    ]
+    return stamp(rows, study=STUDY, encoder=encoder, task="words", seed=seed)
+
+
+def _curve_numbers(ranking: Ranking, manner: Mapping[str, Any], stream: Stream) -> Iterator[Number]:
+    for metric, (above, below) in _curves(ranking).items():
+        yield from _per_layer(metric, ratio_interval(above, below, **manner, rng=stream("curve")))
+
+
+def _layer_numbers(ranking: Ranking, manner: Mapping[str, Any], stream: Stream) -> Iterator[Number]:
+    """What compares the layers 1 ... L of a curve with each other."""
+    curves = _curves(ranking)
+    for metric, curve in (("trend", "auc_macro"), ("trend_eq3", "eq3")):
+        above, below = curves[curve]
+        yield metric, NO_LAYER, *trend_interval(above[:, 1:], below, **manner, rng=stream("trend"))
+    above, below = curves["eq3"]
+    rise = _last_less_first_third(above[:, 1:])
+    yield "rise_eq3", NO_LAYER, *ratio_interval(rise, below, **manner, rng=stream("rise"))
+    yield from _best_layer(part_scores(ranking, OWN)[:, 1:], manner, stream)
+
+
+def _part_numbers(
+    scores: NDArray[np.float64], manner: Mapping[str, Any], stream: Stream
 ) -> Iterator[Number]:
+    yield from _per_layer("auc_macro", mean_interval(scores, **manner, rng=stream("part")))
+    if scores.shape[1] > 2:
+        yield from _best_layer(scores[:, 1:], manner, stream)
+
+
+def _best_layer(
+    scores: NDArray[np.float64], manner: Mapping[str, Any], stream: Stream
+) -> Iterator[Number]:
+    """The best of the layers 1 ... L on a drawn half of the examples; its score on the other."""
+    order = stream("halves").permutation(len(scores))
+    chosen, left = order[: len(order) // 2], order[len(order) // 2 :]
+    if len(chosen):
+        best = int(scores[chosen].mean(axis=0).argmax())
+        yield "best_layer", NO_LAYER, float(best + 1)
+        there = mean_interval(scores[left, best], **manner, rng=stream("best"))
+        yield "best_auc", NO_LAYER, *there
+
+
+def _last_less_first_third(curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Per example, the mean over the last third of the layers minus that over the first third."""
+    third = max(1, curve.shape[1] // 3)
+    return curve[:, -third:].mean(axis=1) - curve[:, :third].mean(axis=1)
+
+
+def _curves(ranking: Ranking) -> dict[str, tuple[NDArray, NDArray]]:
+    """Numerators (n, n_layers) and denominators (n,) of the three metrics."""
     kept = ranking.kept
     count, n_neg = 100.0 * ranking.count[kept], ranking.n_neg[kept]
-    curves = {
+    return {
         "eq3": (count, ranking.para_len[kept]),
         "auc_micro": (count, n_neg),
         "auc_macro": (count / n_neg[:, None], np.ones(len(n_neg))),
     }
-    for metric, (above, below) in curves.items():
-        draws = stream("curve")
-        interval = ratio_interval(
-            above, below, confidence=confidence, n_bootstrap=bootstrap, rng=draws
-        )
-        yield from _per_layer(metric, interval)
-    for metric, curve in (("trend", "auc_macro"), ("trend_eq3", "eq3")):
-        above, below = curves[curve]
-        draws = stream("trend")
-        trend = trend_interval(
-            above[:, 1:], below, confidence=confidence, n_bootstrap=bootstrap, rng=draws
-        )
-        yield metric, NO_LAYER, *trend
 
 
 def pairwise_gaps(
@@ -90,7 +142,9 @@ def pairwise_gaps(
     permutations: int,
     margin: float,
 ) -> list[Result]:
-    """Result rows of the state ``after-before``: gaps of auc_macro, paired over the examples.
+    """Result rows of `after` against `before`: gaps of auc_macro, paired over the examples.
+
+    Of the score and, where there are foreign anchors, of its parts ``specific`` and ``type``.
 
     Per layer: ``gap``; ``p`` (sign flips); ``p_holm`` (over the layers 1 ... L of one probe and
     condition; the embedding, layer 0, is no part of it); ``equivalence`` (the gap in its
@@ -113,17 +167,23 @@ def pairwise_gaps(
             raise UnknownNameError("state", state, states)
     rows = []
     for ranking, base in _paired(rankings, after, before):
-        gaps = _gaps(ranking, base)
-        found = _gap_numbers(
-            gaps,
-            mark=marked_layer(layer_mark, gaps.shape[1] - 1),
-            stream=partial(_stream, seed, ranking),
-            confidence=confidence,
-            bootstrap=bootstrap,
-            permutations=permutations,
-            margin=margin,
-        )
-        rows += _result_rows(ranking, f"{after}-{before}", encoder, seed, len(gaps), found)
+        _require_same_examples(ranking, base)
+        for part in parts_of(ranking):
+            gaps = part_scores(ranking, part) - part_scores(base, part)
+            if part == OTHER or not len(gaps):
+                continue
+            found = _gap_numbers(
+                gaps,
+                mark=marked_layer(layer_mark, gaps.shape[1] - 1),
+                stream=partial(_stream, seed, ranking),
+                confidence=confidence,
+                bootstrap=bootstrap,
+                permutations=permutations,
+                margin=margin,
+                bound=REACH[part],
+            )
+            keys = (encoder, seed, confidence)
+            rows += _result_rows(ranking, len(gaps), found, *keys, against=before, part=part)
     return rows
 
 
@@ -136,6 +196,7 @@ def _gap_numbers(
     bootstrap: int,
     permutations: int,
     margin: float,
+    bound: float,
 ) -> Iterator[Number]:
     interval = partial(mean_interval, confidence=confidence, n_bootstrap=bootstrap)
     p_value = partial(sign_flip_p, n_permutations=permutations)
@@ -146,12 +207,12 @@ def _gap_numbers(
     equal = equivalence(
         gaps,
         margin,
-        bound=LARGEST_GAP,
+        bound=bound,
         alpha=1 - confidence,
         n_draws=bootstrap,
         rng=stream("equivalence"),
     )
-    yield from _per_layer("equivalence", [gaps.mean(axis=0), equal.low, equal.high])
+    yield from _per_layer(EQUIVALENCE, [gaps.mean(axis=0), equal.low, equal.high])
     yield from _per_layer("equivalence_p", [equal.p])
     contrast = layer_contrast(gaps[:, 1:], mark)
     yield "contrast", NO_LAYER, *interval(contrast, rng=stream("contrast"))
@@ -169,16 +230,13 @@ def _paired(
             yield ranking, base
 
 
-def _gaps(after: Ranking, before: Ranking) -> NDArray[np.float64]:
-    """Difference of the examples' auc in points, shape (n_kept, n_layers)."""
+def _require_same_examples(after: Ranking, before: Ranking) -> None:
     for name in ("example", "n_neg"):
         if not np.array_equal(getattr(after, name), getattr(before, name)):
             raise PairwiseError(
                 f"{after.probe} ({after.condition}): {after.state} and {before.state} differ in "
                 f"{name}; rank both with the same examples table."
             )
-    kept = after.kept
-    return 100.0 * (after.count - before.count)[kept] / after.n_neg[kept, None]
 
 
 def _per_layer(metric: str, numbers: Sequence[NDArray]) -> Iterator[Number]:
@@ -188,14 +246,47 @@ def _per_layer(metric: str, numbers: Sequence[NDArray]) -> Iterator[Number]:
 
 
 def _result_rows(
-    ranking: Ranking, state: str, encoder: str, seed: int, n: int, found: Iterable[Number]
+    ranking: Ranking,
+    n: int,
+    found: Iterable[Number],
+    encoder: str,
+    seed: int,
+    confidence: float,
+    against: str = "",
+    part: str = OWN,
 ) -> list[Result]:
+    where: dict[str, Any] = {
+        "state": ranking.state,
+        "against": against,
+        "part": part,
+        **facets(ranking.probe, ranking.condition),
+    }
     rows = []
     for metric, layer, *numbers in found:
-        where = (STUDY, encoder, ranking.probe, state, seed, layer, NO_HEAD, metric)
-        value, low, high = (*map(float, numbers), np.nan, np.nan)[:3]
-        rows.append(Result(*where, ranking.condition, value, low, high, n))
-    return rows
+        bounds = (*map(float, numbers), np.nan, np.nan)[:3]
+        level = 2 * confidence - 1 if metric == EQUIVALENCE else np.nan
+        rows.append(Result(metric, *bounds, n=n, layer=layer, level=level, **where))
+    keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": ranking.probe, "seed": seed}
+    return stamp(rows, **keys, level=confidence)
+
+
+def facets(probe: str, condition: str) -> dict[str, Any]:
+    """The condition of a ranking as columns of result rows.
+
+    >>> facets("synonyms", "cosine/words/centred")
+    {'similarity': 'cosine', 'negatives': 'words', 'centred': 1, 'axis_removed': 0}
+    >>> facets("boundary", "lens")
+    {'readout': 'lens'}
+    """
+    if probe == BOUNDARY:
+        return {"readout": condition}
+    similarity, negatives, *view = condition.split("/")
+    return {
+        "similarity": similarity,
+        "negatives": negatives,
+        "centred": int(view == ["centred"]),
+        "axis_removed": int(view == ["without-axis"]),
+    }
 
 
 def _stream(seed: int, ranking: Ranking, purpose: str) -> np.random.Generator:

@@ -94,6 +94,7 @@ def rank_pairs(
     examples: Examples,
     conditions: Sequence[Condition],
     foreign: Mapping[str, Ids] | None = None,
+    rows: Ids | None = None,
 ) -> Ranked:
     """Rank the matches of all probes but boundary, in every state and at every layer.
 
@@ -103,9 +104,11 @@ def rank_pairs(
     Parameters
     ----------
     foreign : dict of str to ndarray of int, shape (n_pairs, n_anchors), optional
-        Foreign anchors of the examples that `pair_rows` gives, as `foreign_anchors` draws them.
+        Foreign anchors of the ranked examples, as `foreign_anchors` draws them.
+    rows : ndarray of int, shape (n_pairs,), optional
+        The ranked examples; by default all that have an anchor (`pair_rows`).
     """
-    rows = pair_rows(examples)
+    rows = pair_rows(examples) if rows is None else rows
     if not len(rows):
         return Ranked([], {})
     label = examples.examples.label.to_numpy()[rows]
@@ -126,6 +129,15 @@ def rank_pairs(
             of_probe = label == probe
             rankings.append(_ranking(probe, condition, state, rows, layers, of_probe))
     return Ranked(rankings, shares)
+
+
+def with_foreign(rankings: Sequence[Ranking], others: Sequence[Ranking]) -> list[Ranking]:
+    """The rankings with the foreign sets of `others` of the same probe, condition and state."""
+    more = {(one.probe, one.condition, one.state): one.foreign for one in others}
+    return [
+        replace(one, foreign={**one.foreign, **more.get((one.probe, one.condition, one.state), {})})
+        for one in rankings
+    ]
 
 
 def pair_rows(examples: Examples) -> Ids:
