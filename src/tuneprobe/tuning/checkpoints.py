@@ -25,7 +25,8 @@ from tuneprobe.artifacts import (
     write_json,
     write_meta,
 )
-from tuneprobe.encoders.encoder import WEIGHTS, Encoder
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.source import WEIGHTS
 from tuneprobe.states import FROZEN
 from tuneprobe.tuning.heads import Head, make_head
 
