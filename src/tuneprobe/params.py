@@ -22,6 +22,8 @@ from tuneprobe.errors import TuneprobeError, UnknownNameError
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
+EncoderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -34,18 +36,29 @@ class _Block(BaseModel):
 
 
 class EncoderSource(_Block):
-    """Where an encoder's files are: an installed package, the hub, or a local folder."""
+    """Where an encoder's files are: an installed package, the hub, or a local folder.
+
+    With `sha256`, other weights than those of this hash are refused.
+    """
 
     package: str | None = None
     folder: str | None = None
     hub: str | None = None
     path: str | None = None
+    sha256: Sha256 | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "EncoderSource":
         if not (self.package or self.hub or self.path):
             raise ValueError("give package (with folder), hub or path")
         return self
+
+
+class Annotator(_Block):
+    """The spaCy model that annotates words; another one is refused."""
+
+    package: str
+    sha256: Sha256
 
 
 class Synonyms(_Block):
@@ -334,13 +347,14 @@ class Params(_Block):
     """Everything that params.yaml says."""
 
     focus: Literal["random", "pretrained", "finetuned"]
-    encoder: str
+    encoder: EncoderName
     seed: Annotated[int, Field(ge=0)]
     threads: PositiveInt
     workers: PositiveInt
     backend: Literal["local", "dask"]
     launch: str
-    encoders: dict[str, EncoderSource]
+    encoders: dict[EncoderName, EncoderSource]
+    annotator: Annotator
     prepare: Prepare
     finetune: Finetune
     evaluate: Evaluate
@@ -356,11 +370,12 @@ class Params(_Block):
             raise UnknownNameError("study that tunes on labels", study, blocks)
         return blocks[study]
 
-    def encoder_source(self) -> dict[str, Any]:
-        """Where the files of `encoder` are, as keyword arguments of `load_encoder`."""
-        if self.encoder not in self.encoders:
-            raise UnknownNameError("encoder", self.encoder, self.encoders)
-        return self.encoders[self.encoder].model_dump()
+    def encoder_source(self, name: str | None = None) -> dict[str, Any]:
+        """Where an encoder's files are, by default those of `encoder`: for `load_encoder`."""
+        name = self.encoder if name is None else name
+        if name not in self.encoders:
+            raise UnknownNameError("encoder", name, self.encoders)
+        return self.encoders[name].model_dump()
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
