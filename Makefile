@@ -44,6 +44,7 @@ data: setup  ## generate the default corpus and fetch WordNet, checked against d
 	tuneprobe data default
 
 repro: data  ## run the whole pipeline, JOBS parts at a time; what is up to date is not run again
+	@dvc --wait-for-lock repro --single-item encoder annotator
 	@printf 'prepare-qa prepare-pairs\npatterns\n' | $(SIDE_BY_SIDE)
 	@$(MAKE) --silent parts | $(SIDE_BY_SIDE)
 	@printf 'represent-cross cross-task\npair-heads\n' | $(SIDE_BY_SIDE)

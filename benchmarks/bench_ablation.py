@@ -20,7 +20,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, BertConfig,
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from tuneprobe.encoders.encoder import Encoder, Pieces, budget_batches, load_encoder, thread_limit
+from tuneprobe.encoders.encoder import Encoder, budget_batches, load_encoder, thread_limit
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.formats.examples import WHOLE_TEXT
 from tuneprobe.rng import rng
 from tuneprobe.studies.attention.ablation.sweep import ablation_sweep, configurations

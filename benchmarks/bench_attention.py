@@ -25,23 +25,21 @@ from transformers import BertConfig, BertModel
 
 from tuneprobe.encoders.encoder import (
     Encoder,
-    Pieces,
     budget_batches,
-    layout_pieces,
     load_encoder,
     pad_batch,
     thread_limit,
 )
 from tuneprobe.encoders.forward import ON_PROCESSOR
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.rng import rng
 from tuneprobe.studies.attention.maps.maps import stream_maps
 from tuneprobe.studies.attention.maps.study import HeadMeasures, measure_heads
 from tuneprobe.studies.attention.maps.token_types import TYPES
 
 MIB = 1 << 20
-TOKENIZER = SimpleNamespace(
-    pad_token_id=0, cls_token_id=101, sep_token_id=102, model_max_length=512
-)
+TOKENIZER: Any = SimpleNamespace(pad_token_id=0, model_max_length=512)
+CLS, SEP = 101, 102
 NOTEBOOK = 200  # pieces
 STATES = ("pretrained", "random")
 Job = Callable[[], Any]
@@ -76,9 +74,10 @@ def random_bert_base(state: str) -> Encoder:
 
 def made_up_text(draw: np.random.Generator, lengths: np.ndarray) -> Pieces:
     """Two segments of words of one piece."""
-    return layout_pieces(
-        TOKENIZER, *([[int(word)] for word in draw.integers(999, 9999, n)] for n in lengths)
-    )
+    first, second = ([*draw.integers(999, 9999, n), SEP] for n in lengths)
+    types = np.repeat([0, 1], [len(first) + 1, len(second)])
+    bounds1, bounds2 = np.arange(1, len(first) + 1), len(first) + 1 + np.arange(len(second))
+    return Pieces(np.array([CLS, *first, *second]), types, (bounds1, bounds2))
 
 
 def show_speed(

@@ -21,8 +21,9 @@ import torch
 import typer
 from transformers import BertConfig, BertModel
 
-from tuneprobe.encoders.encoder import Encoder, Pieces, load_encoder, pad_batch, thread_limit
+from tuneprobe.encoders.encoder import Encoder, load_encoder, pad_batch, thread_limit
 from tuneprobe.encoders.linear import with_linear
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.rng import rng
 
 LENGTHS = (128, 512)  # tokens of a text

@@ -23,7 +23,8 @@ import torch
 import typer
 from transformers import BertConfig, BertModel
 
-from tuneprobe.encoders.encoder import Encoder, Pieces, pad_batch, thread_limit
+from tuneprobe.encoders.encoder import Encoder, pad_batch, thread_limit
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.rng import rng
 from tuneprobe.studies.attention.ablation.sweep import ablation_sweep
 from tuneprobe.studies.attention.maps.study import measure_heads

@@ -16,7 +16,8 @@ from transformers import (
     RobertaModel,
 )
 
-from tuneprobe.encoders.encoder import Encoder, Pieces
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.formats.examples import WHOLE_TEXT
 from tuneprobe.rng import rng
 from tuneprobe.tuning.heads import LabelHead, make_head

@@ -1,9 +1,13 @@
 """Small encoders of four architectures with random weights, and texts of made-up piece ids."""
 
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import PreTokenizer, WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
 from torch import nn
 from transformers import (
     BertConfig,
@@ -12,16 +16,17 @@ from transformers import (
     DistilBertModel,
     ElectraConfig,
     ElectraModel,
+    PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
 )
 
-from tuneprobe.encoders.encoder import Encoder, Pieces, layout_pieces
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.pieces import Pieces, layout_pieces
 from tuneprobe.rng import rng
 
 LAYERS, HEADS, DIM, VOCABULARY = 3, 4, 16, 60
 FIRST_WORD = 4  # ids below are [UNK], padding, [CLS] and [SEP]
-TOKENIZER = SimpleNamespace(pad_token_id=1, cls_token_id=2, sep_token_id=3, model_max_length=128)
 SIZES: dict[str, Any] = {
     "hidden_size": DIM,
     "num_hidden_layers": LAYERS,
@@ -47,6 +52,24 @@ COMMON = {
     "initializer_range": 0.5,  # so that the heads differ
     "attn_implementation": "eager",
 }
+
+
+def small_tokenizer(words: Sequence[str], split: PreTokenizer) -> Any:
+    """A tokenizer that knows some words; [UNK], padding, [CLS] and [SEP] come first."""
+    pieces = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", *words]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    backend = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.pre_tokenizer = split
+    backend.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "pad", "cls", "sep")}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=128, **names)
+
+
+TOKENIZER = small_tokenizer([f"w{n}" for n in range(FIRST_WORD, VOCABULARY)], WhitespaceSplit())
 
 
 def small_encoder(architecture: str, state: str = "pretrained", seed: int = 0) -> Encoder:

@@ -1,5 +1,7 @@
 """Annotation: words stay as they are, and what is said of them is right and reproducible."""
 
+from pathlib import Path
+
 import pytest
 from spacy.language import Language
 
@@ -9,11 +11,13 @@ from tuneprobe.examples.annotate import (
     Entity,
     SpacyModelError,
     annotate,
+    annotator_facts,
     is_mark,
     load_spacy,
     sentence_around,
     split_sentences,
 )
+from tuneprobe.params import load_params
 
 BIRTH = "Marie Curie was born in Warsaw . She wrote two books , and won prizes .".split()
 
@@ -84,3 +88,11 @@ def test_without_a_model_the_error_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setattr(tuneprobe.examples.annotate, "MODELS", ("no_such_model",))
     with pytest.raises(SpacyModelError, match=r"looked for no_such_model.*pip install"):
         load_spacy()
+
+
+def test_the_spacy_model_is_the_one_that_params_yaml_names_or_refused(root: Path) -> None:
+    meant = load_params(root / "params.yaml").annotator
+    assert annotator_facts(meant.package, meant.sha256)["version"] == "3.8.0"
+    for package, sha256 in ((meant.package, "0" * 64), ("en_core_web_sm", meant.sha256)):
+        with pytest.raises(SpacyModelError, match=f"expects {package} with {sha256}"):
+            annotator_facts(package, sha256)

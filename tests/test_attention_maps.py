@@ -16,7 +16,9 @@ from small_encoders import (
 )
 from torch import Tensor
 
-from tuneprobe.encoders.encoder import Encoder, EncoderError, Pieces, pad_batch
+from tuneprobe.encoders.encoder import Encoder, pad_batch
+from tuneprobe.encoders.pieces import Pieces
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.studies.attention.maps.maps import LayerMaps, attention_blocks, stream_maps
 
 TEXTS = made_up_pieces((5, 0), (9, 6), (1, 1), (5, 3), (20, 0))

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from small_encoders import HEADS, LAYERS, TOKENIZER, made_up_pieces, small_encoder
 
-from tuneprobe.encoders.encoder import Encoder, EncoderError, load_encoder
+from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import ExamplesBuilder
 from tuneprobe.formats.results import to_frame

@@ -11,15 +11,9 @@ from tiny_reader import write_tiny_bert
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
-from tuneprobe.encoders.encoder import (
-    Encoder,
-    EncoderError,
-    budget_batches,
-    layout_pieces,
-    load_encoder,
-    pad_batch,
-    word_pieces,
-)
+from tuneprobe.encoders.encoder import Encoder, budget_batches, load_encoder, pad_batch
+from tuneprobe.encoders.pieces import layout_pieces, word_pieces
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.tuning.heads import last_layer
 
@@ -79,9 +73,13 @@ def test_a_single_segment_has_one_separator(tokenizer) -> None:
     assert tokenizer.convert_ids_to_tokens(pieces.ids) == "[CLS] tu ##lip ##s [SEP]".split()
 
 
-def test_a_word_without_word_pieces_is_refused(tokenizer) -> None:
-    with pytest.raises(EncoderError, match="yields no word piece"):
-        word_pieces(tokenizer, ["fine", "\u200b"])
+def test_a_word_without_a_character_that_the_tokenizer_keeps_has_no_piece(tokenizer) -> None:
+    assert [len(word) for word in word_pieces(tokenizer, ["fine", "\u200b", "", "kite"])] == [
+        1,
+        0,
+        0,
+        1,
+    ]
 
 
 def test_batches_hold_every_text_once_within_the_budget() -> None:
@@ -197,9 +195,9 @@ def roberta(tmp_path: Path) -> Encoder:
     return load_encoder("roberta", path=str(tmp_path))
 
 
-def test_roberta_reads_each_word_with_the_blank_before_it(roberta: Encoder) -> None:
+def test_roberta_reads_words_as_in_their_running_text(roberta: Encoder) -> None:
     pieces = word_pieces(roberta.tokenizer, ["cat", "cat"])
-    assert [roberta.tokenizer.convert_ids_to_tokens(word) for word in pieces] == [["Ġcat"]] * 2
+    assert [roberta.tokenizer.convert_ids_to_tokens(word) for word in pieces] == [["cat"], ["Ġcat"]]
 
 
 def test_roberta_has_no_places_for_what_comes_before_padding(roberta: Encoder) -> None:

@@ -6,8 +6,9 @@ import torch
 from small_encoders import made_up_pieces, small_encoder
 
 from tuneprobe.encoders import linear
-from tuneprobe.encoders.encoder import Encoder, EncoderError, pad_batch
+from tuneprobe.encoders.encoder import Encoder, pad_batch
 from tuneprobe.encoders.linear import TOLERANCE, OneDNNLinear, with_linear
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
 
 TEXTS = made_up_pieces((5, 0), (9, 6), (20, 0))

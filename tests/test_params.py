@@ -101,6 +101,8 @@ def test_a_missing_key_is_named(written) -> None:
         ("represent.layout", "concatenated"),
         ("attention.maps.before", "finetuned"),
         *((key, value) for key, values in WRONG.items() for value in values),
+        ("encoder", "../elsewhere"),
+        ("annotator.sha256", "53aa"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_came(written, key: str, value: object) -> None:
@@ -174,3 +176,17 @@ def test_broken_yaml_is_one_error(tmp_path: Path) -> None:
     path.write_text("seed: [1\n")
     with pytest.raises(ParamsError, match="is not YAML"):
         load_params(path)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", "-x", "a b"])
+def test_an_encoder_whose_name_could_lead_out_of_its_folders_is_refused(written, name: str) -> None:
+    with pytest.raises(ParamsError, match="encoders"):
+        load_params(written("encoders", {name: {"path": "."}}))
+
+
+def test_any_encoder_of_the_list_says_where_its_files_are(root: Path) -> None:
+    params = load_params(root / "params.yaml")
+    assert params.encoder_source() == params.encoder_source(params.encoder)
+    assert params.encoder_source("bert-tiny")["hub"] == "google/bert_uncased_L-2_H-128_A-2"
+    with pytest.raises(UnknownNameError, match="unknown encoder 'bert-tin'"):
+        params.encoder_source("bert-tin")

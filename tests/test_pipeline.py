@@ -184,6 +184,8 @@ def test_dvc_yaml_and_paths_spell_the_same_places(stages, root: Path) -> None:
         paths.PAGE,
         paths.FIGURES,
         paths.PATTERNS,
+        paths.ANNOTATOR,
+        paths.encoder(encoder),
         *(paths.examples(task) for task in (qa, pairs, *labelled, *texts)),
         *(paths.checkpoint(encoder, *one) for one in tuned),
         *(paths.training(encoder, *one) for one in tuned),
@@ -212,7 +214,8 @@ def test_parts_that_run_side_by_side_wait_for_no_other_part(stages, root: Path) 
     assert len(listed.splitlines()) == 8
     by_name = {stage.addressing: stage for stage in stages}
     made_by = {out: stage.addressing for stage in stages for out in relative(stage.outs, root)}
-    before, seen = {"patterns", "prepare-qa", "prepare-pairs", None}, set()
+    first = {"annotator", "encoder", "patterns", "prepare-qa", "prepare-pairs"}
+    before, seen = {*first, None}, set()
     for part in listed.splitlines():
         done = set(before)
         for group in part.split():

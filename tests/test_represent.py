@@ -8,15 +8,11 @@ import torch
 from small_encoders import little_memory
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.encoders.encoder import (
-    Encoder,
-    EncoderError,
-    layout_pieces,
-    load_encoder,
-    word_pieces,
-)
+from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.forward import OutOfMemoryError
+from tuneprobe.encoders.pieces import layout_pieces, word_pieces
 from tuneprobe.encoders.represent import cut_texts, span_vectors, write_representations
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
 from tuneprobe.formats.representations import TYPES, layer_file, open_representations
 

@@ -1,11 +1,11 @@
 """Heads of annotated word pairs: a slow loop, directions, pairings, refusals."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
-from small_encoders import FIRST_WORD, HEADS, LAYERS, TOKENIZER, small_encoder
+from small_encoders import HEADS, LAYERS, small_encoder, small_tokenizer
+from tokenizers import Regex
+from tokenizers.pre_tokenizers import Sequence, Split, WhitespaceSplit
 
 from tuneprobe.encoders.encoder import Encoder, pad_batch
 from tuneprobe.encoders.represent import cut_texts
@@ -20,12 +20,7 @@ from tuneprobe.studies.attention.maps.word_pairs import (
     pair_weights,
 )
 
-
-class LetterTokenizer(SimpleNamespace):
-    """Each letter is a piece."""
-
-    def __call__(self, words: list[str], **settings: bool) -> dict[str, list[list[int]]]:
-        return {"input_ids": [[FIRST_WORD + ord(letter) % 50 for letter in word] for word in words]}
+LETTERS = Sequence([WhitespaceSplit(), Split(Regex("."), "isolated")])
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +28,8 @@ def encoders() -> dict[str, Encoder]:
     found = {}
     for seed, state in enumerate(("pretrained", "finetuned")):
         encoder = small_encoder("bert", state, seed)
-        found[state] = Encoder(
-            "small", state, encoder.model, LetterTokenizer(**vars(TOKENIZER)), ""
-        )
+        letters = small_tokenizer("abcdefghi", LETTERS)
+        found[state] = Encoder("small", state, encoder.model, letters, "")
     return found
 
 

@@ -63,6 +63,7 @@ Repeats = Annotated[int, Field(gt=0, le=1_000_000)]  # of a bootstrap or a permu
 Processes = Annotated[int, Field(gt=0, le=1024)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Confidence = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, AfterValidator(_name)]
@@ -83,12 +84,16 @@ class _Block(BaseModel):
 
 
 class EncoderSource(_Block):
-    """Where an encoder's files are: an installed package, the hub, or a local folder."""
+    """Where an encoder's files are: an installed package, the hub, or a local folder.
+
+    With `sha256`, other weights than those of this hash are refused.
+    """
 
     package: Text | None = None
     folder: Text | None = None
     hub: Text | None = None
     path: Text | None = None
+    sha256: Sha256 | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "EncoderSource":
@@ -103,6 +108,13 @@ class Intervals(_Block):
 
     confidence: Annotated[float, Field(gt=0, lt=1)]
     bootstrap: PositiveInt
+
+
+class Annotator(_Block):
+    """The spaCy model that annotates words; another one is refused."""
+
+    package: Name
+    sha256: Sha256
 
 
 class Synonyms(_Block):
@@ -394,6 +406,7 @@ class Params(_Block):
     backend: Literal["local", "dask"]
     launch: Text
     encoders: Annotated[dict[Name, EncoderSource], Field(min_length=1, max_length=1000)]
+    annotator: Annotator
     intervals: Intervals
     prepare: Prepare
     finetune: Finetune
@@ -410,11 +423,12 @@ class Params(_Block):
             raise UnknownNameError("study that tunes on labels", study, blocks)
         return blocks[study]
 
-    def encoder_source(self) -> dict[str, Any]:
-        """Where the files of `encoder` are, as keyword arguments of `load_encoder`."""
-        if self.encoder not in self.encoders:
-            raise UnknownNameError("encoder", self.encoder, self.encoders)
-        return self.encoders[self.encoder].model_dump()
+    def encoder_source(self, name: str | None = None) -> dict[str, Any]:
+        """Where an encoder's files are, by default those of `encoder`: for `load_encoder`."""
+        name = self.encoder if name is None else name
+        if name not in self.encoders:
+            raise UnknownNameError("encoder", name, self.encoders)
+        return self.encoders[name].model_dump()
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

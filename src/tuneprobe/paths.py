@@ -10,12 +10,18 @@ PAGE = Path("report") / "index.html"
 FIGURES = Path("report") / "figures"
 WORDNET = DATA / "wordnet"
 PATTERNS = Path("patterns")
+ANNOTATOR = Path("annotator.json")
 PLOT_TEMPLATES = Path(".dvc") / "plots"
 
 
 def examples(task: str) -> Path:
     """Tables of one task."""
     return Path("examples") / task
+
+
+def encoder(name: str) -> Path:
+    """What an encoder is: hashes of its weights and its tokenizer."""
+    return Path("encoders") / f"{name}.json"
 
 
 def parts(task: str) -> Path:

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tuneprobe.encoders.encoder import Encoder, EncoderError, Pieces, budget_batches, pad_batch
+from tuneprobe.encoders.encoder import Encoder, budget_batches, pad_batch
+from tuneprobe.encoders.pieces import Pieces
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
 
 STOCK, ONEDNN, MEASURED = CHOICES = ("stock", "onednn", "measured")

@@ -7,6 +7,7 @@ whole text is its [CLS].
 from collections import deque
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,18 @@ import torch
 from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder, reserve, write_meta
-from tuneprobe.encoders.encoder import (
-    PRECISIONS,
-    Encoder,
-    EncoderError,
-    Pieces,
-    budget_batches,
-    layout_pieces,
-    pad_batch,
-    word_pieces,
-)
+from tuneprobe.encoders.encoder import PRECISIONS, Encoder, budget_batches, pad_batch
 from tuneprobe.encoders.forward import HostCopies, TokenBudget, encoding_tokens, write_behind
 from tuneprobe.encoders.linear import with_linear
 from tuneprobe.encoders.parallel import Arrays, gathered, is_main, require_same, wait_for_all
+from tuneprobe.encoders.pieces import (
+    Pieces,
+    count_unknown,
+    layout_pieces,
+    refuse_unknown,
+    word_pieces,
+)
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import WHOLE_TEXT, Examples
 from tuneprobe.formats.representations import TYPES, layer_file
@@ -92,6 +92,7 @@ def write_representations(
         "n_spans": len(examples.spans),
         "dim": encoder.dim,
         "spans_sha256": examples.spans_sha256(),
+        **count_unknown(encoder.tokenizer, (text.ids for text in texts)),
         **{name: value for name, (value, usual) in departures.items() if value != usual},
     }
     require_same("what is encoded", f"{facts}, {tokens} tokens per batch")
@@ -105,22 +106,34 @@ def write_representations(
 
 
 def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces]:
-    """Every text as word pieces; a text longer than the encoder's maximum is refused."""
-    cut = []
-    for number, (first, second) in enumerate(zip(texts.words1, texts.words2)):
-        pieces = layout_pieces(
-            encoder.tokenizer,
-            word_pieces(encoder.tokenizer, list(first)),
-            word_pieces(encoder.tokenizer, list(second)),
-            layout,
-        )
-        if len(pieces) > encoder.max_pieces:
+    """Every text as word pieces.
+
+    Raises
+    ------
+    EncoderError
+        For a text longer than the encoder's maximum, a text none of whose words has a piece, or
+        texts of which the encoder does not know more than a few per cent.
+    """
+    cut, most = read_texts(encoder, texts, layout), encoder.max_pieces
+    for number, pieces in enumerate(cut):
+        if len(pieces) > most:
             raise EncoderError(
                 f"text {number} ({texts.source[number]}) has {len(pieces)} word pieces; "
-                f"{encoder.name} reads {encoder.max_pieces}: lower max_words of what prepares this "
-                "task (prepare.pairs, prepare.labels, prepare.texts or prepare.frames)."
+                f"{encoder.name} reads {most}: lower max_words of what prepares this task "
+                "(prepare.pairs, prepare.labels, prepare.texts or prepare.frames)."
             )
-        cut.append(pieces)
+    return cut
+
+
+def read_texts(encoder: Encoder, texts: pd.DataFrame, layout: str = "pair") -> list[Pieces]:
+    """Every text as word pieces, however long; texts of unknown pieces are refused."""
+    tokenizer, segments = encoder.tokenizer, list(zip(texts.words1, texts.words2))
+    cut = [
+        layout_pieces(tokenizer, *(word_pieces(tokenizer, words) for words in pair), layout)
+        for pair in segments
+    ]
+    ids = (text.ids for text in cut)
+    refuse_unknown(encoder.name, tokenizer, ids, chain.from_iterable(segments))
     return cut
 
 
@@ -177,7 +190,13 @@ def pooling_matrix(
 ) -> torch.Tensor:
     """Sparse (n_spans, batch * seq) matrix of weights: 1 / (words in span x pieces in word).
 
-    A whole text has no words of its own: weight 1 on its first piece, [CLS].
+    Words without a piece do not count. A whole text has no words of its own: weight 1 on its first
+    piece, [CLS].
+
+    Raises
+    ------
+    EncoderError
+        For a span none of whose words has a piece.
     """
     bounds = [text.bounds[segment] for text in pieces for segment in (0, 1)]
     first_word = np.cumsum([0, *map(len, bounds)])  # of (text, segment) in the joined bounds
@@ -189,14 +208,26 @@ def pooling_matrix(
     span, word = _expand(first_word[2 * row + np.maximum(segment, 0)] + start, end - start)
     joined = np.concatenate(bounds)
     n_pieces = joined[word + 1] - joined[word]
+    n_words = np.bincount(span[n_pieces > 0], minlength=len(spans))
+    _refuse_unread(spans, (segment != WHOLE_TEXT) & (n_words == 0))
     which, piece = _expand(joined[word], n_pieces)
-    weights = 1.0 / ((end - start)[span[which]] * n_pieces[which])
+    weights = 1.0 / (n_words[span[which]] * n_pieces[which])
     span_of_piece = np.concatenate([span[which], whole])
     piece, weights = np.append(piece, np.zeros_like(whole)), np.append(weights, np.ones(len(whole)))
     index = torch.from_numpy(np.stack([span_of_piece, row[span_of_piece] * seq + piece]))
     shape = (len(spans), len(batch) * seq)
     values = torch.from_numpy(weights.astype(np.float32))
     return torch.sparse_coo_tensor(index, values, shape, check_invariants=False)
+
+
+def _refuse_unread(spans: pd.DataFrame, unread: np.ndarray) -> None:
+    if unread.any():
+        span = spans.iloc[int(unread.argmax())]
+        raise EncoderError(
+            f"the words [{span.start}, {span.end}) of segment {span.segment} of text {span.text} "
+            "yield no word piece, so that their span has no vector: leave its examples out, or "
+            "take an encoder that knows their characters."
+        )
 
 
 def _expand(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256 as new_sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from tuneprobe.artifacts import read_json
+from tuneprobe.digests import file_sha256
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.formats.question import Interval
 
@@ -94,6 +97,37 @@ def load_spacy(exclude: Sequence[str] = ("parser",)) -> Language:
 def model_facts() -> Path:
     """The file that says which English model `load_spacy` loads, in which version."""
     return Path(str(import_module(_model()).__file__)).parent / "meta.json"
+
+
+def annotator_facts(package: str, sha256: str) -> dict[str, str]:
+    """Name, version and hash of the model that `load_spacy` loads.
+
+    Parameters
+    ----------
+    package, sha256 : str
+        What is expected: another model is refused. The hash is of the lines ``sha256  file`` of all
+        its files, by name.
+
+    Raises
+    ------
+    SpacyModelError
+        If it is another model, or changed.
+    """
+    name = _model()
+    folder = Path(str(import_module(name).__file__)).parent
+    files = sorted(
+        file.relative_to(folder).as_posix()
+        for file in folder.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    )
+    lines = "".join(f"{file_sha256(folder / file)}  {file}\n" for file in files)
+    found = new_sha256(lines.encode()).hexdigest()
+    if (name, found) != (package, sha256):
+        raise SpacyModelError(
+            f"the English spaCy model is {name} with the SHA-256 {found}, but params.yaml expects "
+            f"{package} with {sha256}: install the one that was meant, or correct 'annotator'."
+        )
+    return {"package": name, "version": read_json(model_facts())["version"], "sha256": found}
 
 
 def _model() -> str:

@@ -24,7 +24,8 @@ from tuneprobe.artifacts import (
     write_meta,
 )
 from tuneprobe.digests import file_sha256
-from tuneprobe.encoders.encoder import WEIGHTS, Encoder
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.source import WEIGHTS
 from tuneprobe.kept import Kept
 from tuneprobe.states import FROZEN
 from tuneprobe.tuning.heads import Head, make_head

@@ -13,7 +13,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from tuneprobe.encoders.encoder import Encoder, Pieces, pad_batch
+from tuneprobe.encoders.encoder import Encoder, pad_batch
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.encoders.represent import cut_texts, pooling_matrix
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.formats.examples import NO_SPAN, Examples

@@ -15,7 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuneprobe.encoders.encoder import Encoder, Pieces, layout_pieces, pad_batch
+from tuneprobe.encoders.encoder import Encoder, pad_batch
+from tuneprobe.encoders.pieces import (
+    Pieces,
+    document_pieces,
+    frame_of,
+    layout_pieces,
+    piece_table,
+    refuse_unknown,
+    word_pieces,
+)
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.formats.question import Interval, Question
 from tuneprobe.rng import rng
@@ -23,7 +32,7 @@ from tuneprobe.rng import rng
 ANSWER_TYPES = ("unknown", "yes", "no", "short", "long")
 UNKNOWN = 0
 CLS = 0
-SPECIAL = 3  # [CLS], [SEP], [SEP]
+SPECIAL, BEFORE = 3, 2  # [CLS], [SEP], [SEP]; the first two stand before the document
 TOGETHER = 256  # questions
 TARGETS = ("start", "end", "answer_type")
 
@@ -50,6 +59,8 @@ class Window:
         Positions in the window of the answer's first and last piece; 0, which is [CLS], for none.
     answer_type : int
         Position in `ANSWER_TYPES`.
+    special, before : int
+        Special tokens of the window, and those that stand before the slice.
     """
 
     item: int
@@ -59,14 +70,16 @@ class Window:
     start: int = CLS
     end: int = CLS
     answer_type: int = UNKNOWN
+    special: int = SPECIAL
+    before: int = BEFORE
 
     def __len__(self) -> int:
-        return len(self.question) + len(self.document) + SPECIAL
+        return len(self.question) + len(self.document) + self.special
 
     @property
     def offset(self) -> int:
         """Position of the slice's first piece in the window."""
-        return len(self.question) + SPECIAL - 1
+        return len(self.question) + self.before
 
     def on_its_own(self, item: int) -> "Window":
         """The same window of question `item`, without holding on to the rest of its document."""
@@ -172,27 +185,32 @@ def cut_windows(
     max_question : int
         Word pieces of a question at most. The last ones are kept, as in BERT-joint's code.
     """
-    window = min(window, encoder.max_pieces)
-    if window < max_question + SPECIAL + 1:
+    window, tokenizer = min(window, encoder.max_pieces), encoder.tokenizer
+    frame = frame_of(tokenizer, 2)
+    special, before = len(frame), frame.before(1)
+    if window < max_question + special + 1:
         raise WindowError(
             f"a window of {window} word pieces has no room for a document beside a question of "
             f"{max_question}: raise window or lower max_question."
         )
-    table = _piece_table(encoder.tokenizer, questions)
+    table = piece_table(tokenizer, chain.from_iterable(q.document for q in questions))
     for item, question in enumerate(questions):
-        asked = _joined(table, question.words)[-max_question:]
-        document = _joined(table, question.document)
-        count = [len(table[word]) for word in question.document]
+        asked = _joined(word_pieces(tokenizer, question.words))[-max_question:]
+        cut_document = document_pieces(tokenizer, table, question.document)
+        document = _joined(cut_document)
+        refuse_unknown(encoder.name, tokenizer, [document], [question.document])
+        count = [len(pieces) for pieces in cut_document]
         bounds = np.concatenate([[0], np.cumsum(count, dtype=np.int64)])
         words = np.repeat(np.arange(len(count), dtype=np.int32), count)
         (first, last), kind = answer_pieces(question, bounds)
-        room = window - SPECIAL - len(asked)
+        room = window - special - len(asked)
         cut = []
         for begin, stop in slices(len(document), room, stride):
-            shift = len(asked) + SPECIAL - 1 - begin
+            shift = len(asked) + before - begin
             whole = kind != UNKNOWN and begin <= first and last <= stop
             target = (first + shift, last - 1 + shift, kind) if whole else (CLS, CLS, UNKNOWN)
-            cut.append(Window(item, asked, document[begin:stop], words[begin:stop], *target))
+            slice_ = document[begin:stop], words[begin:stop]
+            cut.append(Window(item, asked, *slice_, *target, special, before))
         yield cut
 
 
@@ -233,17 +251,8 @@ def first_answer(question: Question) -> tuple[int, int, int]:
     return candidate.start, candidate.end, kind
 
 
-def _piece_table(tokenizer: Any, questions: Sequence[Question]) -> dict[str, list[int]]:
-    """Word pieces of every distinct word; a word that yields none is simply not read."""
-    words = list(dict.fromkeys(chain.from_iterable((*q.words, *q.document) for q in questions)))
-    if not words:
-        return {}
-    pieces = tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-    return dict(zip(words, pieces))
-
-
-def _joined(table: dict[str, list[int]], words: Iterable[str]) -> Ids:
-    return np.array([piece for word in words for piece in table[word]], dtype=np.int32)
+def _joined(cut: Iterable[list[int]]) -> Ids:
+    return np.fromiter(chain.from_iterable(cut), dtype=np.int32)
 
 
 def _draw(seed: int, question: str, number: int) -> float:

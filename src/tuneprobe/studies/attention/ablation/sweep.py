@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from tuneprobe.encoders.encoder import Encoder, Pieces, pad_batch
+from tuneprobe.encoders.encoder import Encoder, pad_batch
 from tuneprobe.encoders.forward import TokenBudget, fitted_tokens
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.examples import WHOLE_TEXT
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tuneprobe.digests import write_sums
-from tuneprobe.encoders.encoder import Encoder, Pieces
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.studies.attention.maps.maps import LayerMaps, stream_maps
 
 INDEX = "index.csv"

@@ -18,10 +18,14 @@ from tqdm import tqdm
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
-from tuneprobe.encoders.encoder import Encoder, EncoderError, Pieces, pad_batch
+from tuneprobe.encoders.attention import eager_attention, softmax_maps
+from tuneprobe.encoders.encoder import Encoder, pad_batch
 from tuneprobe.encoders.forward import ON_PROCESSOR, TokenBudget, fitted_tokens
+from tuneprobe.encoders.pieces import Pieces
+from tuneprobe.encoders.source import EncoderError
 
 ATTENTION = "tuneprobe-maps"
+LAYERWISE = ("bert", "roberta", "electra", "distilbert")  # one mask for all layers, and no more
 CACHED = 1 << 18  # values of a map that are read together: 1 MiB
 MAPS_TOGETHER = 6  # of one encoder: the layer's, and what is computed of them
 
@@ -73,8 +77,9 @@ def stream_maps(
 ) -> None:
     """Show every layer's maps of every text to `see`, which must not keep them.
 
-    Memory beyond the encoders is one layer's maps, batch x heads x seq² floats for each encoder,
-    and one forward pass of the batch; `tokens_per_batch` bounds batch x seq. Batches hold texts of
+    Memory beyond the encoders is one layer's maps, batch x heads x seq² floats for each encoder
+    (of a family that is not in `LAYERWISE`: all layers'), and one forward pass of the batch;
+    `tokens_per_batch` bounds batch x seq. Batches hold texts of
     like length; layers come in order, 1 ... L, batch by batch. Where the memory runs out,
     the texts of a batch come again in smaller ones: `see` must store what it finds, not add it up.
 
@@ -90,8 +95,8 @@ def stream_maps(
     Raises
     ------
     EncoderError
-        If the encoders differ in shape, read fewer than `padded_to` pieces, or do not use
-        transformers' attention interface.
+        If the encoders differ in shape, read fewer than `padded_to` pieces, or do not have one
+        softmax in each layer.
     OutOfMemoryError
         If the memory does not hold the maps of a single text.
     """
@@ -101,7 +106,8 @@ def stream_maps(
     lengths = np.array([len(pieces) for pieces in texts], dtype=np.int64)
     cost = np.maximum(lengths, padded_to)
     n_heads = encoders[0].model.config.num_attention_heads
-    floats = len(encoders) * MAPS_TOGETHER * n_heads * int(cost.max(initial=1))
+    together = MAPS_TOGETHER + max(0 if _layerwise(one) else one.n_layers for one in encoders)
+    floats = len(encoders) * together * n_heads * int(cost.max(initial=1))
     tokens = tokens_per_batch or fitted_tokens(encoders[0].device, floats, ON_PROCESSOR)
 
     def show(batch: NDArray[np.int64]) -> None:
@@ -124,10 +130,14 @@ def layer_maps(
 ) -> Iterator[Tensor]:
     """The maps of one batch, layer by layer: each float32 of shape (batch, heads, seq, seq).
 
-    Between two layers nothing but the hidden state is held, and the last layer is left as soon as
-    its maps are known. Call inside `stream_maps`, which sets the encoder's attention.
+    Of a family in `LAYERWISE` nothing but the hidden state is held between two layers, and the last
+    layer is left as soon as its maps are known. Call inside `stream_maps`, which sets the encoder's
+    attention.
     """
     inputs = _padded(pad_batch(encoder, list(texts)), encoder, padded_to)
+    if not _layerwise(encoder):
+        yield from softmax_maps(encoder.model, inputs)
+        return
     blocks = attention_blocks(encoder.model)
     hidden, rest, named = _first_block_inputs(encoder.model, blocks[0], inputs)
     shown: list[Tensor] = []
@@ -142,6 +152,11 @@ def layer_maps(
     with suppress(_Enough):
         blocks[-1](hidden, *rest, **named, show_maps=show_and_leave)
     yield _take_maps(encoder, shown)
+
+
+def _layerwise(encoder: Encoder) -> bool:
+    """Whether every block of the encoder takes the inputs that the first one takes."""
+    return encoder.model.config.model_type in LAYERWISE
 
 
 def _take_maps(encoder: Encoder, shown: list[Tensor]) -> Tensor:
@@ -198,7 +213,11 @@ AttentionMaskInterface.register(ATTENTION, eager_mask)  # without it padding wou
 
 @contextmanager
 def _maps_recorded(encoder: Encoder) -> Iterator[None]:
-    """Let the encoder's attention be `record_attention`, and give it its own back at the end."""
+    """Let the encoder's attention show its maps, and give it its own back at the end."""
+    if not _layerwise(encoder):
+        with eager_attention(encoder.model):
+            yield
+        return
     before = encoder.model.config._attn_implementation
     encoder.model.set_attn_implementation(ATTENTION)
     try:
@@ -237,7 +256,7 @@ def _first_block_inputs(
 def _padded(inputs: dict[str, Tensor], encoder: Encoder, seq: int) -> dict[str, Tensor]:
     """Inputs padded to at least `seq` pieces: mask and segment ids with 0."""
     missing = max(0, seq - inputs["input_ids"].shape[1])
-    fill = {"input_ids": encoder.tokenizer.pad_token_id}
+    fill = {"input_ids": encoder.pad_id}
     return {
         name: nn.functional.pad(values, (0, missing), value=fill.get(name, 0))
         for name, values in inputs.items()

@@ -14,7 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuneprobe.encoders.encoder import Encoder, EncoderError, Pieces, layout_pieces, word_pieces
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.pieces import Pieces
+from tuneprobe.encoders.represent import read_texts
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import Examples
 from tuneprobe.formats.results import Result, stamp
@@ -105,15 +108,7 @@ def short_texts(
     EncoderError
         If there are none.
     """
-    tokenizer = encoder.tokenizer
-    pieces = [
-        layout_pieces(
-            tokenizer,
-            word_pieces(tokenizer, list(first)),
-            word_pieces(tokenizer, list(second)),
-        )
-        for first, second in zip(texts.words1, texts.words2)
-    ]
+    pieces = read_texts(encoder, texts)
     limit = min(max_pieces, encoder.max_pieces)
     short = [row for row, text in enumerate(pieces) if len(text) <= limit]
     if not short:

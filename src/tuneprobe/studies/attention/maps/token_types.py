@@ -9,7 +9,6 @@ spaCy tokens     do   n't n't    can, not
 """
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Token
 from tqdm import tqdm
 
-from tuneprobe.encoders.encoder import Pieces
+from tuneprobe.encoders.pieces import Pieces, cut_words
 
 Mask = NDArray[np.bool_]
 Segment = tuple[str, ...]
@@ -85,17 +84,7 @@ def piece_types(tokenizer: Any, words: Sequence[str], doc: Doc) -> Mask:
 
 def piece_offsets(tokenizer: Any, words: Sequence[str]) -> NDArray[np.int64]:
     """Characters of each word piece in ``" ".join(words)``, half-open, shape (n_pieces, 2)."""
-    cut = tokenizer(
-        list(words),
-        add_special_tokens=False,
-        return_attention_mask=False,
-        return_offsets_mapping=True,
-    )["offset_mapping"]
-    starts = accumulate((len(word) + 1 for word in words), initial=0)
-    found = [
-        (start + first, start + last) for start, word in zip(starts, cut) for first, last in word
-    ]
-    return np.array(found, dtype=np.int64).reshape(-1, 2)
+    return cut_words(tokenizer, words).offsets
 
 
 def belong_together(pieces: NDArray[np.int64], tokens: NDArray[np.int64]) -> Mask:
@@ -127,10 +116,7 @@ def _text_types(
     for words, bounds in zip(segments, text.bounds):
         if words:
             types[len(SPECIAL_TYPES) :, bounds[0] : bounds[-1]] = typed[words]
-    types[TYPES.index("sep"), [*_stops(text, segments)]] = True
+    first, second = text.bounds
+    stops = [*range(first[-1], second[0]), *range(second[-1], len(text))]
+    types[TYPES.index("sep"), stops] = True
     return types
-
-
-def _stops(text: Pieces, segments: tuple[Segment, Segment]) -> list[int]:
-    """Where the [SEP]s stand: after the first segment, and after the second where there is one."""
-    return [int(text.bounds[0][-1])] + ([len(text) - 1] if segments[1] else [])

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tuneprobe.encoders.encoder import Encoder, Pieces
+from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.encoders.represent import cut_texts
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.examples import NO_SPAN, WHOLE_TEXT, Examples

@@ -1,0 +1,17 @@
+"""Say what an encoder is, in a file that every stage that reads the encoder depends on."""
+
+from tuneprobe import paths
+from tuneprobe.artifacts import write_json
+from tuneprobe.encoders.source import encoder_facts
+from tuneprobe.params import load_params
+from tuneprobe.stage import run
+
+
+def main(name: str) -> None:
+    """Write the hashes of the weights and of the tokenizer of the encoder NAME."""
+    source = load_params().encoder_source(name)
+    write_json(paths.encoder(name), encoder_facts(name, **source))
+
+
+if __name__ == "__main__":
+    run(main)
