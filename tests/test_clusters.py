@@ -6,6 +6,7 @@ from scipy.stats import special_ortho_group
 
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.directprobe import clusters
 from tuneprobe.studies.geometry.directprobe.clusters import ClusteringError, cluster
 from tuneprobe.studies.geometry.directprobe.hulls import separate
 from tuneprobe.studies.geometry.directprobe.linkage import centroid, centroid_distances
@@ -178,6 +179,26 @@ def test_relabelling_renames_the_labels_of_the_same_clusters():
     assert np.array_equal(renamed.labels, names[found.labels])
 
 
+@pytest.mark.parametrize("dtype", [str, object])
+def test_string_labels_give_the_clusters_of_their_numbers(dtype):
+    X, y = crowd()
+    names = np.array(["ADJ", "NOUN", "VERB"], dtype=dtype)
+    found, named = cluster(X, y), cluster(X, names[y])
+    assert np.array_equal(named.ids, found.ids)
+    assert named.labels.tolist() == names[found.labels].tolist()
+
+
+def test_labels_that_the_discriminant_separates_need_no_other_test(monkeypatch):
+    """What grows with the square of the labels is one matrix product, not a test per pair."""
+    tested = []
+    monkeypatch.setattr(clusters, "separate", lambda A, B: tested.append(1) or separate(A, B))
+    y = np.arange(600) % 60
+    r = rng(0, "many labels")
+    X = r.normal(size=(600, 20)) + 30 * r.normal(size=(60, 20))[y]
+    assert cluster(X, y).is_linear
+    assert not tested
+
+
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
@@ -185,7 +206,7 @@ def test_relabelling_renames_the_labels_of_the_same_clusters():
         ([[0, 0], [np.inf, 1]], [0, 1], "first in row 1"),
         ([[0, 0], [1, 1]], [3, 3], "1 label in 2 examples"),
         ([[0, 0], [1, 1]], [0, 1, 1], r"\(2, 2\) and y has shape \(3,\)"),
-        ([[0, 0], [1, 1]], [0.0, 1.0], "expected integers"),
+        ([[0, 0], [1, 1]], [0.0, 1.0], "expected strings or integers"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(X, y, message):

@@ -11,6 +11,7 @@ from scipy.stats import special_ortho_group
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.formats.examples import Examples
 from tuneprobe.spaces import Space, example_table
+from tuneprobe.studies.geometry.directprobe import study
 from tuneprobe.studies.geometry.directprobe.clusters import ClusteringError
 from tuneprobe.studies.geometry.directprobe.study import (
     DISTANCES,
@@ -138,6 +139,26 @@ def test_directprobe_files_are_those_of_the_original(tmp_path: Path) -> None:
     names = ["clusters", "inside_max", "inside_mean", "log", "outside_min", "vec"]
     assert sorted(path.stem for path in folder.iterdir()) == names
     assert (folder / "vec.txt").read_text() == "a---b,2.0000\na---c,3.0000\nb---c,3.6056\n"
+
+
+@pytest.mark.parametrize(("apart", "at_most"), [(9.0, 1), (0.0, 3)])
+def test_above_max_clusters_the_log_and_a_warning_say_why_there_are_no_distances(
+    apart: float, at_most: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Linear spaces are bounded too, at a multiple of the same number."""
+    monkeypatch.setattr(study, "LINEAR_MORE", 3)
+    space = space_of(*drawn_space(60, 20, 2, apart, 1))
+    settings = {**SETTINGS, "directprobe_files": True, "max_clusters": at_most}
+    found = layer_geometry(space, **settings)
+    texts = dict(zip(found["directprobe"].file, found["directprobe"].text))
+    n_clusters = int(value(found, "n_clusters"))
+    assert value(found, "is_linear") == (apart > 0)
+    assert f"No distances: {n_clusters} clusters" in texts["log.txt"]
+    assert f"max_clusters = {at_most}" in caplog.text
+    assert len(texts) == 6
+    assert len(texts["clusters.txt"].splitlines()) == 60
+    assert texts["vec.txt"] == texts["inside_max.txt"] == ""
+    assert "train" not in set(found["distances"].split)
 
 
 def test_distances_are_read_back_as_symmetric_matrices(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``data ...``, ``show``, ``page``, ``compare``, ``check``, ``pull``, ``bundle``.
+"""The command line: ``data ...``, ``show``, ``page``, ``compare``, ``directprobe``, and others.
 
 What takes a second to import (pandas, scipy, DVC) is imported by the commands that need it.
 """
@@ -171,6 +171,46 @@ def compare(
     for run in runs:
         if run.missing:
             typer.echo(f"{run.name} lacks {', '.join(run.missing)}")
+
+
+@app.command(
+    "directprobe",
+    epilog="Example: tuneprobe directprobe --entities entities.txt --labels labels.txt "
+    "--embeddings layer_12.txt --out results",
+)
+def directprobe(
+    out: Annotated[Path, typer.Option(help="Folder of the six output files.")],
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER]...",
+            help="Many spaces at once: folders of entities.txt, labels.txt, embeddings.txt.",
+        ),
+    ] = None,
+    entities: Annotated[Path | None, typer.Option(help="Lines of entity<TAB>label.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A label per line.")] = None,
+    embeddings: Annotated[
+        list[Path] | None,
+        typer.Option(help="A vector per line. Repeat it for several layers of the same entities."),
+    ] = None,
+    loop: Annotated[
+        str, typer.Option(help="exhaustive, or paper: the stopping rule of the code of 2021.")
+    ] = "exhaustive",
+    min_cluster_size: Annotated[
+        int, typer.Option(min=1, help="Distances leave out smaller clusters; the original: 6.")
+    ] = 1,
+    max_clusters: Annotated[
+        int, typer.Option(min=1, help="No distances in a non-linear space with more clusters.")
+    ] = 1000,
+) -> None:
+    """Run DirectProbe on its own input files; write its six output files."""
+    from tuneprobe.studies.geometry.directprobe.command import probe_files, spaces
+
+    settings: dict[str, int] = {"min_cluster_size": min_cluster_size, "max_clusters": max_clusters}
+    for space in spaces(folders or [], entities, labels, embeddings or [], out):
+        clustering, reason = probe_files(space, loop=loop, **settings)
+        kind = "linear" if clustering.is_linear else "non-linear"
+        typer.echo(f"{space.out}: {len(clustering.labels)} clusters, {kind}. {reason}".rstrip())
 
 
 @app.command("check", epilog="Example: tuneprobe check --remote storage --remove")

@@ -17,7 +17,7 @@ What makes it fast, and why each step is exact
 - `linkage` finds the closest pair without looking at all pairs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,8 +53,8 @@ class Clustering:
     ----------
     ids : int array of shape (n,)
         Cluster of each point; clusters are numbered by their first point.
-    labels : int array of shape (n_clusters,)
-        Label of each cluster.
+    labels : array of shape (n_clusters,)
+        Label of each cluster, as it came.
     conflict : bool array of shape (n_labels, n_labels)
         Pairs of labels, in sorted order, whose hulls meet as a whole.
     n_shared : int
@@ -90,7 +90,8 @@ def cluster(X: ArrayLike, y: ArrayLike, *, loop: str = "exhaustive") -> Clusteri
     ----------
     X : array of shape (n, dim)
         Rounded to float32, as the original does.
-    y : int array of shape (n,)
+    y : array of shape (n,)
+        Labels: strings or integers.
     loop : {"exhaustive", "paper"}
         When to stop: no pair is left, or as many attempts were made after the first rejection
         (it included) as there were clusters then.
@@ -109,20 +110,24 @@ def cluster(X: ArrayLike, y: ArrayLike, *, loop: str = "exhaustive") -> Clusteri
     if loop not in LOOPS:
         raise UnknownNameError("loop", loop, LOOPS)
     X, y = check_points(X, y)
-    conflict = conflicting_labels(X, y)
-    return _Clustering(X, y, conflict, paper=loop == "paper").run()
+    names, numbers = np.unique(y, return_inverse=True)
+    conflict = conflicting_labels(X, numbers)
+    found = _Clustering(X, numbers, conflict, paper=loop == "paper").run()
+    return replace(found, labels=names[found.labels])
 
 
 def check_points(X: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
-    """The gate of every function here: float32 vectors and int labels, one a row."""
+    """The gate of every function here: float32 vectors, one per row, and their labels."""
     X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
     if X.ndim != 2 or y.ndim != 1 or len(X) != len(y):
         raise ClusteringError(
             f"X has shape {X.shape} and y has shape {y.shape}: expected (n, dim) and (n,), "
             "a label for each vector."
         )
-    if not np.issubdtype(y.dtype, np.integer):
-        raise ClusteringError(f"labels are {y.dtype}, expected integers.")
+    if y.dtype == object and all(isinstance(label, str) for label in y):
+        y = y.astype(str)
+    if y.dtype.kind not in "iuU":
+        raise ClusteringError(f"labels are {y.dtype}, expected strings or integers.")
     bad = ~np.isfinite(X).all(axis=1)
     if bad.any():
         raise ClusteringError(
@@ -133,7 +138,7 @@ def check_points(X: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
         raise ClusteringError(
             f"{len(np.unique(y))} label in {len(y)} examples: geometry compares two or more."
         )
-    return X, y.astype(np.int64)
+    return X, y if y.dtype.kind == "U" else y.astype(np.int64)
 
 
 def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
@@ -146,19 +151,34 @@ def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (n_labels, n_labels), symmetric
     """
-    labels = np.unique(y)
-    points = [X[y == label].astype(np.float64) for label in labels]
-    centroids = np.array([block.mean(axis=0) for block in points])
-    around = np.concatenate([block - mean for block, mean in zip(points, centroids)])
-    scatter = around.T @ around / len(X)
-    scatter.flat[:: X.shape[1] + 1] += 1e-6 * np.trace(scatter) / X.shape[1] + 1e-30
-    towards = np.linalg.solve(scatter, centroids.T).T
-    conflict = np.zeros((len(labels), len(labels)), dtype=bool)
-    for i in range(len(labels)):
-        for j in range(i + 1, len(labels)):
-            width, _ = hyperplane_gap(points[i], points[j], towards[i] - towards[j])
-            conflict[i, j] = not width > 0 and not separate(points[i], points[j]).separable
+    points = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
+    rows = [np.flatnonzero(y == label) for label in np.unique(y)]
+    conflict = np.zeros((len(rows), len(rows)), dtype=bool)
+    for i, j in zip(*np.nonzero(np.triu(~_told_apart(points, rows), 1))):
+        conflict[i, j] = not separate(points[rows[i]], points[rows[j]]).separable
     return conflict | conflict.T
+
+
+def _told_apart(points: Array, rows: list[Rows]) -> NDArray[np.bool_]:
+    """Which pairs of labels their direction of linear discriminant analysis separates, for sure.
+
+    The direction of labels i and j is t_i - t_j, so one product of all points with all t serves
+    every pair: ``slack[i, j]`` is the least height of the points of i along it.
+    """
+    n, dim = points.shape
+    centroids = np.array([points[own].mean(axis=0) for own in rows])
+    around = np.concatenate([points[own] - mean for own, mean in zip(rows, centroids)])
+    scatter = around.T @ around / n
+    scatter.flat[:: dim + 1] += 1e-6 * np.trace(scatter) / dim + 1e-30
+    towards = np.linalg.solve(scatter, centroids.T).T
+    least = np.empty((len(rows), len(rows)))
+    for i, own in enumerate(rows):
+        heights = points[own] @ towards.T
+        least[i] = (heights[:, i, None] - heights).min(axis=0)
+    lengths = np.linalg.norm(towards, axis=1)
+    reach = float(np.linalg.norm(points, axis=1).max()) * np.add.outer(lengths, lengths)
+    rounding = 8 * dim * float(np.finfo(np.float64).eps) * reach
+    return np.asarray(least + least.T > rounding)
 
 
 class _Clustering:

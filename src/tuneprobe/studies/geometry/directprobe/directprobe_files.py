@@ -15,12 +15,14 @@ Output, as the code of Zhou & Srikumar (ACL 2022) leaves it in its results folde
     inside_mean.txt  Goal,2.3456            mean distance within a cluster, mean of its clusters
     log.txt          the results in sentences (without the original's time stamps)
 
-Labels are sorted; what does not exist (a label without examples or with single points) is 0.
+Labels are sorted; what does not exist (a label without examples or with single points) is 0. Where
+distances were not measured, all six files are there too: log.txt gives the reason, and the four
+files of distances are empty.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,9 @@ from tuneprobe.studies.geometry.directprobe.distances import Distances
 from tuneprobe.studies.geometry.directprobe.linkage import Floats
 
 Array = NDArray[np.float64]
+
+LEVEL = "directprobe-INFO: "
+PER_LABEL = ("outside_min", "inside_max", "inside_mean")
 
 
 class DirectProbeFileError(TuneprobeError):
@@ -94,50 +99,72 @@ def read_directprobe(entities: Path, labels: Path, embeddings: Path) -> DirectPr
 
 
 def write_directprobe(
-    folder: Path, clustering: Clustering, distances: Distances, labels: Sequence[str]
+    folder: Path,
+    clustering: Clustering,
+    distances: Distances | None,
+    labels: Sequence[str],
+    *,
+    reason: str = "",
 ) -> None:
     """Write DirectProbe's six output files, in one step.
 
     Parameters
     ----------
+    distances : Distances, optional
+        Without them vec.txt, outside_min.txt, inside_max.txt and inside_mean.txt are empty.
     labels : sequence of str
         Name of label number i, sorted, as `read_directprobe` gives them.
+    reason : str
+        Why there are no distances: a sentence for log.txt.
     """
+    texts: dict[str, Iterable[str]] = {
+        "clusters": map(str, clustering.ids),
+        "log": _log(clustering),
+    }
+    if distances is None:
+        texts |= {name: iter(()) for name in ("vec", *PER_LABEL)}
+        texts["log"] = chain(texts["log"], [LEVEL + reason])
+    else:
+        per_label = {
+            name: _spread(getattr(distances, name), distances.labels, len(labels))
+            for name in PER_LABEL
+        }
+        texts["vec"] = _label_pairs(distances, labels)
+        for name, values in per_label.items():
+            texts[name] = _per_label(labels, values)
+        texts["log"] = chain(texts["log"], _log_distances(**per_label))
+    with atomic_folder(folder, sums=False) as part:
+        for name, lines in texts.items():
+            _write(part / f"{name}.txt", lines)
+
+
+def _label_pairs(distances: Distances, labels: Sequence[str]) -> Iterator[str]:
     between = np.zeros((len(labels), len(labels)))
     between[np.ix_(distances.labels, distances.labels)] = distances.label_distances
-    per_label = {
-        name: _spread(getattr(distances, name), distances.labels, len(labels))
-        for name in ("outside_min", "inside_max", "inside_mean")
-    }
-    with atomic_folder(folder, sums=False) as part:
-        _write(part / "clusters.txt", map(str, clustering.ids))
-        _write(
-            part / "vec.txt",
-            (
-                f"{labels[i]}---{labels[j]},{np.nan_to_num(between[i, j]):.4f}"
-                for i, j in combinations(range(len(labels)), 2)
-            ),
-        )
-        for name, values in per_label.items():
-            lines = (f"{label},{value:.4f}" for label, value in zip(labels, values))
-            _write(part / f"{name}.txt", lines)
-        _write(part / "log.txt", _log(clustering, **per_label))
+    for i, j in combinations(range(len(labels)), 2):
+        yield f"{labels[i]}---{labels[j]},{np.nan_to_num(between[i, j]):.4f}"
 
 
-def _log(
-    clustering: Clustering, outside_min: Array, inside_max: Array, inside_mean: Array
-) -> Iterator[str]:
-    """The sentences of the original that state a result."""
-    level = "directprobe-INFO: "
-    yield level + f"This space is {'linear' if clustering.is_linear else 'non-linear'}!"
-    yield level + f"Final number of clusters: {len(clustering.labels)}"
-    yield level + f"global min dis={_of_known(np.min, outside_min)}"
-    yield level + f"mean_inside_mean_dis={_of_known(np.mean, inside_mean)}"
-    yield level + f"max inside max dis={_of_known(np.max, inside_max)}"
+def _per_label(labels: Sequence[str], values: Array) -> Iterator[str]:
+    for label, value in zip(labels, values):
+        yield f"{label},{value:.4f}"
+
+
+def _log(clustering: Clustering) -> Iterator[str]:
+    """The sentences of the original that state a result of the clustering."""
+    yield LEVEL + f"This space is {'linear' if clustering.is_linear else 'non-linear'}!"
+    yield LEVEL + f"Final number of clusters: {len(clustering.labels)}"
+
+
+def _log_distances(outside_min: Array, inside_max: Array, inside_mean: Array) -> Iterator[str]:
+    """The sentences of the original that state a distance."""
+    yield LEVEL + f"global min dis={_of_known(np.min, outside_min)}"
+    yield LEVEL + f"mean_inside_mean_dis={_of_known(np.mean, inside_mean)}"
+    yield LEVEL + f"max inside max dis={_of_known(np.max, inside_max)}"
     for name, inside in (("max", inside_max), ("mean", inside_mean)):
         both = (inside != 0) & (outside_min != 0)
         ratio = _of_known(np.mean, inside[both] / outside_min[both])
-        yield level + f"Inside {name} / outside min = {ratio}"
+        yield LEVEL + f"Inside {name} / outside min = {ratio}"
 
 
 def _of_known(statistic: Callable[[Array], float], values: Array) -> float:
@@ -179,5 +206,5 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DirectProbeFileError(f"{path} is no UTF-8 text ({error}).") from None
 
 
-def _write(path: Path, lines: Iterator[str]) -> None:
+def _write(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

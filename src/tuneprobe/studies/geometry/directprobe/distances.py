@@ -29,7 +29,7 @@ class Distances:
 
     Attributes
     ----------
-    labels : int array of shape (n_labels,)
+    labels : array of shape (n_labels,)
         The labels in sorted order, which all label axes follow.
     lower, upper : arrays of shape (n_clusters, n_clusters)
         Certified interval of the distance between the hulls of two clusters of different labels;

@@ -5,6 +5,7 @@ states. The distances of label pairs go to ``distances.parquet``, which other st
 `read_distances`.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -34,7 +35,10 @@ STUDY = "geometry"
 DISTANCES = "distances.parquet"
 DISTANCE_COLUMNS = ("state", "layer", "split", "linear", "label1", "label2", "distance")
 
+LINEAR_MORE = 10  # times max_clusters: the most labels of a linear space whose hulls are measured
+
 Array = NDArray[np.float64]
+LOG = logging.getLogger(__name__)
 
 
 def layer_geometry(
@@ -56,13 +60,14 @@ def layer_geometry(
         As in `clusters.cluster` and `distances.measure`.
     max_clusters : int
         A space with more clusters gives neither distances nor a nearest-cluster accuracy, unless
-        it is linear: their cost grows with the square.
+        it is linear: their cost grows with the square. A linear space gives them up to ten times
+        as many: its clusters are its labels. A warning and DirectProbe's log.txt say so.
     max_nearest : int
         Test examples of ``nearest_accuracy`` at most, a random sample; 0 for none.
     rtol : float
         Relative width of the certified intervals of hull distances.
     directprobe_files : bool
-        Whether to give the original's six output files, where distances are measured.
+        Whether to give the original's six output files.
 
     Returns
     -------
@@ -83,19 +88,42 @@ def layer_geometry(
         Result("conflicts", clustering.conflict.sum() / 2, n=n),
         Result("n_shared", clustering.n_shared, n=n),
     ]
-    between = list(_test_distances(space.X_test, y_test, names, rtol))
+    between: list[tuple[str, bool, str, str, float]] = []
+    if len(names) <= LINEAR_MORE * max_clusters:
+        between += _test_distances(space.X_test, y_test, names, rtol)
     tables: Tables = {}
-    if clustering.is_linear or n_clusters <= max_clusters:
+    found = None
+    reason = too_many_clusters(clustering, max_clusters)
+    if reason:
+        LOG.warning(reason)
+    else:
         found = measure(space.X_train, clustering, min_cluster_size=min_cluster_size, rtol=rtol)
         numbers += _label_numbers(found, names, np.bincount(y, minlength=len(names)))
         train = label_pairs(found.label_distances, found.labels, names)
         between = [("train", clustering.is_linear, *pair) for pair in train] + between
         if max_nearest:
             numbers.append(_nearest_accuracy(space, clustering, y_test, max_nearest, seed))
-        if directprobe_files:
-            tables["directprobe"] = _directprobe_texts(clustering, found, names)
+    if directprobe_files:
+        tables["directprobe"] = _directprobe_texts(clustering, found, names, reason)
     tables["distances"] = pd.DataFrame(between, columns=list(DISTANCE_COLUMNS[2:]))
     return {NUMBERS: number_table(numbers), **tables}
+
+
+def too_many_clusters(clustering: Clustering, max_clusters: int) -> str:
+    """The sentence that says why a space gets no distances; empty where it gets them.
+
+    The number of hull distances grows with the square of the clusters. Those of a linear space are
+    few and quick, so it may have `LINEAR_MORE` times as many clusters.
+    """
+    n_clusters = len(clustering.labels)
+    at_most = LINEAR_MORE * max_clusters if clustering.is_linear else max_clusters
+    if n_clusters <= at_most:
+        return ""
+    kind = "linear" if clustering.is_linear else "non-linear"
+    return (
+        f"No distances: {n_clusters} clusters, and max_clusters = {max_clusters} allows "
+        f"{at_most} in a {kind} space; raise it to measure them."
+    )
 
 
 def hull_distances(X: Vectors, y: Numbers, *, rtol: float = 1e-6) -> tuple[Numbers, Array]:
@@ -219,10 +247,10 @@ def _nearest_accuracy(
 
 
 def _directprobe_texts(
-    clustering: Clustering, found: Distances, names: tuple[str, ...]
+    clustering: Clustering, found: Distances | None, names: tuple[str, ...], reason: str
 ) -> pd.DataFrame:
     with TemporaryDirectory() as parent:
         folder = Path(parent) / STUDY
-        write_directprobe(folder, clustering, found, names)
+        write_directprobe(folder, clustering, found, names, reason=reason)
         texts = [(path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.iterdir())]
     return pd.DataFrame(texts, columns=["file", "text"])
