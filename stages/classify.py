@@ -5,44 +5,43 @@ from typing import Any
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.formats.examples import read_examples
-from tuneprobe.formats.representations import open_states
+from tuneprobe.formats.representations import open_members
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
-from tuneprobe.stage import run
+from tuneprobe.stage import EncoderName, Seed, TaskName, run, spread
+from tuneprobe.states import STATES, members, stamped
 from tuneprobe.studies.geometry.classifiers.study import NETWORKS, STUDY, layer_accuracy
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
 
-def main(task: str) -> None:
-    """Probe TASK in every state."""
+def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
+    """Probe TASK in every state of ENCODER; the first seed has the random weights beside it."""
     params = load_params()
-    encoder, settings = params.encoder, params.geometry.classify.model_dump()
+    settings = params.geometry.classify.model_dump()
     where = {extra: settings.pop(extra) for extra in ("controls", "codelength")}
     examples = read_examples(paths.examples(task))
-    states = open_states(encoder, task, examples)
+    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    states = open_members(encoder, task, examples, measured_states)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:
         extras = {extra: chosen(which, layer, n_layers) for extra, which in where.items()}
-        return {**settings, **extras, "seed": params.seed}
+        return {**settings, **extras, "seed": seed}
 
     units = layer_units(states, arguments)
-    cache = paths.resume_point(encoder, task, STUDY)
+    cache = paths.resume_point(encoder, task, STUDY, seed)
     with (
         measured(
             layer_accuracy,
             units,
             example_table(examples),
             cache=cache,
-            workers=params.workers,
-            backend=params.backend,
+            **spread(),
         ) as found,
-        atomic_folder(paths.results(encoder, task, STUDY)) as folder,
+        atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder,
     ):
-        rows = result_rows(
-            found[NUMBERS], study=STUDY, encoder=encoder, task=task, seed=params.seed
-        )
-        write_results(rows, folder / "layers.csv")
+        rows = result_rows(found[NUMBERS], study=STUDY, encoder=encoder, task=task, seed=seed)
+        write_results(stamped(rows, measured_states), folder / "layers.csv")
         found[NETWORKS].to_csv(folder / f"{NETWORKS}.csv", index=False)
 
 

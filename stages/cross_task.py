@@ -9,48 +9,46 @@ from tuneprobe.formats.representations import open_representations
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
-from tuneprobe.stage import run
+from tuneprobe.stage import EncoderName, Seed, TaskName, run, spread
 from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.studies.geometry.classifiers.cross_task import STUDY, change_results, layer_labels
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
 
-def main(task: str, others: list[str]) -> None:
-    """Probe TASK before tuning, tuned on TASK, and tuned on each of OTHERS."""
+def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
+    """Probe TASK in ENCODER before tuning, tuned on TASK, and tuned on others."""
     params = load_params()
-    encoder = params.encoder
     examples = read_examples(paths.examples(task))
     folders = {
-        state: paths.representation(encoder, task, state) for state in (PRETRAINED, FINETUNED)
+        state: paths.representation(encoder, task, state, seed) for state in (PRETRAINED, FINETUNED)
     }
-    for other in others:
-        folder = paths.cross_representation(encoder, task, other)
+    for other in params.geometry.cross.tuned_on:
+        folder = paths.cross_representation(encoder, task, other, seed)
         folders[folder.name] = folder
     states = {state: open_representations(folder, examples) for state, folder in folders.items()}
     classifier = params.geometry.classify.model_dump() | {"controls": False, "codelength": False}
     settings = {
         "rtol": params.geometry.directprobe.rtol,
-        "classifier": {**classifier, "seed": params.seed},
+        "classifier": {**classifier, "seed": seed},
     }
     units = [
         unit
         for unit in layer_units(states, lambda *_: settings)
         if chosen("last", unit.layer, unit.representations.n_layers)
     ]
-    cache = paths.resume_point(encoder, task, STUDY)
+    cache = paths.resume_point(encoder, task, STUDY, seed)
     with (
         measured(
             layer_labels,
             units,
             example_table(examples),
             cache=cache,
-            workers=params.workers,
-            backend=params.backend,
+            **spread(),
         ) as found,
-        atomic_folder(paths.results(encoder, task, STUDY)) as folder,
+        atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder,
     ):
         numbers = found[NUMBERS]
-        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": params.seed}
+        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
         rows = result_rows(numbers, study=STUDY, **keys)
         write_results(
             rows + change_results(numbers, before=PRETRAINED, **keys), folder / "layers.csv"

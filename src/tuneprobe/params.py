@@ -3,6 +3,8 @@
 Strict and frozen: an unknown key, a missing key or a value out of range is one clear error.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,10 +21,14 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.tasks import Task, get_task
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]  # in paths and keys
+Names = tuple[str, ...]
 
 
 class ParamsError(TuneprobeError):
@@ -173,7 +179,7 @@ class BoundaryHead(_Block):
 class Pairwise(_Block):
     """The pairwise probe and its statistics."""
 
-    corpus: str
+    tasks: Names
     similarities: tuple[Literal["cosine", "euclidean"], ...]
     negatives: tuple[Literal["words", "length-matched"], ...]
     centred: tuple[bool, ...]
@@ -236,22 +242,31 @@ class Similarity(_Block):
 
 
 class Dynamics(_Block):
-    """What is followed over the steps of a fine-tuning."""
+    """What is followed over the steps of a fine-tuning, of which tasks."""
 
+    tasks: Names
     most: PositiveInt
     path_labels: tuple[str, ...]
+
+
+class Cross(_Block):
+    """Tasks that are probed, each under the encoders tuned on every one of others."""
+
+    tasks: Names
+    tuned_on: Names
 
 
 class Geometry(_Block):
     """The geometry study."""
 
-    corpus: str
+    tasks: Names
     finetune: Tuning
     snapshot_every: PositiveInt
     classify: Classify
     directprobe: DirectProbe
     similarity: Similarity
     dynamics: Dynamics
+    cross: Cross
 
 
 class ExampleMaps(_Block):
@@ -306,11 +321,17 @@ class Ablate(_Block):
     bootstrap: PositiveInt
 
 
-class PairHeads(_Block):
-    """Heads that link annotated words."""
+class Linked(_Block):
+    """A task whose pairs of words heads may link, and the task that the encoder was tuned on."""
 
     task: str
     tuned_on: str
+
+
+class PairHeads(_Block):
+    """Heads that link annotated words."""
+
+    tasks: tuple[Linked, ...]
     states: States
     pairing: Literal["all", "zip"]
     tokens_per_batch: PositiveInt | None
@@ -321,26 +342,53 @@ class PairHeads(_Block):
 class Attention(_Block):
     """The attention study."""
 
-    tasks: tuple[str, str]
+    tasks: Names
     finetune: Tuning
-    frames: list[Literal["framenet-1.5", "framenet-1.7"]]
+    frames: Names
     maps: Maps
     patterns: PatternNetwork
     ablate: Ablate
     pair_heads: PairHeads
 
 
+class Run(_Block):
+    """The axes of a run: each is a list, and each of its entries a chain of stages.
+
+    Attributes
+    ----------
+    encoders : tuple of str
+        Names under `encoders`.
+    seeds : tuple of int
+        Of tuning. Each has probes of its own, trained under it.
+    draws : tuple of int
+        Of random weights; measured beside the first seed.
+    """
+
+    encoders: Annotated[tuple[str, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    draws: Annotated[tuple[Seed, ...], Field(min_length=1)]
+
+    @field_validator("encoders", "seeds", "draws")
+    @classmethod
+    def _once_each(cls, entries: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(entries)) < len(entries):
+            raise ValueError("expected each entry once")
+        return entries
+
+    def draws_beside(self, seed: int) -> tuple[int, ...]:
+        """The draws of random weights that are measured with this seed: all with the first."""
+        return self.draws if seed == self.seeds[0] else ()
+
+
 class Params(_Block):
     """Everything that params.yaml says."""
 
     focus: Literal["random", "pretrained", "finetuned"]
-    encoder: str
-    seed: Annotated[int, Field(ge=0)]
+    run: Run
+    sampling_seed: Seed
     threads: PositiveInt
-    workers: PositiveInt
-    backend: Literal["local", "dask"]
-    launch: str
-    encoders: dict[str, EncoderSource]
+    encoders: dict[Name, EncoderSource]
+    tasks: dict[Name, Task]
     prepare: Prepare
     finetune: Finetune
     evaluate: Evaluate
@@ -356,11 +404,99 @@ class Params(_Block):
             raise UnknownNameError("study that tunes on labels", study, blocks)
         return blocks[study]
 
-    def encoder_source(self) -> dict[str, Any]:
-        """Where the files of `encoder` are, as keyword arguments of `load_encoder`."""
-        if self.encoder not in self.encoders:
-            raise UnknownNameError("encoder", self.encoder, self.encoders)
-        return self.encoders[self.encoder].model_dump()
+    def encoder_source(self, encoder: str) -> dict[str, Any]:
+        """Where the files of an encoder are, as keyword arguments of `load_encoder`."""
+        if encoder not in self.encoders:
+            raise UnknownNameError("encoder", encoder, self.encoders)
+        return self.encoders[encoder].model_dump()
+
+    def task(self, name: str) -> Task:
+        """The entry of a task."""
+        return get_task(name, self.tasks)
+
+
+TASK_LISTS = {  # list of tasks: the kinds that its study can use
+    "pairwise.tasks": ("reading",),
+    "geometry.tasks": ("label",),
+    "attention.tasks": ("label", "score"),
+    "attention.frames": ("heads",),
+}
+
+
+def check_names(params: Params) -> None:
+    """Refuse a run that names an encoder or a task which there is not, or which nothing makes.
+
+    Raises
+    ------
+    ParamsError
+        With one sentence for each such name.
+    """
+    made = {key: _list(params, key) for key in TASK_LISTS}
+    problems = [_unknown("run.encoders", name, params.encoders) for name in params.run.encoders]
+    for key, names in made.items():
+        problems += [_unfit(params, key, name, TASK_LISTS[key]) for name in names]
+    labelled = made["geometry.tasks"]
+    tuned = labelled + made["attention.tasks"]
+    linked = params.attention.pair_heads.tasks
+    for key, names, among, where in (
+        ("geometry.dynamics.tasks", params.geometry.dynamics.tasks, labelled, "geometry.tasks"),
+        ("geometry.cross.tasks", params.geometry.cross.tasks, labelled, "geometry.tasks"),
+        ("geometry.cross.tuned_on", params.geometry.cross.tuned_on, tuned, "a study's tasks"),
+        (
+            "attention.pair_heads.tasks",
+            tuple(one.task for one in linked),
+            labelled + made["attention.frames"],
+            "geometry.tasks or attention.frames",
+        ),
+        ("attention.pair_heads.tasks", tuple(one.tuned_on for one in linked), tuned, "the tasks"),
+    ):
+        problems += [_not_made(key, name, among, where) for name in names]
+    problems += _twice(params, made)
+    if bool(params.geometry.cross.tasks) != bool(params.geometry.cross.tuned_on):
+        problems.append("geometry.cross needs both tasks and tuned_on, or neither.")
+    found = [problem for problem in dict.fromkeys(problems) if problem]
+    if found:
+        raise ParamsError("\n".join(f"params.yaml: {problem}" for problem in found))
+
+
+def _list(params: Params, key: str) -> tuple[str, ...]:
+    study, name = key.split(".")
+    return tuple(getattr(getattr(params, study), name))
+
+
+def _unknown(key: str, name: str, known: Iterable[str]) -> str:
+    """A sentence, or nothing where the name is known."""
+    return "" if name in set(known) else f"{key}: {UnknownNameError('name', name, known)}"
+
+
+def _unfit(params: Params, key: str, name: str, kinds: tuple[str, ...]) -> str:
+    if name not in params.tasks or params.tasks[name].kind in kinds:
+        return _unknown(key, name, params.tasks)
+    return (
+        f"{key}: '{name}' is of the kind {params.tasks[name].kind}, expected {' or '.join(kinds)}."
+    )
+
+
+def _not_made(key: str, name: str, among: Sequence[str], where: str) -> str:
+    return "" if name in among else f"{key} names '{name}', which is not in {where}: add it there."
+
+
+def _twice(params: Params, made: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Tasks that two stages would make; a reading task makes its questions and its pairs."""
+    examples = [name for key, names in made.items() if key != "pairwise.tasks" for name in names]
+    examples += [f"{name}-{what}" for name in made["pairwise.tasks"] for what in ("qa", "pairs")]
+    again = {
+        "geometry.dynamics.tasks": params.geometry.dynamics.tasks,
+        "geometry.cross.tasks": params.geometry.cross.tasks,
+        "geometry.cross.tuned_on": params.geometry.cross.tuned_on,
+        "attention.pair_heads.tasks": [one.task for one in params.attention.pair_heads.tasks],
+    }
+    return [
+        f"{key} names '{name}' twice: give the second its own entry in tasks, or remove it."
+        for key, names in {"the lists of tasks": examples, **again}.items()
+        for name, times in Counter(names).items()
+        if times > 1
+    ]
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
@@ -368,11 +504,13 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     if not path.exists():
         raise ParamsError(f"{path} is missing: run the stage from the top of the repository.")
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
+        params = Params.model_validate(yaml.safe_load(path.read_text()))
     except yaml.YAMLError as error:
         raise ParamsError(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
         raise ParamsError("\n".join(_sentence(path, fault) for fault in error.errors())) from error
+    check_names(params)
+    return params
 
 
 def _sentence(path: Path, fault: ErrorDetails) -> str:

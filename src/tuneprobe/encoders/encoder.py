@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 from tuneprobe.artifacts import file_sha256
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.rng import stream_seed
-from tuneprobe.states import FINETUNED, RANDOM, STATES
+from tuneprobe.states import FINETUNED, RANDOM, STATES, Member
 
 WEIGHTS = "model.safetensors"
 LAYOUTS = ("pair", "plain")
@@ -126,9 +126,12 @@ def load_encoder(
     return Encoder(name, state, model.eval().to(best_device()), tokenizer, digest)
 
 
-def load_states(name: str, states: Iterable[str], **source: Any) -> dict[str, Encoder]:
-    """The encoder in some of its states, by state; `source` as for `load_encoder`."""
-    return {state: load_encoder(name, state=state, **source) for state in states}
+def load_members(name: str, measured: Iterable[Member], **source: Any) -> dict[str, Encoder]:
+    """The encoder in some states, by the names of `members`; `source` as for `load_encoder`."""
+    return {
+        member: load_encoder(name, state=state, seed=seed, **source)
+        for member, state, seed in measured
+    }
 
 
 def best_device() -> torch.device:

@@ -32,6 +32,7 @@ def build_labels(
     test: int | None,
     seed: int,
     pair_order: str = "dependent-head",
+    first: int | None = None,
 ) -> tuple[Examples, pd.DataFrame]:
     """The tables of a label task, and how many examples of each label they hold.
 
@@ -46,6 +47,8 @@ def build_labels(
         targets of a corpus draw the same sentences, but for those that lack the one or the other.
     pair_order : str
         ``dependent-head`` or ``head-dependent``: which word of a relation is ``span1``.
+    first : int, optional
+        As for `read_labelled`.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def build_labels(
     """
     if pair_order not in PAIR_ORDERS:
         raise UnknownNameError("pair order", pair_order, PAIR_ORDERS)
-    read = read_labelled(corpus, target, data)
+    read = read_labelled(corpus, target, data, first)
     limits = dict(zip(SPLITS, (train, test)))
     kept = {split: draw_texts(read[split], limits[split], seed, split) for split in SPLITS}
     builder = ExamplesBuilder()

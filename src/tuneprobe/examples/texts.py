@@ -1,6 +1,7 @@
 """Examples of sentence tasks: the whole text stands for a sentence or a pair of sentences."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -43,20 +44,54 @@ def build_texts(
         As `read_glue`, and if a split has no example.
     """
     left_out: Counter[str] = Counter()
+    texts = read_glue(corpus, task_format, data, left_out)
+    return text_examples(
+        texts,
+        get_format(task_format).labels,
+        left_out,
+        data / corpus,
+        train=train,
+        test=test,
+        seed=seed,
+    )
+
+
+def text_examples(
+    texts: Iterable[GlueText],
+    labels: tuple[str, ...],
+    left_out: Counter[str],
+    folder: Path,
+    *,
+    train: int | None,
+    test: int | None,
+    seed: int,
+) -> tuple[Examples, pd.DataFrame]:
+    """The tables of some texts, as `build_texts` makes them.
+
+    Parameters
+    ----------
+    texts : iterable of GlueText
+    labels : tuple of str
+        All classes; none for a score.
+    left_out : Counter
+        Rows that the reader left out, by reason, once it is through.
+    folder : Path
+        For the message of an error.
+    """
     found: defaultdict[str, list[GlueText]] = defaultdict(list)
-    for text in read_glue(corpus, task_format, data, left_out):
+    for text in texts:
         found[text.split].append(text)
     del left_out[READ]
     for split in SPLITS:
         if not found[split]:
-            raise CorpusError(f"{data / corpus}: no example falls to the split '{split}'.")
+            raise CorpusError(f"{folder}: no example falls to the split '{split}'.")
     limits = dict(zip(SPLITS, (train, test)))
     kept = {split: draw_texts(found[split], limits[split], seed, split) for split in SPLITS}
     builder = ExamplesBuilder()
     for text in (text for split in SPLITS for text in kept[split]):
         number = builder.add_text(text.place, text.sentence1.split(), text.sentence2.split())
         builder.add_example(builder.add_whole_text(number), NO_SPAN, text.label, text.split)
-    return builder.build(), _counts(get_format(task_format).labels, found, kept, left_out)
+    return builder.build(), _counts(labels, found, kept, left_out)
 
 
 def draw_texts(texts: list[GlueText], most: int | None, seed: int, split: str) -> list[GlueText]:
