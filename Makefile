@@ -10,13 +10,12 @@ TOOLS := $(VENV)/.tools
 PIP := "$(BIN)/python" -m pip install --quiet --no-compile
 LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --requirement
 UV_VERSION := 0.13.9
-SIDE_BY_SIDE := xargs -P $(JOBS) -I{} sh -c 'dvc --wait-for-lock repro --single-item {}'
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools data repro parts recompute show test lint types unit bench lock clean
+.PHONY: help setup tools data repro recompute show test lint types unit bench lock clean
 .PHONY: exp-states exp-encoders exp-seeds exp-paper
 
 help:  ## list the targets
@@ -43,36 +42,30 @@ $(TOOLS): $(INSTALLED) requirements-dev.lock
 data: setup  ## generate the default corpus and fetch WordNet, checked against data.dvc
 	tuneprobe data default
 
-repro: data  ## run the whole pipeline, JOBS parts at a time; what is up to date is not run again
-	@dvc --wait-for-lock repro --single-item encoder annotator
-	@printf 'prepare-qa prepare-pairs\npatterns\n' | $(SIDE_BY_SIDE)
-	@$(MAKE) --silent parts | $(SIDE_BY_SIDE)
-	@printf 'represent-cross cross-task\npair-heads\n' | $(SIDE_BY_SIDE)
-	dvc repro
+repro: data  ## run the whole pipeline, JOBS stages at a time; what is up to date is not run again
+	@tuneprobe repro --jobs $(JOBS)
 	@tuneprobe show
 
-parts: setup  ## stages in parts that share none, once `patterns` and the questions are there
-	@echo finetune represent represent-finetuned evaluate pairwise
-	@stages=$$(dvc stage list --name-only); \
-	for task in $$(echo "$$stages" | sed -n 's/^\(prepare-.*\)@/\1 /p' | sort -rsk1,1 | cut -d' ' -f2); do \
-	  echo "$$stages" | grep -E "@$$task(-[a-z-]*)?$$" | xargs; \
-	done | sed 's/^prepare-labels@ps-role.*/& snapshots dynamics/'
-
 recompute: data  ## run everything anew, so that no number comes from a cache
-	dvc repro --force --no-run-cache
+	@tuneprobe repro --jobs $(JOBS) --force
 
 show: setup  ## the experiments of this checkout, side by side
 	dvc exp show --only-changed --drop '.*\.(py|dvc|parquet)|data|examples.*|results.*|representations.*|checkpoints.*'
 
 # Presets of experiments. Each queues its runs; `dvc queue start` runs them, two at a time.
 STATES ?= random pretrained finetuned
-ENCODERS ?= minilm-l6 bert-tiny bert-mini bert-small bert-medium bert-base
-SEEDS ?= 13 14 15 16 17
+ENCODERS ?= minilm-l6,bert-tiny,bert-mini,bert-small,bert-medium,bert-base
+SEEDS ?= 13,14,15,16,17
 QUEUE := dvc exp run --queue
 START := echo "start the workers: dvc queue start --jobs 2; watch them: dvc queue status"
 
 # What the papers used where the default run uses less; the corpora are fetched as in docs/data.md.
-PAPER := encoder=bert-base pairwise.corpus=natural-questions geometry.corpus=english \
+ENGLISH := english-pos,english-dep,english-ps-role,english-ps-fxn,english-trec-50
+GLUE ?= mrpc,stsb,sst2,qqp,rte,qnli,mnli
+PAPER := 'run.encoders=[bert-base]' 'pairwise.tasks=[natural-questions]' 'geometry.tasks=[$(ENGLISH)]' \
+  'geometry.dynamics.tasks=[english-ps-role]' 'geometry.cross.tasks=[english-ps-fxn]' \
+  'geometry.cross.tuned_on=[english-ps-role,english-pos]' 'attention.tasks=[$(GLUE)]' \
+  'attention.pair_heads.tasks=[{task: english-dep, tuned_on: english-dep}]' \
   prepare.pairs.boundary.train=10000 prepare.pairs.boundary.test=5000 \
   prepare.labels.train=null prepare.labels.test=null prepare.texts.train=null prepare.texts.test=null \
   finetune.epochs=2 finetune.batch=64 finetune.learning_rate=4.0e-5 \
@@ -80,25 +73,23 @@ PAPER := encoder=bert-base pairwise.corpus=natural-questions geometry.corpus=eng
   geometry.snapshot_every=5 geometry.classify.initialisations=5 \
   'geometry.classify.hidden=[[32,32],[32,64],[32,128],[32,256],[64,32],[64,64],[64,128],[64,256],[128,32],[128,64],[128,128],[128,256],[256,32],[256,64],[256,128],[256,256]]' \
   'geometry.classify.decays=[1.0e-7,1.0e-6,1.0e-5,1.0e-4,1.0e-3,1.0e-2,1.0e-1,1.0]' \
-  attention.finetune.epochs=3 attention.finetune.learning_rate=5.0e-5 attention.maps.max_texts=1000 \
-  attention.pair_heads.task=english-dep attention.pair_heads.tuned_on=english-dep
-PAPER_TASKS ?= mrpc,stsb sst2,qqp rte,qnli mnli,sick
+  attention.finetune.epochs=3 attention.finetune.learning_rate=5.0e-5 attention.maps.max_texts=1000
 
 exp-states: setup  ## queue the same run, told from each state
 	for focus in $(STATES); do $(QUEUE) -n $$focus -S focus=$$focus || exit 1; done
 	@$(START)
 
-exp-encoders: setup  ## queue one run for each encoder (the hub's need network)
-	for encoder in $(ENCODERS); do $(QUEUE) -n $$encoder -S encoder=$$encoder || exit 1; done
+exp-encoders: setup  ## queue one run of all encoders (the hub's need network)
+	$(QUEUE) -n encoders -S 'run.encoders=[$(ENCODERS)]'
 	@$(START)
 
-exp-seeds: setup  ## queue one run for each seed
-	for seed in $(SEEDS); do $(QUEUE) -n seed-$$seed -S seed=$$seed || exit 1; done
+exp-seeds: setup  ## queue one run of several seeds, with as many draws of random weights
+	$(QUEUE) -n seeds -S 'run.seeds=[$(SEEDS)]' -S 'run.draws=[$(SEEDS)]'
 	@$(START)
 
-exp-paper: setup  ## queue the papers' grid, two sentence tasks a run
-	for pair in $(PAPER_TASKS); do $(QUEUE) -n paper-$$(echo $$pair | tr , -) \
-	  -S "attention.tasks=[$$pair]" $(PAPER:%=-S %) || exit 1; done
+exp-paper: setup  ## queue the papers' corpora and grids, one run
+	set -- $(PAPER); for setting do set -- "$$@" -S "$$setting"; shift; done; \
+	  $(QUEUE) -n paper "$$@"
 	@$(START)
 
 test: lint types unit  ## style, types and tests

@@ -5,12 +5,12 @@ from typing import Any
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.formats.examples import read_examples
-from tuneprobe.formats.representations import open_states
+from tuneprobe.formats.representations import open_members
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
-from tuneprobe.stage import run
-from tuneprobe.states import FINETUNED, PRETRAINED
+from tuneprobe.stage import EncoderName, Seed, TaskName, run, spread
+from tuneprobe.states import FINETUNED, PRETRAINED, STATES, members, stamped
 from tuneprobe.studies.geometry.classifiers.study import (
     ANSWERS,
     NETWORKS,
@@ -21,33 +21,33 @@ from tuneprobe.studies.geometry.classifiers.study import (
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
 
-def main(task: str) -> None:
-    """Probe TASK in every state."""
+def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
+    """Probe TASK in every state of ENCODER; the first seed has the random weights beside it."""
     params = load_params()
-    encoder, settings = params.encoder, params.geometry.classify.model_dump()
-    shared = {**params.intervals.model_dump(), "seed": params.seed}
+    settings = params.geometry.classify.model_dump()
+    shared = {**params.intervals.model_dump(), "seed": seed}
     where = {extra: settings.pop(extra) for extra in ("controls", "codelength")}
     examples = read_examples(paths.examples(task))
-    states = open_states(encoder, task, examples)
+    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    states = open_members(encoder, task, examples, measured_states)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:
         extras = {extra: chosen(which, layer, n_layers) for extra, which in where.items()}
         return {**settings, **extras, **shared}
 
     units = layer_units(states, arguments)
-    cache = paths.resume_point(encoder, task, STUDY)
+    cache = paths.resume_point(encoder, task, STUDY, seed)
     with (
         measured(
             layer_accuracy,
             units,
             example_table(examples, states[PRETRAINED].types()),
             cache=cache,
-            workers=params.workers,
-            backend=params.backend,
+            **spread(),
         ) as found,
-        atomic_folder(paths.results(encoder, task, STUDY)) as folder,
+        atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder,
     ):
-        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": params.seed}
+        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
         level = params.intervals.confidence
         rows = result_rows(found[NUMBERS], study=STUDY, level=level, **keys)
         rows += accuracy_gaps(
@@ -57,7 +57,7 @@ def main(task: str) -> None:
             **params.intervals.model_dump(),
             **keys,
         )
-        write_results(rows, folder / "layers.csv")
+        write_results(stamped(rows, measured_states), folder / "layers.csv")
         found[ANSWERS].to_parquet(folder / f"{ANSWERS}.parquet", index=False)
         found[NETWORKS].to_csv(folder / f"{NETWORKS}.csv", index=False)
 

@@ -9,9 +9,13 @@ from tuneprobe.stage import run
 
 
 def main() -> None:
-    """Read all results of the run; write metrics/summary.json and metrics/plots."""
+    """Read the results of the run; write metrics/summary.json and metrics/plots.
+
+    They hold the first encoder under the first seed.
+    """
     params = load_params()
-    results = Inventory.of(params).results()
+    made = Inventory.of(params)
+    results = made.shown(made.results())
     tables = plot_tables(results, params.focus, confidence=params.intervals.confidence)
     numbers = headline(results, params.focus)
     with atomic_files(paths.METRICS) as part:  # all of them or none

@@ -4,13 +4,13 @@ from tuneprobe import paths
 from tuneprobe.artifacts import write_json
 from tuneprobe.encoders.source import encoder_facts
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
+from tuneprobe.stage import EncoderName, run
 
 
-def main(name: str) -> None:
-    """Write the hashes of the weights and of the tokenizer of the encoder NAME."""
-    source = load_params().encoder_source(name)
-    write_json(paths.encoder(name), encoder_facts(name, **source))
+def main(encoder: EncoderName) -> None:
+    """Write the hashes of the weights and of the tokenizer of ENCODER."""
+    source = load_params().encoder_source(encoder)
+    write_json(paths.encoder(encoder), encoder_facts(encoder, **source))
 
 
 if __name__ == "__main__":

@@ -7,22 +7,23 @@ from tuneprobe.examples.qa import read_questions
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.scores.evaluate import evaluate_readers, load_readers
-from tuneprobe.stage import run
-from tuneprobe.states import FINETUNED, FROZEN
+from tuneprobe.stage import EncoderName, Seed, TaskName, run
+from tuneprobe.states import FINETUNED, FROZEN, STATES, members, stamped
 
 
-def main(task: str) -> None:
-    """Score every state of the encoder on TASK."""
+def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
+    """Score every state of ENCODER on the questions of TASK."""
     params = load_params()
     thread_limit(params.threads)
-    encoder = params.encoder
-    questions = list(read_questions(paths.examples(task), "test"))
+    asked = paths.questions(task)
+    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    questions = list(read_questions(paths.examples(asked), "test"))
     readers = load_readers(
         encoder,
-        **params.encoder_source(),
-        seed=params.seed,
-        frozen=paths.checkpoint(encoder, task, FROZEN),
-        finetuned=paths.checkpoint(encoder, task, FINETUNED),
+        **params.encoder_source(encoder),
+        measured=measured_states,
+        frozen=paths.checkpoint(encoder, asked, FROZEN, seed),
+        finetuned=paths.checkpoint(encoder, asked, FINETUNED, seed),
     )
     rows = [
         row
@@ -30,8 +31,8 @@ def main(task: str) -> None:
         for row in evaluate_readers(
             *reader,
             questions,
-            task=task,
-            seed=params.seed,
+            task=asked,
+            seed=seed,
             window=params.finetune.window,
             stride=params.finetune.stride,
             max_question=params.finetune.max_question,
@@ -39,8 +40,8 @@ def main(task: str) -> None:
             **params.evaluate.model_dump(),
         )
     ]
-    with atomic_folder(paths.results(encoder, task, "evaluate")) as folder:
-        write_results(rows, folder / "scores.csv")
+    with atomic_folder(paths.results(encoder, asked, "evaluate", seed)) as folder:
+        write_results(stamped(rows, measured_states), folder / "scores.csv")
 
 
 if __name__ == "__main__":

@@ -15,34 +15,36 @@ from tuneprobe.scores.label_scores import (
     read_answers,
     score_answers,
 )
-from tuneprobe.stage import run
-from tuneprobe.tasks import get_task
+from tuneprobe.stage import EncoderName, Seed, TaskName, run
+from tuneprobe.states import members, stamped
 
 
-def main(task: str) -> None:
-    """Score every state of the encoder on TASK; of the trained ones, those that were trained."""
-    params, kind = load_params(), get_task(task).kind
+def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
+    """Score every state of ENCODER on TASK; of the trained ones, those that were trained."""
+    params = load_params()
+    kind = params.task(task).kind
     thread_limit(params.threads)
-    encoder, examples = params.encoder, read_examples(paths.examples(task))
+    examples = read_examples(paths.examples(task))
+    measured_states = members(STATES, seed, params.run.draws_beside(seed))
     gold, predicted = gold_answers(examples, kind), {}
-    for state in STATES:
-        checkpoint = paths.checkpoint(encoder, task, state)
+    for name, state, its_seed in measured_states:
+        checkpoint = paths.checkpoint(encoder, task, state, seed)
         if state not in UNTRAINED and not checkpoint.exists():
             continue
         labeller = load_labeller(
             encoder,
             examples,
-            **params.encoder_source(),
+            **params.encoder_source(encoder),
             kind=kind,
             state=state,
-            seed=params.seed,
+            seed=its_seed,
             checkpoint=checkpoint,
         )
-        predicted[state] = read_answers(labeller, examples, params.represent.tokens_per_batch)
-    rows = score_answers(gold, predicted, encoder=encoder, task=task, kind=kind, seed=params.seed)
+        predicted[name] = read_answers(labeller, examples, params.represent.tokens_per_batch)
+    rows = score_answers(gold, predicted, encoder=encoder, task=task, kind=kind, seed=seed)
     table = prediction_table(gold, predicted)
-    with atomic_folder(paths.results(encoder, task, "evaluate")) as folder:
-        write_results(rows, folder / "scores.csv")
+    with atomic_folder(paths.results(encoder, task, "evaluate", seed)) as folder:
+        write_results(stamped(rows, measured_states), folder / "scores.csv")
         table.to_parquet(folder / "predictions.parquet", index=False)
 
 

@@ -5,23 +5,24 @@ from tuneprobe.encoders.encoder import load_encoder, thread_limit
 from tuneprobe.encoders.parallel import launched_processes
 from tuneprobe.examples.qa import read_questions
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
+from tuneprobe.stage import EncoderName, Seed, State, TaskName, run
 from tuneprobe.tuning.finetune import finetune_reader
 
 
 @launched_processes()
-def main(task: str, state: str) -> None:
-    """Tune on TASK; STATE is `finetuned`, or `frozen` for the head alone."""
+def main(encoder: EncoderName, task: TaskName, state: State, seed: Seed) -> None:
+    """Tune ENCODER on TASK; STATE is `finetuned`, or `frozen` for the head alone."""
     params = load_params()
     thread_limit(params.threads)
+    asked = paths.questions(task)
     finetune_reader(
-        load_encoder(params.encoder, **params.encoder_source()),
-        read_questions(paths.examples(task), "train"),
+        load_encoder(encoder, **params.encoder_source(encoder)),
+        read_questions(paths.examples(asked), "train"),
         state=state,
-        seed=params.seed,
-        out=paths.checkpoint(params.encoder, task, state),
-        work=paths.resume_point(params.encoder, task, state),
-        curves=paths.training(params.encoder, task, state),
+        seed=seed,
+        out=paths.checkpoint(encoder, asked, state, seed),
+        work=paths.resume_point(encoder, asked, state, seed),
+        curves=paths.training(encoder, asked, state, seed),
         **params.finetune.model_dump(),
     )
 

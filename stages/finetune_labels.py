@@ -5,35 +5,35 @@ from tuneprobe.encoders.encoder import load_encoder, thread_limit
 from tuneprobe.encoders.parallel import launched_processes
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
+from tuneprobe.stage import EncoderName, Seed, State, Study, TaskName, run
 from tuneprobe.states import PRETRAINED, RANDOM, RANDOM_FINETUNED
-from tuneprobe.tasks import get_task
 from tuneprobe.tuning.labelling import tune_labels
 
 
 @launched_processes()
-def main(task: str, state: str, study: str) -> None:
-    """Tune on TASK with the settings of STUDY; STATE is `finetuned`, `frozen`, `random-finetuned`.
+def main(encoder: EncoderName, task: TaskName, state: State, seed: Seed, study: Study) -> None:
+    """Tune ENCODER on TASK with the settings of STUDY.
 
-    `frozen` trains the head alone; `random-finetuned` begins with random weights.
+    STATE is `finetuned`, or `frozen` (the head alone is trained), or `random-finetuned` (from
+    random weights).
     """
-    params, kind = load_params(), get_task(task).kind
+    params = load_params()
     thread_limit(params.threads)
-    encoder = load_encoder(
-        params.encoder,
-        **params.encoder_source(),
+    loaded = load_encoder(
+        encoder,
+        **params.encoder_source(encoder),
         state=RANDOM if state == RANDOM_FINETUNED else PRETRAINED,
-        seed=params.seed,
+        seed=seed,
     )
     tune_labels(
-        encoder,
+        loaded,
         read_examples(paths.examples(task)),
-        kind=kind,
+        kind=params.task(task).kind,
         state=state,
-        seed=params.seed,
-        out=paths.checkpoint(params.encoder, task, state),
-        work=paths.resume_point(params.encoder, task, state),
-        curves=paths.training(params.encoder, task, state),
+        seed=seed,
+        out=paths.checkpoint(encoder, task, state, seed),
+        work=paths.resume_point(encoder, task, state, seed),
+        curves=paths.training(encoder, task, state, seed),
         **params.tuning(study).model_dump(),
     )
 

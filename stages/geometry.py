@@ -5,11 +5,12 @@ from typing import Any
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.formats.examples import read_examples
-from tuneprobe.formats.representations import open_states
+from tuneprobe.formats.representations import open_members
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
-from tuneprobe.stage import run
+from tuneprobe.stage import EncoderName, Seed, TaskName, run, spread
+from tuneprobe.states import STATES, members, stamped
 from tuneprobe.studies.geometry.directprobe.study import (
     DISTANCES,
     STUDY,
@@ -19,35 +20,33 @@ from tuneprobe.studies.geometry.directprobe.study import (
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
 
-def main(task: str) -> None:
-    """Probe TASK in every state."""
+def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
+    """Probe TASK in every state of ENCODER; the first seed has the random weights beside it."""
     params = load_params()
-    encoder, settings = params.encoder, params.geometry.directprobe.model_dump()
+    settings = params.geometry.directprobe.model_dump()
     nearest, at_most = settings.pop("nearest"), settings.pop("max_nearest")
     examples = read_examples(paths.examples(task))
-    states = open_states(encoder, task, examples)
+    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    states = open_members(encoder, task, examples, measured_states)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:
         max_nearest = at_most if chosen(nearest, layer, n_layers) else 0
-        return {**settings, "max_nearest": max_nearest, "seed": params.seed}
+        return {**settings, "max_nearest": max_nearest, "seed": seed}
 
     units = layer_units(states, arguments)
-    cache = paths.resume_point(encoder, task, STUDY)
+    cache = paths.resume_point(encoder, task, STUDY, seed)
     with (
         measured(
             layer_geometry,
             units,
             example_table(examples),
             cache=cache,
-            workers=params.workers,
-            backend=params.backend,
+            **spread(),
         ) as found,
-        atomic_folder(paths.results(encoder, task, STUDY)) as folder,
+        atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder,
     ):
-        rows = result_rows(
-            found[NUMBERS], study=STUDY, encoder=encoder, task=task, seed=params.seed
-        )
-        write_results(rows, folder / "layers.csv")
+        rows = result_rows(found[NUMBERS], study=STUDY, encoder=encoder, task=task, seed=seed)
+        write_results(stamped(rows, measured_states), folder / "layers.csv")
         found["distances"].to_parquet(folder / DISTANCES, index=False)
         if "directprobe" in found:
             write_directprobe_texts(found["directprobe"], folder / "directprobe")

@@ -1,27 +1,34 @@
 """Find the heads that link annotated words: frame elements, dependents, coreference."""
 
+from typing import Annotated
+
+import typer
+
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
-from tuneprobe.encoders.encoder import load_states, thread_limit
+from tuneprobe.encoders.encoder import load_members, thread_limit
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
-from tuneprobe.states import FINETUNED
+from tuneprobe.stage import EncoderName, Seed, run
+from tuneprobe.states import FINETUNED, members, stamped
 from tuneprobe.studies.attention.maps.word_pairs import pair_results, pair_weights
 
+LinkedTask = Annotated[str, typer.Option("--linked.task", help="Whose pairs of words.")]
+TunedOn = Annotated[str, typer.Option("--linked.tuned_on", help="A task with a checkpoint.")]
 
-def main(task: str, tuned_on: str) -> None:
+
+def main(encoder: EncoderName, task: LinkedTask, tuned_on: TunedOn, seed: Seed) -> None:
     """Score the heads on TASK's pairs of words; `finetuned` is the encoder tuned on TUNED_ON."""
     params = load_params()
-    settings, encoder = params.attention.pair_heads, params.encoder
+    settings = params.attention.pair_heads
     thread_limit(params.threads)
-    encoders = load_states(
+    measured_states = members(settings.states, seed, params.run.draws_beside(seed))
+    encoders = load_members(
         encoder,
-        settings.states,
-        **params.encoder_source(),
-        seed=params.seed,
-        checkpoint=paths.checkpoint(encoder, tuned_on, FINETUNED),
+        measured_states,
+        **params.encoder_source(encoder),
+        checkpoint=paths.checkpoint(encoder, tuned_on, FINETUNED, seed),
     )
     weights = pair_weights(
         encoders,
@@ -33,11 +40,11 @@ def main(task: str, tuned_on: str) -> None:
         weights,
         encoder=encoder,
         task=task,
-        seed=params.seed,
+        seed=seed,
         **params.intervals.model_dump(),
     )
-    with atomic_folder(paths.results(encoder, task, "pair-heads")) as folder:
-        write_results(rows, folder / "pairs.csv")
+    with atomic_folder(paths.results(encoder, task, "pair-heads", seed)) as folder:
+        write_results(stamped(rows, measured_states), folder / "pairs.csv")
 
 
 if __name__ == "__main__":

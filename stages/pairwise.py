@@ -6,12 +6,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tuneprobe import paths
-from tuneprobe.artifacts import atomic_folder
+from tuneprobe.artifacts import atomic_folder, write_json
 from tuneprobe.formats.examples import read_examples
-from tuneprobe.formats.representations import open_states
+from tuneprobe.formats.representations import READ_FROM, open_members
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
+from tuneprobe.stage import EncoderName, Seed, TaskName, run
+from tuneprobe.states import STATES, members, stamped
 from tuneprobe.studies.pairwise.probe.foreign import OTHER_WORD, SAME_WORD, foreign_sets
 from tuneprobe.studies.pairwise.probe.ranking import Condition, conditions
 from tuneprobe.studies.pairwise.probe.results import axis_rows, pairwise_gaps, pairwise_results
@@ -30,23 +31,28 @@ PAPER = Condition("cosine", "words")
 TRAINED_HEADS = {"pretrained": "frozen", "finetuned": "finetuned"}
 
 
-def main(task: str, tuned_on: str) -> None:
-    """Probe TASK in every state; the heads of the lens were trained on TUNED_ON."""
+def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
+    """Probe the pairs of TASK; the heads of the lens were trained on its questions."""
     params = load_params()
     threadpool_limits(params.threads)
-    encoder, settings = params.encoder, params.pairwise
-    examples = read_examples(paths.examples(task))
-    states = open_states(encoder, task, examples)
+    settings, probed = params.pairwise, paths.pairs(task)
+    examples = read_examples(paths.examples(probed))
+    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    states = open_members(encoder, probed, examples, measured_states)
     heads = {
-        state: load_head(paths.checkpoint(encoder, tuned_on, trained))["span.weight"]
+        state: load_head(paths.checkpoint(encoder, paths.questions(task), trained, seed))[
+            "span.weight"
+        ]
         for state, trained in TRAINED_HEADS.items()
     }
     asked = conditions(settings.similarities, settings.negatives, settings.views)
-    others = foreign_sets(examples, pair_rows(examples), settings.foreign_anchors, params.seed)
+    others = foreign_sets(
+        examples, pair_rows(examples), settings.foreign_anchors, params.sampling_seed
+    )
     ranked = rank_pairs(states, examples, asked, others)
     typed = np.flatnonzero(examples.examples.label == ANSWER_TYPE)
     kinds = (SAME_WORD, OTHER_WORD)
-    words = foreign_sets(examples, typed, settings.type_anchors, params.seed, kinds)
+    words = foreign_sets(examples, typed, settings.type_anchors, params.sampling_seed, kinds)
     of_types = rank_pairs(states, examples, [PAPER], words, typed)
     boundary = settings.boundary.model_dump()
     rankings = [
@@ -56,7 +62,7 @@ def main(task: str, tuned_on: str) -> None:
     ]
     shared: dict[str, Any] = {
         "encoder": encoder,
-        "seed": params.seed,
+        "seed": seed,
         **params.intervals.model_dump(),
     }
     gaps = pairwise_gaps(
@@ -68,10 +74,12 @@ def main(task: str, tuned_on: str) -> None:
         margin=settings.equivalence_margin,
         **shared,
     )
-    with atomic_folder(paths.results(encoder, task, "pairwise")) as folder:
-        axes = axis_rows(ranked.axis_share, encoder=encoder, seed=params.seed)
-        write_results([*pairwise_results(rankings, **shared), *axes], folder / "layers.csv")
+    with atomic_folder(paths.results(encoder, probed, "pairwise", seed)) as folder:
+        axes = axis_rows(ranked.axis_share, encoder=encoder, seed=seed)
+        rows = [*pairwise_results(rankings, **shared), *axes]
+        write_results(stamped(rows, measured_states), folder / "layers.csv")
         write_results(gaps, folder / "gaps.csv")
+        write_json(folder / READ_FROM, {str(found.folder): found.meta for found in states.values()})
         example_table(rankings).to_parquet(folder / "outcomes.parquet", index=False)
 
 

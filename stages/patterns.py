@@ -19,17 +19,17 @@ def main() -> None:
     settings = params.attention.patterns
     thread_limit(params.threads)
     network = train_network(
-        params.seed,
+        params.sampling_seed,
         maps=settings.maps,
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
     )
-    counts = drawn_confusion(network, params.seed, settings.held_out)
+    counts = drawn_confusion(network, params.sampling_seed, settings.held_out)
     write_network(
         paths.PATTERNS,
         network,
         **settings.model_dump(),
-        seed=params.seed,
+        seed=params.sampling_seed,
         caveat="scores on drawn maps say nothing about real maps: label a sheet",
         drawn_confusion={name: table.tolist() for name, table in counts.items()},
         drawn_scores={

@@ -4,19 +4,19 @@ from tuneprobe import paths
 from tuneprobe.examples.frames import build_frames
 from tuneprobe.formats.examples import write_examples
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
-from tuneprobe.tasks import get_task
+from tuneprobe.stage import TaskName, run
 
 
-def main(name: str) -> None:
-    """Write the examples of the task NAME, and how many each step kept."""
-    task, settings = get_task(name), load_params().prepare.frames
-    examples, funnel = build_frames(task.corpus, paths.DATA, **settings.model_dump())
+def main(task: TaskName) -> None:
+    """Write the examples of TASK, and how many each step kept."""
+    params = load_params()
+    entry, settings = params.task(task), params.prepare.frames
+    examples, funnel = build_frames(entry.path, paths.DATA, **settings.model_dump())
     write_examples(
         examples,
-        paths.examples(name),
+        paths.examples(task),
         {"funnel.csv": funnel},
-        **task.provenance,
+        **entry.provenance,
     )
 
 

@@ -1,28 +1,21 @@
 """Turn labelled sentences into the tables of their words, or pairs of words, and labels."""
 
 from tuneprobe import paths
-from tuneprobe.examples.labels import build_labels
+from tuneprobe.examples.labelled import build_labelled
 from tuneprobe.formats.examples import write_examples
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
-from tuneprobe.tasks import get_task
+from tuneprobe.stage import TaskName, run
 
 
-def main(name: str) -> None:
-    """Write the examples of the task NAME, and how many each label has."""
-    params, task = load_params(), get_task(name)
-    examples, counts = build_labels(
-        task.corpus,
-        task.target,
-        paths.DATA,
-        seed=params.seed,
-        **params.prepare.labels.model_dump(),
+def main(task: TaskName) -> None:
+    """Write the examples of TASK, and how many each label has."""
+    params = load_params()
+    entry = params.task(task)
+    examples, counts, split = build_labelled(
+        entry, paths.DATA, seed=params.sampling_seed, **params.prepare.labels.model_dump()
     )
     write_examples(
-        examples,
-        paths.examples(name),
-        {"funnel.csv": counts},
-        **task.provenance,
+        examples, paths.examples(task), {"funnel.csv": counts}, **entry.provenance, **split
     )
 
 

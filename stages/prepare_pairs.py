@@ -1,26 +1,30 @@
 """Find the pairs of the five probes in a reading-comprehension corpus."""
 
 from tuneprobe import paths
-from tuneprobe.corpora.mrc import mrc_shards
+from tuneprobe.corpora.mrc import task_shards
 from tuneprobe.examples.annotate import model_facts
 from tuneprobe.examples.shards import prepared
 from tuneprobe.formats.examples import write_examples
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
+from tuneprobe.stage import TaskName, run, spread
 from tuneprobe.studies.pairwise.pairs import join_pairs, write_pairs_part
-from tuneprobe.tasks import get_task
 
 
-def main(name: str) -> None:
-    """Write the examples of the task NAME, and how many each step kept."""
+def main(task: TaskName) -> None:
+    """Write the pairs of TASK, and how many each step kept."""
     params = load_params()
-    task, settings = get_task(name), params.prepare.pairs
+    entry, settings = params.task(task), params.prepare.pairs
     with prepared(
         write_pairs_part,
-        mrc_shards(task.corpus, paths.DATA.absolute()),
-        cache=paths.parts(name),
-        workers=params.workers,
-        backend=params.backend,
+        task_shards(
+            entry.format,
+            entry.path,
+            paths.DATA.absolute(),
+            split=str(entry.split),
+            endings=entry.files,
+        ),
+        cache=paths.parts(paths.pairs(task)),
+        **spread(),
         settings={
             "wordnet": str(paths.WORDNET.absolute()),
             "max_words": settings.max_words,
@@ -32,16 +36,16 @@ def main(name: str) -> None:
     ) as parts:
         examples, funnel = join_pairs(
             parts,
-            seed=params.seed,
+            seed=params.sampling_seed,
             per_probe=settings.per_probe,
             boundary_train=settings.boundary.train,
             boundary_test=settings.boundary.test,
         )
         write_examples(
             examples,
-            paths.examples(name),
+            paths.examples(paths.pairs(task)),
             {"funnel.csv": funnel.frame()},
-            **task.provenance,
+            **entry.provenance,
         )
 
 

@@ -1,29 +1,33 @@
 """Turn a reading-comprehension corpus into the tables of its questions and answers."""
 
 from tuneprobe import paths
-from tuneprobe.corpora.mrc import mrc_shards
+from tuneprobe.corpora.mrc import task_shards
 from tuneprobe.examples.qa_parts import join_qa, write_qa_part
 from tuneprobe.examples.shards import prepared
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
-from tuneprobe.tasks import get_task
+from tuneprobe.stage import TaskName, run, spread
 
 
-def main(name: str) -> None:
-    """Write the examples of the task NAME."""
-    params, task = load_params(), get_task(name)
-    shards = mrc_shards(task.corpus, paths.DATA.absolute())
+def main(task: TaskName) -> None:
+    """Write the questions of TASK."""
+    entry = load_params().task(task)
+    shards = task_shards(
+        entry.format,
+        entry.path,
+        paths.DATA.absolute(),
+        split=str(entry.split),
+        endings=entry.files,
+    )
     with prepared(
         write_qa_part,
         shards,
-        cache=paths.parts(name),
-        workers=params.workers,
-        backend=params.backend,
+        cache=paths.parts(paths.questions(task)),
+        **spread(),
     ) as parts:
         join_qa(
             parts,
-            paths.examples(name),
-            **task.provenance,
+            paths.examples(paths.questions(task)),
+            **entry.provenance,
         )
 
 

@@ -1,33 +1,44 @@
 """Store the vectors of all spans of a task at every layer, in some states of the encoder."""
 
+from typing import Annotated
+
+import typer
+
 from tuneprobe import paths
 from tuneprobe.encoders.encoder import load_encoder, thread_limit
 from tuneprobe.encoders.parallel import launched_processes
 from tuneprobe.encoders.represent import write_representations
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
-from tuneprobe.states import FINETUNED
+from tuneprobe.stage import EncoderName, TaskName, run
+from tuneprobe.states import FINETUNED, PRETRAINED, RANDOM, members
+
+Reading = Annotated[bool, typer.Option(help="TASK is read: its pairs, its questions tuned on.")]
+TuningSeed = Annotated[int | None, typer.Option("--seed", help="Of tuning; none: before it.")]
 
 
 @launched_processes()
-def main(task: str, tuned_on: str, states: list[str]) -> None:
-    """Represent TASK in STATES; the state `finetuned` is the encoder tuned on TUNED_ON."""
+def main(
+    encoder: EncoderName, task: TaskName, reading: Reading = False, seed: TuningSeed = None
+) -> None:
+    """Represent TASK in ENCODER: before tuning, or under a seed as it was tuned on TASK."""
     params = load_params()
     thread_limit(params.threads)
-    examples = read_examples(paths.examples(task))
-    for state in states:
-        encoder = load_encoder(
-            params.encoder,
-            **params.encoder_source(),
+    spans, tuned_on = (paths.pairs(task), paths.questions(task)) if reading else (task, task)
+    examples = read_examples(paths.examples(spans))
+    states = (RANDOM, PRETRAINED) if seed is None else (FINETUNED,)
+    for _, state, its_seed in members(states, seed or 0, params.run.draws):
+        loaded = load_encoder(
+            encoder,
+            **params.encoder_source(encoder),
             state=state,
-            seed=params.seed,
-            checkpoint=paths.checkpoint(params.encoder, tuned_on, FINETUNED),
+            seed=its_seed,
+            checkpoint=paths.checkpoint(encoder, tuned_on, FINETUNED, its_seed),
         )
         write_representations(
-            encoder,
+            loaded,
             examples,
-            paths.representation(params.encoder, task, state),
+            paths.representation(encoder, spans, state, its_seed),
             **params.represent.model_dump(),
         )
 

@@ -5,25 +5,24 @@ from tuneprobe.encoders.encoder import load_encoder, thread_limit
 from tuneprobe.encoders.parallel import launched_processes
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.params import load_params
-from tuneprobe.stage import run
-from tuneprobe.tasks import get_task
+from tuneprobe.stage import EncoderName, Seed, Study, TaskName, run
 from tuneprobe.tuning.snapshots import write_snapshots
 
 
 @launched_processes()
-def main(task: str, study: str) -> None:
-    """Tune on TASK as `finetune_labels` does with the settings of STUDY, and write snapshots."""
-    params, kind = load_params(), get_task(task).kind
+def main(encoder: EncoderName, task: TaskName, seed: Seed, study: Study) -> None:
+    """Tune ENCODER on TASK as `finetune_labels` does for STUDY, and write snapshots."""
+    params = load_params()
     thread_limit(params.threads)
     write_snapshots(
-        load_encoder(params.encoder, **params.encoder_source()),
+        load_encoder(encoder, **params.encoder_source(encoder)),
         read_examples(paths.examples(task)),
         every=params.geometry.snapshot_every,
-        kind=kind,
+        kind=params.task(task).kind,
         tokens_per_batch=params.represent.tokens_per_batch,
-        seed=params.seed,
-        out=paths.snapshots(params.encoder, task),
-        work=paths.resume_point(params.encoder, task, "snapshots"),
+        seed=seed,
+        out=paths.snapshots(encoder, task, seed),
+        work=paths.resume_point(encoder, task, "snapshots", seed),
         **params.tuning(study).model_dump(),
     )
 

@@ -121,7 +121,7 @@ def made_up_artifacts() -> dict[str, dict]:
         "examples/world-pairs": examples,
         "examples/world-qa": {**examples, "n_examples": 3000},
         "representations/minilm-l6/world-pairs/pretrained": {**weights, "state": "pretrained"},
-        "representations/minilm-l6/world-pairs/finetuned": {
+        "representations/minilm-l6/world-pairs/finetuned/seed-13": {
             **weights,
             "state": "finetuned",
             "weights_sha256": "a7" * 32,
@@ -132,13 +132,12 @@ def made_up_artifacts() -> dict[str, dict]:
 def made_up_params() -> dict[str, object]:
     return {
         "focus": "finetuned",
-        "encoder": "minilm-l6",
-        "seed": 13,
+        "run": {"encoders": ["minilm-l6"], "seeds": [13], "draws": [13]},
         "intervals": {"confidence": 0.95, "bootstrap": 1000},
         "finetune": {"epochs": 2, "batch": 16, "learning_rate": 1e-4},
         "represent": {"layout": "pair"},
         "pairwise": {
-            "corpus": "world",
+            "tasks": ["world"],
             "layer_mark": 0.5,
             "permutations": 2000,
             "equivalence_margin": 2.0,

@@ -10,6 +10,8 @@ from pathlib import Path
 import yaml
 from distributed import Client
 
+OF = ("--encoder", "minilm-l6", "--seed", "13")
+
 
 def write_params(
     root: Path, folder: Path, ablate: dict[str, object] | None = None, **settings: object
@@ -20,7 +22,8 @@ def write_params(
     cheap = {"hidden": [[8, 8]], "initialisations": 2, "regimen": regimen}
     params["geometry"]["classify"].update(cheap)
     params["attention"]["ablate"].update(ablate or {})
-    params.update(encoder="minilm-l6", **settings)
+    params["tasks"]["made-up"] = {"format": "glue", "path": "made-up", "target": "rte"}
+    params.update(settings)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
@@ -29,7 +32,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a stage in a session of its own."""
     return subprocess.Popen(
-        [sys.executable, str(root / "stages" / f"{stage}.py"), task],
+        [sys.executable, str(root / "stages" / f"{stage}.py"), "--task", task, *OF],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(root / "src"), **environment},
         start_new_session=True,

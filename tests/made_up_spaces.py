@@ -12,6 +12,7 @@ from tuneprobe.formats.representations import (
     layer_file,
     open_representations,
 )
+from tuneprobe.paths import representation
 from tuneprobe.rng import rng
 
 SQUARE = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
@@ -82,4 +83,4 @@ def write_workspace(folder: Path, task: str, n_layers: int, apart: float, n_trai
             draw.normal(size=(len(place), 8)) + apart * draw.normal(size=(4, 8))[place]
             for _ in range(n_layers)
         ]
-        write_layers(folder / "representations" / "minilm-l6" / task / state, layers, examples)
+        write_layers(folder / representation("minilm-l6", task, state, 13), layers, examples)

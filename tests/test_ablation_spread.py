@@ -57,7 +57,7 @@ def tuned_at(checkpoint: Path, source: Path) -> Tuned:
 def write_workspace(root: Path, folder: Path, source: Path, **changes: object) -> None:
     """What the stage `ablate` reads."""
     write_examples(many_pairs(), folder / paths.examples(TASK))
-    write_tuned(folder / paths.checkpoint(ENCODER, TASK, "finetuned"), source)
+    write_tuned(folder / paths.checkpoint(ENCODER, TASK, "finetuned", 13), source)
     encoders = {ENCODER: {"path": str(source)}}
     write_params(root, folder, encoders=encoders, ablate=ABLATE, **changes)
 
@@ -68,7 +68,7 @@ def local(
 ) -> tuple[dict[str, bytes], Path]:
     """What one process of this machine writes, and where."""
     folder = tmp_path_factory.mktemp("local")
-    write_workspace(root, folder, source, workers=1)
+    write_workspace(root, folder, source)
     assert start("ablate", root, folder, TASK).wait() == 0
     assert not list((folder / RESUMES).glob("*"))
     return contents(folder), folder
@@ -106,8 +106,8 @@ def test_texts_that_are_selected_keep_their_examples_spans_and_targets() -> None
 
 
 def test_two_processes_give_the_bytes_of_one(root, source, local, tmp_path: Path) -> None:
-    write_workspace(root, tmp_path, source, workers=2)
-    assert start("ablate", root, tmp_path, TASK).wait() == 0
+    write_workspace(root, tmp_path, source)
+    assert start("ablate", root, tmp_path, TASK, TUNEPROBE_WORKERS="2").wait() == 0
     assert contents(tmp_path) == local[0]
 
 
@@ -116,8 +116,8 @@ def test_a_cluster_gives_the_bytes_of_one_machine_even_when_a_worker_is_killed(
     killed: bool, cluster, root, source, local, tmp_path: Path
 ) -> None:
     client, workers = cluster
-    write_workspace(root, tmp_path / "elsewhere", source, backend="dask")
-    address = {ADDRESS: client.scheduler.address}
+    write_workspace(root, tmp_path / "elsewhere", source)
+    address = {ADDRESS: client.scheduler.address, "TUNEPROBE_BACKEND": "dask"}
     running = start("ablate", root, tmp_path / "elsewhere", TASK, **address)
     if killed:
         kill_one_at_work(client, workers, running)
@@ -129,7 +129,7 @@ def test_a_cluster_gives_the_bytes_of_one_machine_even_when_a_worker_is_killed(
 def test_a_killed_sweep_goes_on_with_the_blocks_that_are_left(
     root, source, local, tmp_path: Path
 ) -> None:
-    write_workspace(root, tmp_path, source, workers=1)
+    write_workspace(root, tmp_path, source)
     running = start("ablate", root, tmp_path, TASK)
     while not (kept := finished(tmp_path)):
         assert running.poll() is None

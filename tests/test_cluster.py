@@ -25,7 +25,7 @@ def local(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
     """What the stage `geometry` writes when this machine measures all units."""
     folder = tmp_path_factory.mktemp("local")
     write_workspace(folder, "made-up", n_layers=3, apart=0.8, n_train=160)
-    write_params(root, folder, workers=1)
+    write_params(root, folder)
     assert start("geometry", root, folder).wait() == 0
     return contents(folder)
 
@@ -37,8 +37,9 @@ def test_two_workers_give_the_bytes_of_one_machine_even_when_one_is_killed(
     client, workers = cluster
     folder = tmp_path / "elsewhere"
     write_workspace(folder, "made-up", n_layers=3, apart=0.8, n_train=160)
-    write_params(root, folder, backend="dask")
-    running = start("geometry", root, folder, **{ADDRESS: client.scheduler.address})
+    write_params(root, folder)
+    where = {ADDRESS: client.scheduler.address, "TUNEPROBE_BACKEND": "dask"}
+    running = start("geometry", root, folder, **where)
     if killed:
         kill_one_at_work(client, workers, running)
     assert running.wait() == 0

@@ -178,12 +178,16 @@ def test_what_the_cache_lacks_comes_from_a_remote_and_what_no_remote_has_is_name
     git(top, "init", "-q")
     subprocess.run(["dvc", "init", "-q"], cwd=top, check=True, capture_output=True)
     (top / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {tmp_path}/store\n")
-    params = {"encoder": "e", "focus": "finetuned", "attention": {"tasks": [task]}}
+    params = {
+        "run": {"encoders": ["e"], "seeds": [13]},
+        "focus": "finetuned",
+        "attention": {"tasks": [task]},
+    }
     (top / "params.yaml").write_text(yaml.safe_dump(params))
     write_json(top / "metrics/summary.json", {"sentence_task_score": 50.0})
     write_json(top / "examples" / task / "meta.json", {"spans_sha256": "5e"})
     answers = [(0, "finetuned", "yes", "yes"), (1, "finetuned", "yes", "no")]
-    kept = top / "results/e" / task / "evaluate"
+    kept = top / "results/e" / task / "evaluate/seed-13"
     kept.mkdir(parents=True)
     table = pd.DataFrame(answers, columns=["example", "state", "gold", "predicted"])
     table.to_parquet(kept / "predictions.parquet")
@@ -194,7 +198,7 @@ def test_what_the_cache_lacks_comes_from_a_remote_and_what_no_remote_has_is_name
     git(top, "commit", "-q", "-m", "run")
     shutil.rmtree(kept)
     shutil.rmtree(top / ".dvc/cache")
-    lost = f"results/e/{task}/evaluate/predictions.parquet"
+    lost = f"results/e/{task}/evaluate/seed-13/predictions.parquet"
     assert lost in read_run(top, "HEAD").missing
     with (top / ".dvc/config.local").open("a") as config:
         config.write("[core]\n    remote = store\n")

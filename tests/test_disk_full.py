@@ -66,12 +66,15 @@ def test_a_stage_without_room_ends_in_one_line_and_leaves_nothing(
     for start, stop in combinations(range(40), 2):
         builder.add_span(text, 1, start, stop, "word")
     write_examples(builder.build(), tmp_path / "examples" / "t")
-    stage = [sys.executable, str(root / "stages" / "represent.py"), "t", "t", "pretrained"]
+    options = ["--encoder", "minilm-l6", "--task", "t"]
+    stage = [sys.executable, str(root / "stages" / "represent.py"), *options]
     done = on_small_disk(tmp_path / "representations", *stage)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     (said,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "no room for representations/minilm-l6/t/pretrained: its disk had 1.0 MB free" in said
+    assert (
+        "no room for representations/minilm-l6/t/random/draw-13: its disk had 1.0 MB free" in said
+    )
     assert said.endswith("Make room, and run the same command again.")
     left = (tmp_path / "left").read_text().split()
-    assert [Path(path).name for path in left] == ["representations", "minilm-l6", "t"]
+    assert [Path(path).name for path in left] == ["representations", "minilm-l6", "t", "random"]

@@ -22,6 +22,7 @@ from tuneprobe.scores.evaluate import (
     squad_scores,
 )
 from tuneprobe.scores.nq_eval import EvaluationError
+from tuneprobe.states import STATES, members
 from tuneprobe.tuning.checkpoints import write_checkpoint
 from tuneprobe.tuning.heads import make_head
 
@@ -146,7 +147,9 @@ def test_each_state_has_its_own_encoder_and_head(tmp_path: Path, source: Path) -
     trained = make_head("qa", DIM, seed=8)
     for name, folder in checkpoints.items():
         write_checkpoint(folder, pretrained, trained, kind="qa", state=name)
-    readers = list(load_readers("tiny", seed=3, **checkpoints, path=str(source)))
+    readers = list(
+        load_readers("tiny", measured=members(STATES, 3, (3,)), **checkpoints, path=str(source))
+    )
     random, read, tuned = (encoder.weights_sha256 for encoder, _ in readers)
     assert read == pretrained.weights_sha256
     assert len({random, read, tuned}) == 3

@@ -123,8 +123,8 @@ def test_a_sentence_in_train_and_test_is_refused(tmp_path):
         read_labelled("ud-kites", "upos", tmp_path)
 
 
-def test_an_unknown_corpus_and_a_target_that_it_lacks_are_named(tmp_path):
-    with pytest.raises(UnknownNameError, match=r"labelled corpus 'treck'.*mean 'trec'"):
+def test_a_folder_without_files_and_a_target_that_a_corpus_lacks_are_named(tmp_path):
+    with pytest.raises(CorpusError, match=r"treck has no \*\.label"):
         read_labelled("treck", "fine", tmp_path)
     with pytest.raises(UnknownNameError, match=r"target of trec 'upos'.*Available: fine"):
         read_labelled("trec", "upos", tmp_path)

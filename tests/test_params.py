@@ -1,14 +1,15 @@
 """params.yaml: strict, frozen, and clear about what is wrong."""
 
 import math
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 from pydantic import ValidationError
 
-from tuneprobe.errors import UnknownNameError
 from tuneprobe.params import ParamsError, load_params
 
 HUGE = 10**30
@@ -57,7 +58,7 @@ def written(root: Path, tmp_path: Path):
     def write(key: str, value: object = None, *, remove: bool = False) -> Path:
         params = yaml.safe_load((root / "params.yaml").read_text())
         block = params
-        *parents, last = key.split(".")
+        *parents, last = key.split("~" if "~" in key else ".")
         for parent in parents:
             block = block[parent]
         if remove:
@@ -73,7 +74,7 @@ def written(root: Path, tmp_path: Path):
 
 def test_the_shipped_file_is_understood(root: Path) -> None:
     params = load_params(root / "params.yaml")
-    assert params.encoder in params.encoders
+    assert set(params.run.encoders) <= set(params.encoders)
 
 
 def test_the_layer_mark_may_be_a_fraction(written) -> None:
@@ -160,15 +161,111 @@ def test_maps_are_compared_with_a_state_that_is_read(written) -> None:
         load_params(written("attention.maps.states", ["random", "finetuned"]))
 
 
-def test_an_encoder_that_is_not_listed_is_answered_with_the_nearest(written) -> None:
-    params = load_params(written("encoder", "bert-tinny"))
-    with pytest.raises(UnknownNameError, match="Did you mean 'bert-tiny'"):
-        params.encoder_source()
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("run.encoders", ["bert-tinny"], "run.encoders: .*Did you mean 'bert-tiny'"),
+        ("geometry.tasks", ["world-pso"], "geometry.tasks: .*Did you mean 'world-pos'"),
+        ("geometry.tasks", ["stsb"], "geometry.tasks: 'stsb' is of the kind score, expected label"),
+        ("pairwise.tasks", ["world-pos"], "is of the kind label, expected reading"),
+        ("attention.frames", ["world"], "is of the kind reading, expected heads"),
+        ("geometry.dynamics.tasks", ["ewt-pos"], "which is not in geometry.tasks: add it there"),
+        ("geometry.cross.tasks", ["ewt-pos"], "which is not in geometry.tasks"),
+        ("geometry.cross.tuned_on", [], "geometry.cross needs both tasks and tuned_on, or neither"),
+        (
+            "attention.pair_heads.tasks",
+            [{"task": "framenet-15", "tuned_on": "world-dep"}],
+            "names 'framenet-15', which is not in geometry.tasks or attention.frames",
+        ),
+        ("attention.tasks", ["mrpc", "mrpc"], "names 'mrpc' twice"),
+        ("attention.tasks", ["world-pos"], "the lists of tasks names 'world-pos' twice"),
+    ],
+)
+def test_a_run_that_names_what_nothing_makes_is_refused(
+    written, key: str, value: object, message: str
+) -> None:
+    with pytest.raises(ParamsError, match=message):
+        load_params(written(key, value))
+
+
+@pytest.mark.parametrize("axis", ["encoders", "seeds", "draws"])
+@pytest.mark.parametrize("fault", [[], "twice"])
+def test_an_axis_has_entries_and_each_once(written, root: Path, axis: str, fault: object) -> None:
+    entries = yaml.safe_load((root / "params.yaml").read_text())["run"][axis]
+    with pytest.raises(ParamsError, match=f"run.{axis}"):
+        load_params(written(f"run.{axis}", fault or [] if fault != "twice" else entries * 2))
+
+
+def test_every_list_of_tasks_may_be_empty(root: Path, tmp_path: Path) -> None:
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    for block in (params["pairwise"], params["geometry"], params["attention"]):
+        block["tasks"] = []
+    params["geometry"]["cross"] = {"tasks": [], "tuned_on": []}
+    params["geometry"]["dynamics"]["tasks"] = params["attention"]["pair_heads"]["tasks"] = []
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params))
+    assert load_params(path).attention.tasks == ()
+
+
+@pytest.mark.parametrize("block", ["encoders", "tasks"])
+@pytest.mark.parametrize("name", ["x; touch y", "$(touch y)", "a.b", "a/b", "-a", ""])
+def test_a_name_is_a_part_of_paths_and_of_keys(written, block: str, name: str) -> None:
+    entry = {"encoders": {"path": "x"}, "tasks": {"format": "nq", "path": "world"}}[block]
+    with pytest.raises(ParamsError, match=block):
+        load_params(written(f"{block}~{name}", entry))
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        ({"format": "conllu", "path": "ud-mine", "target": "upos"}, "label"),
+        ({"format": "trec", "path": "/data/mine", "target": "fine", "version": 2}, "label"),
+        ({"format": "glue", "path": "sts-b", "target": "stsb"}, "score"),
+        ({"format": "squad", "path": "mine", "split": "title"}, "reading"),
+        ({"format": "framenet", "path": "framenet-1.5"}, "heads"),
+        ({"format": "tsv", "path": "mine", "columns": {"text": "s", "label": "stars"}}, "label"),
+        (
+            {
+                "format": "csv",
+                "path": "mine",
+                "columns": {"text": "s", "label": "y"},
+                "kind": "score",
+            },
+            "score",
+        ),
+    ],
+)
+def test_a_task_of_ones_own_is_an_entry(written, entry: dict[str, object], kind: str) -> None:
+    assert load_params(written("tasks~mine", entry)).task("mine").kind == kind
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"format": "xml", "path": "mine"}, "tasks.mine.format is 'xml'"),
+        ({"format": "conllu", "path": "mine", "target": "tag"}, "has the targets upos, deprel"),
+        ({"format": "tsv", "path": "mine"}, "give columns"),
+        ({"format": "nq", "path": "mine", "kind": "label"}, "has tasks of the kind reading"),
+        ({"format": "nq"}, "the key 'tasks.mine.path' is missing"),
+        ({"format": "nq", "path": "mine", "splitt": "title"}, "no stage knows the key"),
+    ],
+)
+def test_a_wrong_entry_of_a_task_is_said(written, entry: object, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        load_params(written("tasks~mine", entry))
+
+
+def test_an_experiment_changes_one_line_of_params(root: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(root / "params.yaml", tmp_path))
+    before = path.read_text().splitlines()
+    apply_overrides(path, ["finetune.epochs=7"])
+    changed = [(a, b) for a, b in zip(before, path.read_text().splitlines(), strict=True) if a != b]
+    assert [new.split(":")[0].strip() for _, new in changed] == ["epochs"]
 
 
 def test_params_cannot_be_changed(root: Path) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        load_params(root / "params.yaml").seed = 1
+        load_params(root / "params.yaml").threads = 1
 
 
 def test_broken_yaml_is_one_error(tmp_path: Path) -> None:

@@ -58,18 +58,18 @@ def test_every_setting_of_a_preset_is_in_the_schema(
     queued, root: Path, tmp_path: Path, preset: str
 ) -> None:
     runs = queued(preset)
-    assert len(runs) > 2
+    assert len(runs) == (3 if preset == "exp-states" else 1)
     seen = set()
     for name, settings in runs.items():
         assert len(get_hydra_sweeps({"params.yaml": settings})) == 1, f"{name} is no single run"
         params = with_settings(root, tmp_path, settings)
-        assert params.encoder in params.encoders
         seen.add(json.dumps(params.model_dump(), sort_keys=True))
     assert len(seen) == len(runs), "two runs of the preset are the same"
 
 
 def test_a_preset_takes_other_values(queued) -> None:
-    assert queued("exp-seeds", "SEEDS=7 8") == {"seed-7": ["seed=7"], "seed-8": ["seed=8"]}
+    settings = ["run.seeds=[7,8]", "run.draws=[7,8]"]
+    assert queued("exp-seeds", "SEEDS=7,8") == {"seeds": settings}
 
 
 def test_the_papers_grid_resolves_to_a_whole_graph(queued, root: Path, tmp_path: Path) -> None:
@@ -79,9 +79,11 @@ def test_the_papers_grid_resolves_to_a_whole_graph(queued, root: Path, tmp_path:
     for name in ("dvc.yaml", "data.dvc", ".dvc/config"):
         shutil.copy(root / name, folder / name)
     subprocess.run(["git", "init", "--quiet", folder], check=True)
-    with_settings(root, folder, runs["paper-mrpc-stsb"])
+    with_settings(root, folder, runs["paper"])
     with Repo(str(folder)) as repo:
         made = {Path(out.fs_path) for out in repo.index.outs}
         read = {Path(dep.fs_path) for dep in repo.index.deps if not hasattr(dep, "params")}
-    lacking = {path.relative_to(folder) for path in read - made}
-    assert {path.parts[0] for path in lacking} <= {"src", "stages", ".dvc"}
+    lacking = {path.relative_to(folder) for path in read - made if "crossed" not in path.parts}
+    folders = {"examples", "results"}  # of what other stages make
+    assert {path.parts[0] for path in lacking} <= {"src", "stages", ".dvc", *folders}
+    assert {str(path) for path in lacking if path.parts[0] in folders} <= folders

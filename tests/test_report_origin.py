@@ -56,13 +56,21 @@ def test_there_is_no_commit_outside_of_git(tmp_path, monkeypatch):
     assert code_commit(tmp_path) == ""
 
 
-def test_corpora_are_those_of_the_tasks_their_parts_named_once_and_wordnet():
-    tasks = ["nq-passages-pairs", "nq-passages-qa", "world-rte", "world-pos"]
+@pytest.fixture
+def tasks_of(root):
+    """A function that gives the entries of some built-in tasks."""
+    tasks = load_params(root / "params.yaml").tasks
+    return lambda names: [tasks[name] for name in names]
+
+
+def test_corpora_are_those_of_the_tasks_their_parts_named_once_and_wordnet(tasks_of):
+    tasks = tasks_of(["nq-passages", "world-rte", "world-pos"])
     assert [one.name for one in corpora_of(tasks)] == ["qed", "nq-oracle", "world", "wordnet"]
 
 
-def test_a_corpus_that_users_bring_is_not_registered_and_only_pairs_read_wordnet():
-    assert [one.name for one in corpora_of(["mnli", "sick", "framenet-1.7"])] == ["sick"]
+def test_a_corpus_that_users_bring_is_not_registered_and_only_pairs_read_wordnet(tasks_of):
+    tasks = tasks_of(["mnli", "sick", "framenet-17"])
+    assert [one.name for one in corpora_of(tasks)] == ["sick"]
 
 
 def test_the_hash_of_a_corpus_is_that_of_its_list_of_files():
@@ -82,7 +90,7 @@ def test_every_setting_of_a_paper_is_one_of_params_yaml(root):
 
 def test_settings_that_leave_a_paper_are_listed_and_the_others_are_not():
     params = {
-        "encoder": "bert-base",
+        "run": {"encoders": ("bert-base",)},
         "finetune": {"epochs": 2, "learning_rate": 1e-4},
         "prepare": {"labels": {"train": 256, "test": None}},
         "geometry": {"finetune": {"epochs": 3}, "classify": {"hidden": ((32, 32), (64, 64))}},
@@ -96,14 +104,14 @@ def test_settings_that_leave_a_paper_are_listed_and_the_others_are_not():
     assert found["finetune.learning_rate"] == ["0.0001", "4e-05", "Cai et al., their code"]
     assert found["prepare.labels.train"] == ["256", "all", "Zhou & Srikumar"]
     assert found["geometry.classify.hidden"][0] == "32×32, 64×64"
-    small = {"encoder": "bert-tiny", "geometry": {"finetune": {"epochs": 3}}}
+    small = {"run": {"encoders": ("bert-tiny",)}, "geometry": {"finetune": {"epochs": 3}}}
     assert [row[:3] for row in deviations(small).rows] == [
-        ["encoder", "bert-tiny", "bert-base"],
+        ["run.encoders", "bert-tiny", "bert-base"],
         ["geometry.finetune.epochs", "3", "10"],
     ]
 
 
-def test_the_methods_name_corpora_weights_seed_libraries_and_commit():
+def test_the_methods_name_corpora_weights_seed_libraries_and_commit(tasks_of):
     page = render_page(
         PageInputs(
             to_frame([]),
@@ -116,7 +124,7 @@ def test_the_methods_name_corpora_weights_seed_libraries_and_commit():
             0.4167,
             2.0,
             0.95,
-            origin=Origin(corpora_of(["world-pairs"]), {"torch": "2.0"}, "5e" * 20),
+            origin=Origin(corpora_of(tasks_of(["world"])), {"torch": "2.0"}, "5e" * 20),
         ),
         studies=[],
     )

@@ -18,9 +18,9 @@ from dvc.repo import Repo
 
 PAGE = ("report",)
 NUMBERS = ("collect", "report")
-READING = ("represent", "represent-finetuned", "evaluate", "pairwise")
-LABEL_PROBES = ("classify@*", "geometry@*", "similarity@*", "cross-task")
-LABEL_STATES = ("represent-labels-finetuned@*", "represent-cross", "snapshots", "dynamics")
+READING = ("represent@*", "represent-finetuned@*", "evaluate@*", "pairwise@*")
+LABEL_PROBES = ("classify@*", "geometry@*", "similarity@*", "cross-task@*")
+LABEL_STATES = ("represent-labels-finetuned@*", "represent-cross@*", "snapshots@*", "dynamics@*")
 
 
 class Plan(NamedTuple):
@@ -107,43 +107,122 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("backend", "dask", ()),
         ("focus", "pretrained", NUMBERS),
         ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], *NUMBERS)),
-        ("prepare.pairs.per_probe", 10, ("prepare-pairs", *READING[:2], "pairwise", *NUMBERS)),
+        ("prepare.pairs.per_probe", 10, ("prepare-pairs@*", *READING[:2], "pairwise@*", *NUMBERS)),
         (
             "intervals.bootstrap",
             10,
             (
-                *("pairwise", "classify@*", "cross-task"),
-                *("attention@*", "ablate@*", "pair-heads", *NUMBERS),
+                *("pairwise@*", "classify@*", "cross-task@*"),
+                *("attention@*", "ablate@*", "pair-heads@*", *NUMBERS),
             ),
         ),
-        ("pairwise.equivalence_margin", 1.0, ("pairwise", *NUMBERS)),
-        ("evaluate.top_k", 5, ("evaluate", *NUMBERS)),
+        ("pairwise.equivalence_margin", 1.0, ("pairwise@*", *NUMBERS)),
+        ("evaluate.top_k", 5, ("evaluate@*", *NUMBERS)),
         (
             "geometry.finetune.epochs",
             1,
-            ("finetune-labels@*", *LABEL_STATES, *LABEL_PROBES, "pair-heads", *NUMBERS),
+            ("finetune-labels@*", *LABEL_STATES, *LABEL_PROBES, "pair-heads@*", *NUMBERS),
         ),
-        ("geometry.snapshot_every", 5, ("snapshots", "dynamics", *NUMBERS)),
-        ("geometry.classify.initialisations", 5, ("classify@*", "cross-task", *NUMBERS)),
-        ("geometry.directprobe.min_cluster_size", 7, (*LABEL_PROBES[1:], "dynamics", *NUMBERS)),
+        ("geometry.snapshot_every", 5, ("snapshots@*", "dynamics@*", *NUMBERS)),
+        ("geometry.classify.initialisations", 5, ("classify@*", "cross-task@*", *NUMBERS)),
+        (
+            "geometry.directprobe.min_cluster_size",
+            7,
+            ("geometry@*", "similarity@*", *NUMBERS),
+        ),
+        ("geometry.directprobe.rtol", 0.1, (*LABEL_PROBES[1:], "dynamics@*", *NUMBERS)),
         ("geometry.similarity.zero_fill", True, ("similarity@*", *NUMBERS)),
         ("attention.patterns.epochs", 1, ("patterns", "attention@*", *NUMBERS)),
         ("attention.maps.rows", "max", ("attention@*", *NUMBERS)),
         ("attention.ablate.max_texts", 10, ("ablate@*", *NUMBERS)),
-        ("attention.pair_heads.pairing", "zip", ("pair-heads", *NUMBERS)),
+        ("attention.pair_heads.pairing", "zip", ("pair-heads@*", *NUMBERS)),
         ("encoders.mine", {"path": "mine"}, PAGE),
+        ("tasks.mine", {"format": "trec", "path": "mine", "target": "fine"}, PAGE),
+        (
+            "tasks.world-pos.target",
+            "deprel",
+            (
+                "prepare-labels@world-pos",
+                "*-labels*@minilm-l6-world-pos*",
+                "classify@minilm-l6-world-pos-13",
+                "geometry@minilm-l6-world-pos-13",
+                "similarity@minilm-l6-world-pos-13",
+                "represent-cross@minilm-l6-world-ps-fxn-world-pos-13",
+                "cross-task@*",
+                *NUMBERS,
+            ),
+        ),
+        (
+            "tasks.world-sst2.version",
+            2,
+            (
+                "prepare-texts@world-sst2",
+                "finetune-texts@minilm-l6-world-sst2-*",
+                "evaluate-texts@minilm-l6-world-sst2-13",
+                "attention@minilm-l6-world-sst2-13",
+                "ablate@minilm-l6-world-sst2-13",
+                *NUMBERS,
+            ),
+        ),
+        (
+            "tasks.world.version",
+            2,
+            ("*@world", "*@minilm-l6-world", "*@minilm-l6-world-13", "finetune@*", *NUMBERS),
+        ),
         (
             "attention.tasks",
-            ["world-rte", "mrpc"],
+            ["mrpc", "world-rte", "world-sst2"],
             (
                 "prepare-texts@mrpc",
-                "finetune-texts@mrpc-*",
-                "evaluate-texts@mrpc",
-                "attention@mrpc",
-                "ablate@mrpc",
+                "finetune-texts@minilm-l6-mrpc-*",
+                "evaluate-texts@minilm-l6-mrpc-13",
+                "attention@minilm-l6-mrpc-13",
+                "ablate@minilm-l6-mrpc-13",
+                *NUMBERS,
+            ),
+        ),
+        ("attention.tasks", [], NUMBERS),
+        (
+            "geometry.tasks",
+            ["world-pos", "world-dep", "world-ps-role", "world-ps-fxn", "world-trec-50", "ewt-pos"],
+            ("prepare-labels@ewt-pos", "*@minilm-l6-ewt-pos", "*@minilm-l6-ewt-pos-13", *NUMBERS),
+        ),
+        ("pairwise.tasks", ["world", "xquad"], ("*@xquad", "*@minilm-l6-xquad*", *NUMBERS)),
+        (
+            "geometry.dynamics.tasks",
+            ["world-ps-role", "world-dep"],
+            ("snapshots@*-dep-13", "dynamics@*-dep-13", *NUMBERS),
+        ),
+        (
+            "geometry.cross.tuned_on",
+            ["world-ps-role", "world-pos", "world-dep"],
+            ("represent-cross@*-world-dep-13", "cross-task@*", *NUMBERS),
+        ),
+        (
+            "attention.pair_heads.tasks",
+            [
+                {"task": "world-dep", "tuned_on": "world-dep"},
+                {"task": "world-ps-role", "tuned_on": "world-dep"},
+            ],
+            ("pair-heads@minilm-l6-linked1-13", *NUMBERS),
+        ),
+        ("run.seeds", [13, 14], ("*-14", *NUMBERS)),
+        ("run.encoders", ["minilm-l6", "bert-tiny"], ("*@bert-tiny-*", *NUMBERS)),
+        (
+            "run.draws",
+            [13, 14],
+            (
+                "represent@*",
+                "represent-labels@*",
+                "evaluate@*",
+                "evaluate-texts@*",
+                "pairwise@*",
+                *LABEL_PROBES[:3],
+                "cross-task@*",  # reads the vectors before tuning, made beside the random ones
+                "attention@*",
+                "pair-heads@*",
                 *NUMBERS,
             ),
         ),
@@ -152,6 +231,12 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
 def test_a_parameter_reruns_its_chain_alone(
     workspace: Path, shipped: Plan, key: str, value: object, expected: tuple[str, ...]
 ) -> None:
+    new = changed(workspace, key, value)
+    assert new.reruns(shipped) & set(new.seen) == named(new, expected)
+
+
+def changed(workspace: Path, key: str, value: object) -> Plan:
+    """The plan with another value of one parameter."""
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     *parents, last = key.split(".")
     block = params
@@ -159,8 +244,7 @@ def test_a_parameter_reruns_its_chain_alone(
         block = block[parent]
     assert block.get(last) != value
     block[last] = value
-    new = edited(workspace / "params.yaml", yaml.safe_dump(params))
-    assert new.reruns(shipped) == named(new, expected)
+    return edited(workspace / "params.yaml", yaml.safe_dump(params))
 
 
 @pytest.mark.parametrize(
@@ -169,15 +253,15 @@ def test_a_parameter_reruns_its_chain_alone(
         ("src/tuneprobe/report/page.html.jinja", PAGE),
         (".dvc/plots/layer_curves.json", PAGE),
         ("stages/collect.py", ("collect",)),
-        ("src/tuneprobe/studies/pairwise/probe/study.py", ("pairwise", *NUMBERS)),
+        ("src/tuneprobe/studies/pairwise/probe/study.py", ("pairwise@*", *NUMBERS)),
         (
             "src/tuneprobe/studies/geometry/directprobe/hulls.py",
-            (*LABEL_PROBES[1:], "dynamics", *NUMBERS),
+            (*LABEL_PROBES[1:], "dynamics@*", *NUMBERS),
         ),
         ("src/tuneprobe/studies/attention/ablation/sweep.py", ("ablate@*", *NUMBERS)),
         (
             "src/tuneprobe/studies/pairwise/pairs/wordnet.py",
-            ("prepare-pairs", *READING[:2], "pairwise", *NUMBERS),
+            ("prepare-pairs@*", *READING[:2], "pairwise@*", *NUMBERS),
         ),
         ("src/tuneprobe/artifacts.py", ()),
         ("src/tuneprobe/cli.py", ()),
@@ -193,11 +277,18 @@ def test_a_file_reruns_what_imports_it(
 def test_another_encoder_keeps_the_examples_and_the_pattern_network(
     workspace: Path, shipped: Plan
 ) -> None:
-    file = workspace / "params.yaml"
-    text = file.read_text().replace("encoder: minilm-l6", "encoder: bert-tiny")
-    new = edited(file, text)
+    new = changed(workspace, "run.encoders", ["bert-tiny"])
     kept = named(new, ("prepare-*", "patterns", "data.dvc"))
     assert new.reruns(shipped) == set(new.seen) - kept
+
+
+def test_another_first_seed_reruns_what_measures_random_weights(
+    workspace: Path, shipped: Plan
+) -> None:
+    new = changed(workspace, "run.seeds", [14, 13])
+    kept = {name for name in new.seen if name.endswith("-13")} - new.reruns(shipped)
+    assert kept >= named(new, ("finetune*-13", "ablate*-13", "dynamics*-13", "cross-task*-13"))
+    assert not kept & named(new, ("classify*-13", "attention*-13", "pairwise*-13", "evaluate*-13"))
 
 
 def test_other_data_rerun_all_but_the_pattern_network(workspace: Path, shipped: Plan) -> None:

@@ -42,26 +42,36 @@ def python(folder: Path, root: Path, *args: str) -> subprocess.CompletedProcess[
     )
 
 
-TUNE = ("finetune_labels.py", "world-pos", "finetuned", "geometry")
+RUN = ("--encoder", "minilm-l6", "--seed", "13")
+TUNE = ("finetune_labels.py", "--task", "world-pos", "--state", "finetuned", "--study", "geometry")
+TUNED = (*TUNE, *RUN)
+
+
+def of(script: str, task: str) -> tuple[str, ...]:
+    return (script, "--task", task, *RUN)
+
+
+def axes(*encoders: str) -> dict[str, object]:
+    return {"run": {"encoders": list(encoders), "seeds": [13], "draws": [13]}}
 
 
 @pytest.mark.parametrize(
     ("call", "changes", "message"),
     [
-        (("prepare_qa.py", "world-qa"), {}, "tuneprobe data"),
-        (("prepare_qa.py", "word-qa"), {}, "Did you mean 'world-qa'?"),
-        (TUNE, {"encoder": "minilm-16"}, "Did you mean 'minilm-l6'"),
-        (TUNE, {"encoder": "bert-tiny"}, "hf download google/bert"),
-        (TUNE, {"sead": 1}, "no stage knows the key 'sead'"),
-        (TUNE, {}, "run 'dvc repro'"),
-        (("represent.py", "t", "q", "random"), {}, "run 'dvc repro'"),
-        (("prepare_labels.py", "world-pso"), {}, "Did you mean 'world-pos'?"),
-        (("prepare_texts.py", "rte"), {}, "tuneprobe data"),
-        (("geometry.py", "world-pos"), {}, "run 'dvc repro'"),
-        (("classify.py", "world-pos"), {}, "run 'dvc repro'"),
-        (("dynamics.py", "world-ps-role"), {}, "run 'dvc repro'"),
-        (("ablate.py", "world-rte"), {}, "run 'dvc repro'"),
-        (("evaluate.py", "world-qa"), {}, "run 'dvc repro'"),
+        (("prepare_qa.py", "--task", "world"), {}, "tuneprobe data"),
+        (("prepare_qa.py", "--task", "word"), {}, "Did you mean 'world'?"),
+        (TUNED, axes("minilm-16"), "Did you mean 'minilm-l6'"),
+        ((*TUNE, "--encoder", "bert-tiny", "--seed", "13"), {}, "hf download google/bert"),
+        (TUNED, {"sead": 1}, "no stage knows the key 'sead'"),
+        (TUNED, {}, "run 'dvc repro'"),
+        (of("represent.py", "world-pos"), {}, "run 'dvc repro'"),
+        (("prepare_labels.py", "--task", "world-pso"), {}, "Did you mean 'world-pos'?"),
+        (("prepare_texts.py", "--task", "rte"), {}, "tuneprobe data"),
+        (of("geometry.py", "world-pos"), {}, "run 'dvc repro'"),
+        (of("classify.py", "world-pos"), {}, "run 'dvc repro'"),
+        (of("dynamics.py", "world-ps-role"), {}, "run 'dvc repro'"),
+        (of("ablate.py", "world-rte"), {}, "run 'dvc repro'"),
+        (of("evaluate.py", "world"), {}, "run 'dvc repro'"),
         (("collect.py",), {}, "run 'dvc repro'"),
         (("report.py",), {}, "run 'dvc repro'"),
     ],

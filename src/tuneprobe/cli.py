@@ -1,4 +1,4 @@
-"""The command line: ``data ...``, ``show``, ``page``, ``compare``, ``directprobe``, and others.
+"""The command line; `tuneprobe --help` lists its commands.
 
 What takes a second to import (pandas, scipy, DVC) is imported by the commands that need it.
 """
@@ -21,7 +21,7 @@ from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
 from tuneprobe.digests import SUMS
-from tuneprobe.paths import DATA, SUMMARY
+from tuneprobe.paths import DATA, PAGE, SUMMARY
 from tuneprobe.stage import exit_on_mistake
 
 app = typer.Typer(
@@ -98,6 +98,39 @@ def origin(corpus: Corpus) -> str:
             return "upstream"
         return "upstream and --from" if with_address else "--from only"
     return {"generate": "this project", "debian": "Debian package"}[corpus.obtain]
+
+
+@app.command("repro", epilog="Example: tuneprobe repro --jobs 2")
+def repro(
+    jobs: Annotated[int, typer.Option(min=1, help="Stages that run side by side.")] = 2,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run everything anew, nothing from a cache.")
+    ] = False,
+) -> None:
+    """Run what is not up to date, several stages at a time; `dvc repro` does the same work."""
+    from tuneprobe import runner
+    from tuneprobe.params import load_params
+
+    load_params()  # a mistake in it is one line here, many in DVC
+    done = runner.repro(jobs, typer.echo, force=force)
+    size = f"{PAGE.stat().st_size / 1e6:.1f} MB" if PAGE.exists() else "not written"
+    typer.echo(
+        f"{PAGE}: {size}; {done.ran} stages ran, {done.restored} came from the cache, "
+        f"{done.current} were up to date; {runner.duration(done.seconds)}"
+    )
+
+
+@app.command("run", epilog="Example: tuneprobe run slow finetune.learning_rate=3e-5")
+def run_one(
+    name: Annotated[str, typer.Argument(help="Of the experiment.")],
+    settings: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...")],
+) -> None:
+    """Run an experiment that differs from the last commit in these settings alone."""
+    from tuneprobe.experiment import run_experiment
+
+    if code := run_experiment(name, settings):
+        raise typer.Exit(code)
+    typer.echo(f"{name} is kept; params.yaml is as committed, metrics/ and report/ are of {name}")
 
 
 @app.command("show", epilog="Example: tuneprobe show --json")

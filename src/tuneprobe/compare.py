@@ -24,7 +24,7 @@ from tuneprobe.example_scores import (
     probe_scores,
     text_scores,
 )
-from tuneprobe.paths import PLOTS, SUMMARY, examples, results
+from tuneprobe.paths import PLOTS, SUMMARY, examples, pairs, results
 from tuneprobe.yaml_file import YamlFileError, parse_yaml
 
 PARAMS = Path("params.yaml")
@@ -205,19 +205,27 @@ def _listed(files: DVCFileSystem, folder: Path) -> list[Path]:
 
 def _scores(params: Mapping[str, str], read: Read) -> Iterator[tuple[str, ExampleScores]]:
     """Scores of the examples of the focus, as far as DVC has the tables that hold them."""
-    encoder, focus = params.get("encoder", ""), params.get("focus", "")
-    if corpus := params.get("pairwise.corpus"):
-        folder = examples(f"{corpus}-pairs")
-        outcomes = read(results(encoder, folder.name, "pairwise") / "outcomes.parquet", _parquet)
+    encoder, focus = _entries(params, "run.encoders")[0], params.get("focus", "")
+    seed = int(_entries(params, "run.seeds")[0] or 0)
+    for task in filter(None, _entries(params, "pairwise.tasks")[:1]):
+        folder = examples(pairs(task))
+        table = results(encoder, folder.name, "pairwise", seed) / "outcomes.parquet"
+        outcomes = read(table, _parquet)
         rows, meta = read(folder / "examples.parquet", _parquet), read(folder / META, json.loads)
         if outcomes is not None and rows is not None and meta is not None:
             yield from probe_scores(outcomes, rows.label, meta["spans_sha256"], focus)
-    for task in filter(None, params.get("attention.tasks", "").split(", ")):
-        answers = read(results(encoder, task, "evaluate") / "predictions.parquet", _parquet)
+    for task in filter(None, _entries(params, "attention.tasks")):
+        table = results(encoder, task, "evaluate", seed) / "predictions.parquet"
+        answers = read(table, _parquet)
         meta = read(examples(task) / META, json.loads)
         if answers is not None and meta is not None:
             name = "pair_task_score" if task in PAIR_TASKS else "sentence_task_score"
             yield name, text_scores(answers, meta["spans_sha256"], focus)
+
+
+def _entries(params: Mapping[str, str], key: str) -> list[str]:
+    """The entries of a list, as `flat` writes it; one empty text where there is none."""
+    return params.get(key, "").split(", ")
 
 
 def _csv(text: bytes) -> pd.DataFrame:

@@ -7,6 +7,8 @@ use, so that a slip of the keyboard is an error and not an exhausted memory.
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,6 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
+from tuneprobe.tasks import Task, get_task
 from tuneprobe.yaml_file import YamlFileError, read_yaml
 
 MAX_FAULTS = 10  # said of one file
@@ -42,10 +45,10 @@ def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
 
 def _name(name: str) -> str:
     """Refuse what cannot be part of a path, of a stage's name or of a command."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", name):
         raise ValueError(
-            "a name has at most 100 letters, digits, '.', '_' and '-', and starts with "
-            "a letter, a digit or '_'"
+            "a name has at most 100 letters, digits, '_' and '-', and starts with a letter, a "
+            "digit or '_'"
         )
     return name
 
@@ -71,6 +74,7 @@ Text = Annotated[str, Field(max_length=4096), AfterValidator(_text)]
 Unique = Annotated[tuple[Item, ...], Field(max_length=1000), AfterValidator(_distinct)]
 NonEmptyUnique = Annotated[Unique[Item], Field(min_length=1)]
 LayerShare = Annotated[Fraction, Field(gt=0, lt=1)]  # 5/12, or 0.5
+Names = Unique[Name]
 
 
 class ParamsError(TuneprobeError):
@@ -245,7 +249,7 @@ class BoundaryHead(_Block):
 class Pairwise(_Block):
     """The pairwise probe and its statistics."""
 
-    corpus: Name
+    tasks: Names
     similarities: NonEmptyUnique[Literal["cosine", "euclidean"]]
     negatives: NonEmptyUnique[Literal["words", "length-matched"]]
     views: NonEmptyUnique[Literal["raw", "centred", "without-axis"]]
@@ -307,22 +311,31 @@ class Similarity(_Block):
 
 
 class Dynamics(_Block):
-    """What is followed over the steps of a fine-tuning."""
+    """What is followed over the steps of a fine-tuning, of which tasks."""
 
+    tasks: Names
     most: Size
     path_labels: Unique[Text]
+
+
+class Cross(_Block):
+    """Tasks that are probed, each under the encoders tuned on every one of others."""
+
+    tasks: Names
+    tuned_on: Names
 
 
 class Geometry(_Block):
     """The geometry study."""
 
-    corpus: Name
+    tasks: Names
     finetune: Tuning
     snapshot_every: PositiveInt
     classify: Classify
     directprobe: DirectProbe
     similarity: Similarity
     dynamics: Dynamics
+    cross: Cross
 
 
 class ExampleMaps(_Block):
@@ -373,11 +386,17 @@ class Ablate(_Block):
     tokens_per_chunk: PositiveInt | None
 
 
-class PairHeads(_Block):
-    """Heads that link annotated words."""
+class Linked(_Block):
+    """A task whose pairs of words heads may link, and the task that the encoder was tuned on."""
 
     task: Name
     tuned_on: Name
+
+
+class PairHeads(_Block):
+    """Heads that link annotated words."""
+
+    tasks: Unique[Linked]
     states: States
     pairing: Literal["all", "zip"]
     tokens_per_batch: PositiveInt | None
@@ -386,28 +405,55 @@ class PairHeads(_Block):
 class Attention(_Block):
     """The attention study."""
 
-    tasks: Annotated[tuple[Name, Name], AfterValidator(_distinct)]
+    tasks: Names
     finetune: Tuning
-    frames: Unique[Literal["framenet-1.5", "framenet-1.7"]]
+    frames: Names
     maps: Maps
     patterns: PatternNetwork
     ablate: Ablate
     pair_heads: PairHeads
 
 
+class Run(_Block):
+    """The axes of a run: each is a list, and each of its entries a chain of stages.
+
+    Attributes
+    ----------
+    encoders : tuple of str
+        Names under `encoders`.
+    seeds : tuple of int
+        Of tuning. Each has probes of its own, trained under it.
+    draws : tuple of int
+        Of random weights; measured beside the first seed.
+    """
+
+    encoders: NonEmptyUnique[Name]
+    seeds: NonEmptyUnique[Seed]
+    draws: Annotated[tuple[Seed, ...], Field(min_length=1)]
+
+    @field_validator("encoders", "seeds", "draws")
+    @classmethod
+    def _once_each(cls, entries: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(entries)) < len(entries):
+            raise ValueError("expected each entry once")
+        return entries
+
+    def draws_beside(self, seed: int) -> tuple[int, ...]:
+        """The draws of random weights that are measured with this seed: all with the first."""
+        return self.draws if seed == self.seeds[0] else ()
+
+
 class Params(_Block):
     """Everything that params.yaml says."""
 
     focus: Literal["random", "pretrained", "finetuned"]
-    encoder: Name
-    seed: Seed
+    run: Run
+    sampling_seed: Seed
     threads: Processes
-    workers: Processes
-    backend: Literal["local", "dask"]
-    launch: Text
     encoders: Annotated[dict[Name, EncoderSource], Field(min_length=1, max_length=1000)]
     annotator: Annotator
     intervals: Intervals
+    tasks: Annotated[dict[Name, Task], Field(max_length=10_000)]
     prepare: Prepare
     finetune: Finetune
     evaluate: Evaluate
@@ -423,12 +469,99 @@ class Params(_Block):
             raise UnknownNameError("study that tunes on labels", study, blocks)
         return blocks[study]
 
-    def encoder_source(self, name: str | None = None) -> dict[str, Any]:
-        """Where an encoder's files are, by default those of `encoder`: for `load_encoder`."""
-        name = self.encoder if name is None else name
-        if name not in self.encoders:
-            raise UnknownNameError("encoder", name, self.encoders)
-        return self.encoders[name].model_dump()
+    def encoder_source(self, encoder: str) -> dict[str, Any]:
+        """Where the files of an encoder are, as keyword arguments of `load_encoder`."""
+        if encoder not in self.encoders:
+            raise UnknownNameError("encoder", encoder, self.encoders)
+        return self.encoders[encoder].model_dump()
+
+    def task(self, name: str) -> Task:
+        """The entry of a task."""
+        return get_task(name, self.tasks)
+
+
+TASK_LISTS = {  # list of tasks: the kinds that its study can use
+    "pairwise.tasks": ("reading",),
+    "geometry.tasks": ("label",),
+    "attention.tasks": ("label", "score"),
+    "attention.frames": ("heads",),
+}
+
+
+def check_names(params: Params) -> None:
+    """Refuse a run that names an encoder or a task which there is not, or which nothing makes.
+
+    Raises
+    ------
+    ParamsError
+        With one sentence for each such name.
+    """
+    made = {key: _list(params, key) for key in TASK_LISTS}
+    problems = [_unknown("run.encoders", name, params.encoders) for name in params.run.encoders]
+    for key, names in made.items():
+        problems += [_unfit(params, key, name, TASK_LISTS[key]) for name in names]
+    labelled = made["geometry.tasks"]
+    tuned = labelled + made["attention.tasks"]
+    linked = params.attention.pair_heads.tasks
+    for key, names, among, where in (
+        ("geometry.dynamics.tasks", params.geometry.dynamics.tasks, labelled, "geometry.tasks"),
+        ("geometry.cross.tasks", params.geometry.cross.tasks, labelled, "geometry.tasks"),
+        ("geometry.cross.tuned_on", params.geometry.cross.tuned_on, tuned, "a study's tasks"),
+        (
+            "attention.pair_heads.tasks",
+            tuple(one.task for one in linked),
+            labelled + made["attention.frames"],
+            "geometry.tasks or attention.frames",
+        ),
+        ("attention.pair_heads.tasks", tuple(one.tuned_on for one in linked), tuned, "the tasks"),
+    ):
+        problems += [_not_made(key, name, among, where) for name in names]
+    problems += _twice(params, made)
+    if bool(params.geometry.cross.tasks) != bool(params.geometry.cross.tuned_on):
+        problems.append("geometry.cross needs both tasks and tuned_on, or neither.")
+    found = [problem for problem in dict.fromkeys(problems) if problem]
+    if found:
+        raise ParamsError("\n".join(f"params.yaml: {problem}" for problem in found))
+
+
+def _list(params: Params, key: str) -> tuple[str, ...]:
+    study, name = key.split(".")
+    return tuple(getattr(getattr(params, study), name))
+
+
+def _unknown(key: str, name: str, known: Iterable[str]) -> str:
+    """A sentence, or nothing where the name is known."""
+    return "" if name in set(known) else f"{key}: {UnknownNameError('name', name, known)}"
+
+
+def _unfit(params: Params, key: str, name: str, kinds: tuple[str, ...]) -> str:
+    if name not in params.tasks or params.tasks[name].kind in kinds:
+        return _unknown(key, name, params.tasks)
+    return (
+        f"{key}: '{name}' is of the kind {params.tasks[name].kind}, expected {' or '.join(kinds)}."
+    )
+
+
+def _not_made(key: str, name: str, among: Sequence[str], where: str) -> str:
+    return "" if name in among else f"{key} names '{name}', which is not in {where}: add it there."
+
+
+def _twice(params: Params, made: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Tasks that two stages would make; a reading task makes its questions and its pairs."""
+    examples = [name for key, names in made.items() if key != "pairwise.tasks" for name in names]
+    examples += [f"{name}-{what}" for name in made["pairwise.tasks"] for what in ("qa", "pairs")]
+    again = {
+        "geometry.dynamics.tasks": params.geometry.dynamics.tasks,
+        "geometry.cross.tasks": params.geometry.cross.tasks,
+        "geometry.cross.tuned_on": params.geometry.cross.tuned_on,
+        "attention.pair_heads.tasks": [one.task for one in params.attention.pair_heads.tasks],
+    }
+    return [
+        f"{key} names '{name}' twice: give the second its own entry in tasks, or remove it."
+        for key, names in {"the lists of tasks": examples, **again}.items()
+        for name, times in Counter(names).items()
+        if times > 1
+    ]
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
@@ -442,7 +575,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     if not path.exists():
         raise ParamsError(f"{path} is missing: run the stage from the top of the repository.")
     try:  # as JSON, in which strict lists are tuples
-        return Params.model_validate_json(json.dumps(read_yaml(path)))
+        params = Params.model_validate_json(json.dumps(read_yaml(path)))
     except YamlFileError as error:
         raise ParamsError(str(error)) from error
     except ValidationError as error:
@@ -450,6 +583,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         more = len(faults) - MAX_FAULTS
         rest = [f"{path}: {more} more values are wrong."] if more > 0 else []
         raise ParamsError("\n".join(faults[:MAX_FAULTS] + rest)) from error
+    check_names(params)
+    return params
 
 
 def _sentence(path: Path, fault: ErrorDetails) -> str:

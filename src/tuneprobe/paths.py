@@ -1,6 +1,11 @@
-"""The one place that spells artifact paths; dvc.yaml repeats them and a test compares."""
+"""The one place that spells artifact paths; dvc.yaml repeats them and a test compares.
+
+Every path of an encoder ends with the seed that its contents depend on; `pretrained` has none.
+"""
 
 from pathlib import Path
+
+from tuneprobe.states import PRETRAINED, RANDOM
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -12,6 +17,17 @@ WORDNET = DATA / "wordnet"
 PATTERNS = Path("patterns")
 ANNOTATOR = Path("annotator.json")
 PLOT_TEMPLATES = Path(".dvc") / "plots"
+RESULTS = Path("results")
+
+
+def questions(task: str) -> str:
+    """The name of a reading task's questions and answers, as examples and in result rows."""
+    return f"{task}-qa"
+
+
+def pairs(task: str) -> str:
+    """The name of the pairs of the five probes that a reading task's texts give."""
+    return f"{task}-pairs"
 
 
 def examples(task: str) -> Path:
@@ -29,36 +45,52 @@ def parts(task: str) -> Path:
     return Path(".cache") / "parts" / task
 
 
-def checkpoint(encoder: str, task: str, state: str) -> Path:
-    """Weights of one encoder tuned on one task; `state` is ``frozen`` or ``finetuned``."""
-    return Path("checkpoints") / encoder / task / state
+def seeded(seed: int) -> str:
+    """The folder of one seed of tuning."""
+    return f"seed-{seed}"
 
 
-def training(encoder: str, task: str, state: str) -> Path:
+def checkpoint(encoder: str, task: str, state: str, seed: int) -> Path:
+    """Weights tuned on one task; `state` is ``frozen``, ``finetuned`` or ``random-finetuned``."""
+    return Path("checkpoints") / encoder / task / state / seeded(seed)
+
+
+def training(encoder: str, task: str, state: str, seed: int) -> Path:
     """Training curves of one fine-tuning."""
-    return Path("training") / encoder / task / state
+    return Path("training") / encoder / task / state / seeded(seed)
 
 
-def resume_point(encoder: str, task: str, state: str) -> Path:
+def resume_point(encoder: str, task: str, state: str, seed: int) -> Path:
     """Where a fine-tuning or a study goes on after a kill; no artifact, removed at its end."""
-    return Path(".cache") / "resume" / f"{encoder}-{task}-{state}"
+    return Path(".cache") / "resume" / f"{encoder}-{task}-{state}-{seed}"
 
 
-def representation(encoder: str, task: str, state: str) -> Path:
-    """Vectors of all spans of one task at every layer."""
-    return Path("representations") / encoder / task / state
+def representation(encoder: str, task: str, state: str, seed: int) -> Path:
+    """Vectors of all spans of one task at every layer.
+
+    `seed` is that of tuning, or the draw of random weights; `pretrained` does not depend on it.
+    """
+    folder = Path("representations") / encoder / task / state
+    if state == PRETRAINED:
+        return folder
+    return folder / (f"draw-{seed}" if state == RANDOM else seeded(seed))
 
 
-def cross_representation(encoder: str, task: str, tuned_on: str) -> Path:
+def crossed(encoder: str, task: str, seed: int) -> Path:
+    """The vectors of one task under encoders tuned on others: a folder each."""
+    return Path("representations") / encoder / task / "crossed" / seeded(seed)
+
+
+def cross_representation(encoder: str, task: str, tuned_on: str, seed: int) -> Path:
     """Vectors of one task under the encoder tuned on another."""
-    return representation(encoder, task, f"finetuned-on-{tuned_on}")
+    return crossed(encoder, task, seed) / f"finetuned-on-{tuned_on}"
 
 
-def snapshots(encoder: str, task: str) -> Path:
+def snapshots(encoder: str, task: str, seed: int) -> Path:
     """Vectors of one task at some steps of the fine-tuning on it."""
-    return representation(encoder, task, "snapshots")
+    return Path("representations") / encoder / task / "snapshots" / seeded(seed)
 
 
-def results(encoder: str, task: str = "", study: str = "") -> Path:
-    """Result rows of one study; of all studies of a task, or of all tasks."""
-    return Path("results") / encoder / task / study
+def results(encoder: str, task: str, stage: str, seed: int) -> Path:
+    """Result rows that one stage made of one task under one seed."""
+    return RESULTS / encoder / task / stage / seeded(seed)

@@ -1,87 +1,131 @@
-"""The tasks: what an encoder is tuned on and what it is probed with."""
+"""The schema of a task: an entry under `tasks` in params.yaml.
 
-from dataclasses import dataclass
+A task says which files are read, in which format, and what is predicted. Its classes are those that
+the files hold. The built-in tasks are entries of params.yaml like a user's own.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tuneprobe.errors import UnknownNameError
 
+LABELLED = ("conllu", "conllulex", "trec")  # formats of labelled words and questions
+READING = ("nq", "squad", "nq-passages")
+TABLES = ("tsv", "csv", "jsonl")  # one text, or two, and a label a row
+KINDS = {  # of a format whose entry names none
+    **dict.fromkeys(LABELLED, "label"),
+    **dict.fromkeys(TABLES, "label"),
+    **dict.fromkeys(READING, "reading"),
+    "framenet": "heads",
+}
+TARGETS = {
+    "conllu": ("upos", "deprel"),
+    "conllulex": ("role", "function"),
+    "trec": ("fine",),
+    "glue": ("mrpc", "stsb", "sst2", "qqp", "rte", "qnli", "mnli", "mnli-mismatched", "sick"),
+}
+SCORED = ("stsb",)  # targets of GLUE that are scores
 
-@dataclass(frozen=True)
-class Task:
+Kind = Literal["reading", "label", "score", "heads"]
+Format = Literal[
+    "nq", "squad", "nq-passages", "conllu", "conllulex", "trec", "glue", "tsv", "csv", "jsonl",
+    "framenet",
+]  # fmt: skip
+
+
+class Columns(BaseModel):
+    """The columns of a table, or keys of a JSON line: one text, or two, and the label."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    text2: str | None = None
+    label: str
+
+
+class Task(BaseModel):
     """A labelled problem.
 
     Attributes
     ----------
-    kind : str
-        ``qa`` (reading comprehension), ``pairs`` (the five pairwise probes), ``label`` (classes of
-        words, pairs of words or texts), ``score`` (a number for a text), ``heads`` (pairs of words
-        that a head may link).
-    corpus : str
-        Folder of the corpus under data/.
+    format : str
+        How the files are written.
+    path : str
+        Their folder below data/, or an absolute one.
     target : str
-        What of the corpus is predicted: a column of its annotation, or the format of its files;
-        empty where the kind says it.
+        What of the files is predicted: a column of the annotation (``upos``, ``deprel``, ``role``,
+        ``function``, ``fine``), or the task of GLUE whose files they are.
+    kind : str
+        ``reading`` (questions with answers), ``label`` (classes of words, pairs of words or texts),
+        ``score`` (a number for a text), ``heads`` (pairs of words that a head may link). Most
+        formats have one kind only; a table is ``label`` unless it says ``score``.
+    columns : Columns
+        Of a table.
+    files : tuple of str
+        Endings of the file names that are read; empty: those of the format.
+    split : str or int
+        ``file`` (the names say train, dev or test), ``title`` (a quarter of the documents is
+        test); or how many sentences of a single file are train.
+    version : int
+        Raised whenever the files change in place; all that follows runs again.
     synthetic : bool
         Whether the text was generated; said wherever a number is reported.
-    version : int
-        Raised whenever the task's examples change.
+    label, family, licence : str
+        What a page calls it, which tasks it is compared with, what its files may be used for.
+    paper : bool
+        Whether a reproduced paper has it.
     """
 
-    kind: str
-    corpus: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Format
+    path: Annotated[str, Field(min_length=1)]
     target: str = ""
-    version: int = 1
+    kind: Kind = "label"
+    columns: Columns | None = None
+    files: tuple[str, ...] = ()
+    split: Literal["file", "title"] | Annotated[int, Field(gt=0)] = "file"
+    version: Annotated[int, Field(gt=0)] = 1
     synthetic: bool = False
+    label: str = ""
+    family: str = ""
+    licence: str = ""
+    paper: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_of_the_format(cls, entry: object) -> object:
+        if not isinstance(entry, dict) or "kind" in entry:
+            return entry
+        kind = KINDS.get(str(entry.get("format")), "label")
+        return {**entry, "kind": "score" if entry.get("target") in SCORED else kind}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        targets = TARGETS.get(self.format)
+        if targets and self.target not in targets:
+            raise ValueError(f"the format {self.format} has the targets {', '.join(targets)}")
+        if (self.format in TABLES) != (self.columns is not None):
+            raise ValueError(
+                "give columns (text, label, and text2 for pairs) of a table, of it only"
+            )
+        fixed = KINDS.get(self.format)
+        if self.format not in TABLES and fixed and self.kind != fixed:
+            raise ValueError(f"the format {self.format} has tasks of the kind {fixed}")
+        if self.format in TABLES and self.kind not in ("label", "score"):
+            raise ValueError("a table has tasks of the kinds label and score")
+        return self
 
     @property
     def provenance(self) -> dict[str, str | int]:
         """What the examples' meta.json says of where they come from."""
-        return {"corpus": self.corpus, "synthetic": self.synthetic, "version": self.version}
+        return {"corpus": self.path, "synthetic": self.synthetic, "version": self.version}
 
 
-READING = ("world", "nq-passages", "natural-questions", "xquad", "squad")
-LABELLED = {  # name: (corpus in English, target)
-    "pos": ("ud-pud", "upos"),
-    "dep": ("ud-pud", "deprel"),
-    "ps-role": ("streusle-4.2", "role"),
-    "ps-fxn": ("streusle-4.2", "function"),
-    "trec-50": ("trec", "fine"),
-}
-TREEBANKS = ("ewt", "partut", "gum")
-TEXTS = {  # name: (kind, corpus)
-    "mrpc": ("label", "mrpc"),
-    "stsb": ("score", "sts-b"),
-    "sst2": ("label", "sst-2"),
-    "qqp": ("label", "qqp-sample"),
-    "rte": ("label", "rte"),
-    "qnli": ("label", "qnli"),
-    "mnli": ("label", "mnli"),
-    "sick": ("label", "sick"),
-}
-TASKS = {
-    **{f"{corpus}-qa": Task("qa", corpus, synthetic=corpus == "world") for corpus in READING},
-    **{f"{corpus}-pairs": Task("pairs", corpus, synthetic=corpus == "world") for corpus in READING},
-    **{f"english-{name}": Task("label", *where) for name, where in LABELLED.items()},
-    **{
-        f"world-{name}": Task("label", "world", target, synthetic=True)
-        for name, (_, target) in LABELLED.items()
-    },
-    **{
-        f"{treebank}-{name}": Task("label", f"ud-{treebank}", LABELLED[name][1])
-        for treebank in TREEBANKS
-        for name in ("pos", "dep")
-    },
-    "streusle-4.7-ps-role": Task("label", "streusle-4.7.1", "role"),
-    "streusle-4.7-ps-fxn": Task("label", "streusle-4.7.1", "function"),
-    **{name: Task(kind, corpus, name) for name, (kind, corpus) in TEXTS.items()},
-    "world-rte": Task("label", "world/rte", "rte", synthetic=True),
-    "world-sst2": Task("label", "world/sst2", "sst2", synthetic=True),
-    **{name: Task("heads", name) for name in ("framenet-1.5", "framenet-1.7")},
-}
-SENTENCES = tuple(name for name, task in TASKS.items() if task.target in TEXTS)
-
-
-def get_task(name: str) -> Task:
+def get_task(name: str, tasks: Mapping[str, Task]) -> Task:
     """The task called `name`; an unknown name is answered with the nearest one."""
-    if name not in TASKS:
-        raise UnknownNameError("task", name, TASKS)
-    return TASKS[name]
+    if name not in tasks:
+        raise UnknownNameError("task", name, tasks)
+    return tasks[name]

@@ -104,25 +104,31 @@ CORPORA = {  # a name that ends in - stands for all that begin with it
 
 
 def read_labelled(
-    corpus: str, target: str, data: Path, counts: Counter[str] | None = None
+    corpus: str,
+    target: str,
+    data: Path,
+    counts: Counter[str] | None = None,
+    first: int | None = None,
 ) -> dict[str, list[LabelledText]]:
     """The texts of a corpus with the labels of one target, by split (``train``, ``test``).
 
     Parameters
     ----------
     corpus : str
-        ``ud-pud``, another ``ud-*``, ``streusle-4.2``, ``streusle-4.7.1``, ``trec`` or ``world``.
+        A folder: ``ud-pud``, ``streusle-4.2``, ``trec``, ``world``, one of your own, ...
     target : str
         ``upos``, ``deprel``, ``role``, ``function`` or ``fine``.
     data : Path
         The folder that holds one folder per corpus.
     counts : Counter, optional
         Gets the number of labels left out, by reason.
+    first : int, optional
+        How many sentences of a single file are train, the rest test; of ``*-pud`` 800.
 
     Raises
     ------
     UnknownNameError
-        If there is no such corpus, or it does not have this target.
+        If there is no such target, or the corpus does not have it.
     CorpusError
         If its folder lacks files (the message says how to get them), a file is malformed or there
         twice, a sentence comes twice, or most of the test stands in train.
@@ -139,9 +145,10 @@ def read_labelled(
             f"'tuneprobe data fetch {corpus}', or put the files there."
         )
     everything = [path for paths in files.values() for path in paths]
-    if corpus.endswith("-pud") and "train" not in files:
+    first = PUD_TRAIN if first is None and corpus.endswith("-pud") else first
+    if first is not None and "train" not in files:
         texts = _texts(everything, read, counts, {})
-        return {"train": texts[:PUD_TRAIN], "test": texts[PUD_TRAIN:]}
+        return {"train": texts[:first], "test": texts[first:]}
     if "train" not in files or not ("test" in files or "dev" in files):
         raise CorpusError(
             f"{data / corpus} has only {', '.join(path.name for path in everything)}: expected a "
@@ -168,8 +175,7 @@ def _targets_of(corpus: str) -> tuple[str, ...]:
     for name, targets in CORPORA.items():
         if corpus == name or (name.endswith("-") and corpus.startswith(name)):
             return targets
-    known = ("ud-pud", "ud-partut", "ud-ewt", "streusle-4.2", "streusle-4.7.1", "trec", "world")
-    raise UnknownNameError("labelled corpus", corpus, known)
+    return tuple(TARGETS)
 
 
 def _files(folder: Path, patterns: tuple[str, ...]) -> dict[str, list[Path]]:

@@ -33,6 +33,8 @@ DUPLICATE = "question asked before"
 
 Reader = Callable[[Path], Iterator[Question]]
 
+FORMATS: dict[str, tuple[str, Reader]] = {"nq": (".jsonl", read_nq), "squad": (".json", read_squad)}
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -67,16 +69,42 @@ def mrc_shards(corpus: str, data: Path) -> list[Shard]:
     CorpusError
         If its folder is missing (the message says how to fetch it), or a name gives no split.
     """
-    readers: dict[str, Callable[[], list[Shard]]] = {
-        "world": lambda: _by_file(_files(data, "world", "train.jsonl", "dev.jsonl"), read_nq),
-        "nq-passages": lambda: [_passages(data)],
-        "natural-questions": lambda: _by_file(_files(data, "natural-questions", ".jsonl"), read_nq),
-        "squad": lambda: _by_file(_files(data, "squad", ".json"), read_squad),
-        "xquad": lambda: _by_title(_files(data, "xquad", ".json"), read_squad),
+    known = {
+        "world": ("nq", "file", ("train.jsonl", "dev.jsonl")),
+        "nq-passages": ("nq-passages", "title", ()),
+        "natural-questions": ("nq", "file", ()),
+        "squad": ("squad", "file", ()),
+        "xquad": ("squad", "title", ()),
     }
-    if corpus not in readers:
-        raise UnknownNameError("reading-comprehension corpus", corpus, readers)
-    return readers[corpus]()
+    if corpus not in known:
+        raise UnknownNameError("reading-comprehension corpus", corpus, known)
+    form, split, endings = known[corpus]
+    return task_shards(form, corpus, data, split=split, endings=endings)
+
+
+def task_shards(
+    form: str, corpus: str, data: Path, *, split: str = "file", endings: tuple[str, ...] = ()
+) -> list[Shard]:
+    """The shards of any corpus in a format of reading comprehension.
+
+    Parameters
+    ----------
+    form : str
+        ``nq``, ``squad``, or ``nq-passages``: QED and the oracle passages, each in its folder.
+    corpus, data
+        As for `mrc_shards`.
+    split : str
+        ``file``: its name says train or dev; ``title``: a quarter of the documents is test.
+    endings : tuple of str
+        Of the names of the files; none: those of the format.
+    """
+    if form == "nq-passages":
+        return [_passages(data)]
+    if form not in FORMATS:
+        raise UnknownNameError("format of reading comprehension", form, (*FORMATS, "nq-passages"))
+    ending, read = FORMATS[form]
+    files = _files(data, corpus, *(endings or (ending,)))
+    return _by_title(files, read) if split == "title" else _by_file(files, read)
 
 
 def read_mrc(corpus: str, data: Path, counts: Counter[str] | None = None) -> Iterator[Question]:

@@ -21,7 +21,7 @@ from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.encoders.source import EncoderError, checked_folder, find_weights
 from tuneprobe.encoders.tokenizer import load_tokenizer
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.states import FINETUNED, RANDOM, STATES
+from tuneprobe.states import FINETUNED, RANDOM, STATES, Member
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 UNLIMITED = 1 << 30  # word pieces; where neither positions nor tokenizer set a limit
@@ -134,9 +134,12 @@ def load_encoder(
     return Encoder(name, state, model, tokenizer, digest)
 
 
-def load_states(name: str, states: Iterable[str], **source: Any) -> dict[str, Encoder]:
-    """The encoder in some of its states, by state; `source` as for `load_encoder`."""
-    return {state: load_encoder(name, state=state, **source) for state in states}
+def load_members(name: str, measured: Iterable[Member], **source: Any) -> dict[str, Encoder]:
+    """The encoder in some states, by the names of `members`; `source` as for `load_encoder`."""
+    return {
+        member: load_encoder(name, state=state, seed=seed, **source)
+        for member, state, seed in measured
+    }
 
 
 def best_device() -> torch.device:

@@ -36,6 +36,7 @@ def build_labels(
     seed: int,
     pair_order: str = "dependent-head",
     max_words: int = 200,
+    first: int | None = None,
 ) -> tuple[Examples, pd.DataFrame]:
     """The tables of a label task, and how many examples of each label they hold.
 
@@ -55,6 +56,8 @@ def build_labels(
     max_words : int
         Longest sentence; longer ones are left out and counted, since encoders read no more than
         some 500 word pieces.
+    first : int, optional
+        As for `read_labelled`.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def build_labels(
     if pair_order not in PAIR_ORDERS:
         raise UnknownNameError("pair order", pair_order, PAIR_ORDERS)
     left_out: Counter[str] = Counter()
-    read = read_labelled(corpus, target, data, left_out)
+    read = read_labelled(corpus, target, data, left_out, first)
     limits = dict(zip(SPLITS, (train, test)))
     kept = {}
     for split in SPLITS:

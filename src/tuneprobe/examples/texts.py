@@ -1,6 +1,7 @@
 """Examples of sentence tasks: the whole text stands for a sentence or a pair of sentences."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -57,8 +58,44 @@ def build_texts(
         As `read_glue`, and if a split has no example or most of the test stands in train.
     """
     left_out: Counter[str] = Counter()
+    texts = read_glue(corpus, task_format, data, left_out)
+    return text_examples(
+        texts,
+        get_format(task_format).labels,
+        left_out,
+        data / corpus,
+        train=train,
+        test=test,
+        seed=seed,
+        max_words=max_words,
+    )
+
+
+def text_examples(
+    texts: Iterable[GlueText],
+    labels: tuple[str, ...],
+    left_out: Counter[str],
+    folder: Path,
+    *,
+    train: int | None,
+    test: int | None,
+    seed: int,
+    max_words: int,
+) -> tuple[Examples, pd.DataFrame]:
+    """The tables of some texts, as `build_texts` makes them.
+
+    Parameters
+    ----------
+    texts : iterable of GlueText
+    labels : tuple of str
+        All classes; none for a score.
+    left_out : Counter
+        Rows that the reader left out, by reason, once it is through.
+    folder : Path
+        For the message of an error.
+    """
     found: defaultdict[str, list[GlueText]] = defaultdict(list)
-    for text in read_glue(corpus, task_format, data, left_out):
+    for text in texts:
         if sum(map(len, _segments(text))) > max_words:
             left_out[f"more than {max_words} words"] += 1
         else:
@@ -66,7 +103,7 @@ def build_texts(
     del left_out[READ]
     for split in SPLITS:
         if not found[split]:
-            raise CorpusError(f"{data / corpus}: no example falls to the split '{split}'.")
+            raise CorpusError(f"{folder}: no example falls to the split '{split}'.")
     contents = {split: _contents(found[split]) for split in SPLITS}
     refuse_same(contents["train"], contents["test"], _file(found["train"]), _file(found["test"]))
     limits = dict(zip(SPLITS, (train, test)))
@@ -75,7 +112,7 @@ def build_texts(
     for text in (text for split in SPLITS for text in kept[split]):
         number = builder.add_text(text.place, *_segments(text))
         builder.add_example(builder.add_whole_text(number), NO_SPAN, text.label, text.split)
-    return builder.build(), _counts(get_format(task_format).labels, found, kept, left_out)
+    return builder.build(), _counts(labels, found, kept, left_out)
 
 
 def _segments(text: GlueText) -> tuple[list[str], list[str]]:

@@ -11,7 +11,9 @@ import pandas as pd
 from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError, checked, naming, read_meta
 from tuneprobe.formats.examples import NO_SPAN, Examples
-from tuneprobe.states import STATES
+from tuneprobe.states import Member
+
+READ_FROM = "representations.json"  # beside results: the provenance of the vectors that were read
 
 TYPES = "types.npy"
 
@@ -82,11 +84,11 @@ def open_representations(folder: Path, examples: Examples) -> Representations:
     return Representations(folder, meta)
 
 
-def open_states(
-    encoder: str, task: str, examples: Examples, states: Iterable[str] = STATES
+def open_members(
+    encoder: str, task: str, examples: Examples, measured: Iterable[Member]
 ) -> dict[str, Representations]:
-    """The representations of a task in some states of an encoder, by state."""
+    """The representations of a task in some states of an encoder, by the names of `members`."""
     return {
-        state: open_representations(paths.representation(encoder, task, state), examples)
-        for state in states
+        name: open_representations(paths.representation(encoder, task, state, seed), examples)
+        for name, state, seed in measured
     }

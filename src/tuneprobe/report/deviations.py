@@ -13,6 +13,8 @@ EVERY_PAPER = f"{CAI}, {KOVALEVA}; {ZHOU}: five sizes"
 SIZES = [[first, second] for first in (32, 64, 128, 256) for second in (32, 64, 128, 256)]
 DECAYS = [10.0**power for power in range(-7, 1)]
 
+ENGLISH = [f"english-{name}" for name in ("pos", "dep", "ps-role", "ps-fxn", "trec-50")]
+
 
 class PaperSetting(NamedTuple):
     """What a paper, or the code of its authors, used; ``on_base`` where BERT-base had another."""
@@ -24,8 +26,8 @@ class PaperSetting(NamedTuple):
 
 
 PAPER_SETTINGS = (
-    PaperSetting("encoder", BERT_BASE, EVERY_PAPER),
-    PaperSetting("pairwise.corpus", "natural-questions", CAI),
+    PaperSetting("run.encoders", [BERT_BASE], EVERY_PAPER),
+    PaperSetting("pairwise.tasks", ["natural-questions"], CAI),
     PaperSetting("prepare.pairs.boundary.train", 10_000, CAI),
     PaperSetting("prepare.pairs.boundary.test", 5_000, CAI),
     PaperSetting("finetune.learning_rate", 4e-5, CAI_CODE),
@@ -34,7 +36,7 @@ PAPER_SETTINGS = (
     PaperSetting("finetune.window", 512, CAI_CODE),
     PaperSetting("finetune.stride", 128, CAI_CODE),
     PaperSetting("finetune.attention_dropout", True, CAI),
-    PaperSetting("geometry.corpus", "english", ZHOU),
+    PaperSetting("geometry.tasks", ENGLISH, ZHOU),
     PaperSetting("prepare.labels.train", ALL, ZHOU),
     PaperSetting("prepare.labels.test", ALL, ZHOU),
     PaperSetting("geometry.finetune.epochs", 10, ZHOU, on_base=3),
@@ -70,9 +72,9 @@ def deviations(params: Mapping[str, Any]) -> Table:
     params : mapping
         Nested as params.yaml; a setting that it lacks is not compared.
     """
-    rows = []
+    rows, shown = [], next(iter(params.get("run", {}).get("encoders", ())), "")
     for setting in PAPER_SETTINGS:
-        on_base = params.get("encoder") == BERT_BASE and setting.on_base is not None
+        on_base = shown == BERT_BASE and setting.on_base is not None
         theirs = setting.on_base if on_base else setting.value
         for ours in _find(params, setting.name.split(".")):
             if _plain(ours) != _plain(theirs):

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneprobe.corpora.registry import Corpus, get_corpus, registry
 from tuneprobe.paths import WORDNET
-from tuneprobe.tasks import get_task
+from tuneprobe.tasks import Task
 from tuneprobe.yaml_file import read_yaml
 
 LIBRARIES = (
@@ -46,14 +46,14 @@ class Origin:
     code: str = ""
 
 
-def corpora_of(tasks: Iterable[str]) -> list[Corpus]:
+def corpora_of(tasks: Iterable[Task]) -> list[Corpus]:
     """The registered corpora of some tasks, each once; WordNet too where synonyms were read.
 
     A corpus that users bring themselves (MNLI, FrameNet 1.7) is not registered.
     """
-    found = [get_task(task) for task in tasks]
-    folders = [task.corpus.partition("/")[0] for task in found]
-    if any(task.kind == "pairs" for task in found):
+    found = list(tasks)
+    folders = [task.path.partition("/")[0] for task in found]
+    if any(task.kind == "reading" for task in found):
         folders.append(WORDNET.name)
     return [
         get_corpus(part)

@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from tuneprobe import paths
-from tuneprobe.artifacts import read_meta
-from tuneprobe.inventory import Inventory, read_table
+from tuneprobe.inventory import Inventory
 from tuneprobe.params import Params
 from tuneprobe.report.attention_maps import map_cells
 from tuneprobe.report.inputs import PageInputs
@@ -24,28 +23,39 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
     ArtifactError
         If something of `made` is missing or damaged.
     """
-    settings, results = params.pairwise, made.results()
+    settings, results = params.pairwise, made.shown(made.results())
     maps = {
         f"{task}/attention/maps": map_cells(folder, results, task)
         for task, folder in made.map_folders().items()
     }
-    funnel = paths.examples(f"{made.reading}-pairs") / "funnel.csv"
-    skipped = made.partial and not funnel.exists()
     return PageInputs(
         results=results,
-        funnel=pd.DataFrame(columns=FUNNEL) if skipped else read_table(funnel),
+        funnel=read_funnel(made),
         params=params.model_dump(),
-        artifacts={str(path): read_meta(path) for path in made.artifacts()},
+        artifacts=made.artifacts(),
         templates={
             path.stem: json.loads(path.read_text(encoding="utf-8"))
             for path in paths.PLOT_TEMPLATES.glob("*.json")
         },
         encoder=made.encoder,
-        corpus=made.reading if "pairwise" in made.studies else ", ".join(results.task.unique()),
+        corpus=", ".join(made.reading if "pairwise" in made.studies else results.task.unique()),
         layer_mark=settings.layer_mark,
         margin=settings.equivalence_margin,
         confidence=params.intervals.confidence,
         studies=list(made.studies),
         tables=made.step_tables() | maps,
-        origin=Origin(corpora_of(made.sources), library_versions(), code_commit(Path())),
+        origin=Origin(
+            corpora_of(params.task(name) for name in made.sources),
+            library_versions(),
+            code_commit(Path()),
+        ),
     )
+
+
+def read_funnel(made: Inventory) -> pd.DataFrame:
+    """How the pairs of the first reading task were chosen; empty where there is none."""
+    for task in made.reading[:1]:
+        funnel = paths.examples(paths.pairs(task)) / "funnel.csv"
+        if funnel.exists() or not made.partial:
+            return pd.read_csv(funnel)
+    return pd.DataFrame(columns=FUNNEL)

@@ -1,6 +1,6 @@
 """Evaluation of a reader: official NQ scores of long and short answers, exact match and F1."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tuneprobe.scores.nq_eval import (
     judge_short,
 )
 from tuneprobe.scores.squad_eval import exact_match, token_f1
-from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM
+from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, Member
 from tuneprobe.stats import mean_interval
 from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import Head, last_layer, make_head
@@ -38,37 +38,38 @@ Floats = NDArray[np.float64]
 
 
 def load_readers(
-    name: str, *, seed: int, frozen: Path, finetuned: Path, **source: Any
+    name: str, *, measured: Iterable[Member], frozen: Path, finetuned: Path, **source: Any
 ) -> Iterator[tuple[Encoder, dict[str, Head]]]:
     """The encoders of all states, one at a time, each with the heads of the states it serves.
 
-    ==========  ===========================  =======================
-    state       encoder                      head
-    ==========  ===========================  =======================
-    random      weights drawn under `seed`   drawn under `seed`
-    pretrained  pre-trained                  drawn under `seed`
-    frozen      the same                     trained on that encoder
-    finetuned   tuned                        tuned with it
-    ==========  ===========================  =======================
+    ==========  ============================  =========================
+    state       encoder                       head
+    ==========  ============================  =========================
+    random      weights drawn under its seed  drawn under the same seed
+    pretrained  pre-trained                   drawn under its seed
+    frozen      the same                      trained on that encoder
+    finetuned   tuned                         tuned with it
+    ==========  ============================  =========================
 
     Parameters
     ----------
+    measured : iterable of Member
+        Of the states random, pretrained and finetuned; heads are named as they are.
     frozen, finetuned : Path
         Checkpoints of the two states that have one.
     source : Any
         Where the encoder's files are, as for `load_encoder`.
     """
-
-    def load(state: str) -> tuple[Encoder, Head]:
+    for member, state, seed in measured:
         encoder = load_encoder(name, **source, state=state, seed=seed, checkpoint=finetuned)
-        return encoder, make_head("qa", encoder.dim, seed).to(encoder.device).eval()
-
-    encoder, drawn = load(RANDOM)
-    yield encoder, {RANDOM: drawn}
-    encoder, drawn = load(PRETRAINED)
-    yield encoder, {PRETRAINED: drawn, FROZEN: read_head(frozen, encoder)}
-    encoder, _ = load(FINETUNED)
-    yield encoder, {FINETUNED: read_head(finetuned, encoder)}
+        if state == FINETUNED:
+            yield encoder, {member: read_head(finetuned, encoder)}
+            continue
+        heads: dict[str, Head] = {member: make_head("qa", encoder.dim, seed)}
+        heads[member] = heads[member].to(encoder.device).eval()
+        if state == PRETRAINED:
+            heads[FROZEN] = read_head(frozen, encoder)
+        yield encoder, heads
 
 
 def evaluate_readers(

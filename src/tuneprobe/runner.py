@@ -1,0 +1,295 @@
+"""The stages of dvc.yaml in the order of DVC's own graph, several at a time.
+
+DVC runs one stage after another. Here it decides, restores, hashes and records, in this process and
+for one stage at a time, with the calls that `dvc repro` makes; only the commands run side by side.
+What was made is up to date for `dvc repro`, and the other way round.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from types import FrameType
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.repo.reproduce import get_active_graph
+from dvc.stage.cache import RunCacheNotFoundError
+from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
+
+from tuneprobe.artifacts import atomic_file
+from tuneprobe.errors import TuneprobeError
+
+LOGS = Path(".cache") / "logs"
+SECONDS = Path(".cache") / "seconds.json"  # that each stage took the last time
+UNKNOWN = 20.0  # seconds of a stage that never ran
+POLL = 0.05  # seconds between two looks at the running commands
+TAIL = 15  # lines of a failed stage's output that are shown
+PATIENCE = 5.0  # seconds that a command has to end after SIGTERM
+
+
+class RunnerError(TuneprobeError):
+    """A stage that failed, or data that are not those of data.dvc."""
+
+
+@dataclass
+class Running:
+    """A stage whose command runs."""
+
+    stage: Any
+    process: subprocess.Popen[bytes]
+    log: Path
+    began: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did: stages by what became of them, and the seconds it took."""
+
+    ran: int
+    restored: int
+    current: int
+    seconds: float
+
+
+@dataclass
+class Runner:
+    """Runs what is ready, `jobs` at a time.
+
+    Attributes
+    ----------
+    repo : Repo
+        Opened at the top of the repository, the current folder.
+    jobs : int
+    say : callable
+        Gets one line for every stage that ends.
+    """
+
+    repo: Repo
+    jobs: int
+    say: Callable[[str], None]
+    running: list[Running] = field(default_factory=list)
+
+    def run(self, force: bool = False) -> Summary:
+        """Run all stages that are not up to date; `force`: all of them, nothing from the cache.
+
+        Raises
+        ------
+        RunnerError
+            If a stage fails; the others are ended.
+        """
+        began = time.monotonic()
+        graph = get_active_graph(self.repo.index.graph)
+        self._refuse_other_data(graph)
+        waits = {s: {d for d in graph.successors(s) if d.cmd} for s in graph if s.cmd}
+        took = known_seconds()
+        urgent = _urgency(graph, took)
+        waiting = sorted(waits, key=lambda stage: (-urgent[stage], stage.addressing))
+        done: set[Any] = set()
+        counts = {"ran": 0, "restored": 0, "current": 0}
+        with _ending(self.running):
+            while waiting or self.running:
+                ready = [s for s in waiting if waits[s] <= done]
+                for stage in ready[: self.jobs - len(self.running)]:
+                    waiting.remove(stage)
+                    what = self._begin(stage, force)
+                    if what:
+                        counts[what] += 1
+                        done.add(stage)
+                        if what == "restored":
+                            self._tell(stage, "from the cache", len(done), waits, done, took)
+                for ended in self._ended():
+                    took[ended.stage.addressing] = time.monotonic() - ended.began
+                    self._finish(ended)
+                    counts["ran"] += 1
+                    done.add(ended.stage)
+                    text = duration(took[ended.stage.addressing])
+                    self._tell(ended.stage, text, len(done), waits, done, took)
+        return Summary(**counts, seconds=time.monotonic() - began)
+
+    def _refuse_other_data(self, graph: Any) -> None:
+        """`dvc repro` would rewrite data.dvc without a word."""
+        for source in (stage for stage in graph if not stage.cmd):
+            with self.repo.lock:
+                changed = source.changed()
+            if changed:
+                raise RunnerError(
+                    f"{source.outs[0]} is not what {source.relpath} records: run 'tuneprobe data "
+                    f"default' or 'dvc pull {source.relpath}', or record it with 'dvc add'."
+                )
+
+    def _begin(self, stage: Any, force: bool) -> str:
+        """Start a stage; what became of it where there is nothing to wait for."""
+        with self.repo.lock:
+            if not force and not stage.changed():
+                return "current"
+            stage.remove_outs(ignore_remove=False, force=False)
+            if not force and self._restored(stage):
+                return "restored"
+            stage.save_deps()
+        LOGS.mkdir(parents=True, exist_ok=True)
+        log = LOGS / f"{stage.addressing.replace('/', '-')}.log"
+        settings = prepare_kwargs(stage)
+        settings["env"]["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                _make_cmd(get_executable(), stage.cmd),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **settings,
+            )
+        self.running.append(Running(stage, process, log))
+        return ""
+
+    def _restored(self, stage: Any) -> bool:
+        """Whether the run cache had what the stage would make; then it is recorded."""
+        try:
+            self.repo.stage_cache.restore(stage)
+        except RunCacheNotFoundError:
+            return False
+        _record(stage)
+        return True
+
+    def _ended(self) -> list[Running]:
+        """The stages whose command has ended, after a short wait."""
+        if self.running:
+            time.sleep(POLL)
+        ended = [one for one in self.running if one.process.poll() is not None]
+        for one in ended:
+            self.running.remove(one)
+        return ended
+
+    def _finish(self, ended: Running) -> None:
+        """Record what a command made."""
+        name, code = ended.stage.addressing, ended.process.returncode
+        if code:
+            lines = ended.log.read_text(errors="replace").splitlines()
+            tail = "\n".join(line.split("\r")[-1] for line in lines[-TAIL:])
+            raise RunnerError(
+                f"stage {name} ended with {code}; the others were stopped. Its output is in "
+                f"{ended.log}, its end:\n{tail}"
+            )
+        try:
+            with self.repo.lock:
+                _record(ended.stage)
+        except DvcException as error:
+            raise RunnerError(f"stage {name}: {error}") from error
+        with atomic_file(SECONDS) as part:
+            seconds = {**known_seconds(), name: round(time.monotonic() - ended.began, 1)}
+            part.write_text(json.dumps(seconds))
+
+    def _tell(
+        self, stage: Any, text: str, n_done: int, waits: Any, done: set[Any], took: dict[str, float]
+    ) -> None:
+        rest = [other.addressing for other in waits if other not in done]
+        seconds = sum(took.get(name, _typical(name, took)) for name in rest) / self.jobs
+        left = f"  (about {duration(seconds)} left)" if rest else ""
+        self.say(f"[{n_done}/{len(waits)}] {stage.addressing} {text}{left}")
+
+
+def repro(jobs: int, say: Callable[[str], None], *, force: bool = False) -> Summary:
+    """Run the pipeline of the current folder.
+
+    Raises
+    ------
+    RunnerError
+        If a stage fails, data differ from data.dvc, or DVC refuses.
+    """
+    try:
+        with Repo() as repo:
+            return Runner(repo, jobs, say).run(force)
+    except DvcException as error:
+        raise RunnerError(str(error)) from error
+
+
+def known_seconds() -> dict[str, float]:
+    """How long each stage took the last time, by name."""
+    try:
+        found: dict[str, float] = json.loads(SECONDS.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _record(stage: Any) -> None:
+    """What `Stage.run` and `dvc repro` do once the outputs are there."""
+    uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+    stage.save(run_cache=not uncached)
+    stage.commit()
+    stage.dump(update_pipeline=False)
+
+
+def _urgency(graph: Any, took: dict[str, float]) -> dict[Any, float]:
+    """Seconds from the start of a stage to the end of the last one that waits for it."""
+    found: dict[Any, float] = {}
+
+    def urgency(stage: Any) -> float:
+        if stage not in found:
+            own = took.get(stage.addressing, _typical(stage.addressing, took))
+            found[stage] = own + max(map(urgency, graph.predecessors(stage)), default=0.0)
+        return found[stage]
+
+    for stage in graph:
+        urgency(stage)
+    return found
+
+
+def _typical(name: str, took: dict[str, float]) -> float:
+    """The mean of the stages of the same kind, or of all, or a guess."""
+    kind = name.partition("@")[0]
+    alike = [seconds for other, seconds in took.items() if other.partition("@")[0] == kind]
+    return fmean(alike or took.values() or [UNKNOWN])
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(28.4), duration(200), duration(4000)
+    ('28 s', '3 min', '1 h 7 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@contextmanager
+def _ending(running: list[Running]) -> Iterator[None]:
+    """Whatever ends this process ends the commands too, and all that they started."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        for one in running:
+            _signal(one.process, signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        for one in running:
+            try:
+                one.process.wait(max(deadline - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
+                _signal(one.process, signal.SIGKILL)
+                one.process.wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return

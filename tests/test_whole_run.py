@@ -1,0 +1,253 @@
+"""A whole run of two tiny encoders, two seeds and two draws, and what is collected from it."""
+
+import json
+import os
+import runpy
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import networkx
+import pytest
+import torch
+import yaml
+from dvc.repo import Repo
+from repository import git
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+from tuneprobe import paths
+from tuneprobe.inventory import Inventory
+from tuneprobe.params import load_params
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+SENTENCES, QUESTIONS, ROWS = 120, 40, 200  # of each file of the corpus
+AXES = {"encoders": ["a", "b"], "seeds": [1, 2], "draws": [5, 6]}
+SMALL: dict[str, Any] = {
+    "prepare.pairs.boundary": {"train": 12, "test": 8},
+    "prepare.pairs.per_probe": 12,
+    "prepare.labels.train": 24,
+    "prepare.labels.test": 12,
+    "prepare.texts.train": 24,
+    "prepare.texts.test": 12,
+    "finetune.window": 128,
+    "pairwise.bootstrap": 20,
+    "pairwise.permutations": 20,
+    "pairwise.boundary.iterations": 5,
+    "geometry.tasks": ["world-pos", "world-ps-role", "world-trec-50"],
+    "geometry.finetune.epochs": 1,
+    "geometry.snapshot_every": 1,
+    "geometry.cross": {"tasks": ["world-ps-role"], "tuned_on": ["world-pos"]},
+    "geometry.classify.hidden": [[4]],
+    "geometry.classify.decays": [1.0],
+    "geometry.classify.initialisations": 2,
+    "geometry.classify.regimen.max_epochs": 2,
+    "geometry.classify.regimen.race": [1],
+    "geometry.directprobe.max_nearest": 5,
+    "attention.tasks": ["world-rte", "mine"],
+    "attention.finetune.epochs": 1,
+    "attention.maps.max_texts": 6,
+    "attention.maps.bootstrap": 20,
+    "attention.maps.example_maps": {"count": 1, "max_pieces": 60},
+    "attention.maps.sheet": 5,
+    "attention.patterns": {"maps": 60, "epochs": 1, "learning_rate": 3.0e-3, "held_out": 20},
+    "attention.ablate.max_texts": 6,
+    "attention.ablate.bootstrap": 20,
+    "attention.pair_heads.tasks": [],
+    "attention.pair_heads.bootstrap": 20,
+    "run": AXES,
+    "tasks.mine": {
+        "format": "tsv",
+        "path": "mine",
+        "columns": {"text": "words", "label": "mood"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout that has run, on a small part of the made-up corpus."""
+    folder = tmp_path_factory.mktemp("whole")
+    for name in ("dvc.yaml", ".dvc/config", ".dvcignore", "params.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, folder / name)
+    shutil.copytree(root / ".dvc/plots", folder / ".dvc/plots")
+    for name in ("src", "stages"):
+        (folder / name).symlink_to(root / name)
+    (folder / "data").mkdir()
+    (folder / "data" / "wordnet").symlink_to(root / "data" / "wordnet")
+    words = write_part_of_the_corpus(root / "data" / "world", folder / "data" / "world")
+    write_table(folder / "data" / "mine")
+    write_params(folder, SMALL | {"encoders": {n: {"path": f"models/{n}"} for n in "ab"}})
+    for seed, name in enumerate("ab"):
+        write_encoder(folder / "models" / name, words, seed)
+    git(folder, "init", "--quiet")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "begin")
+    run(folder, everything(folder))
+    return folder
+
+
+def write_part_of_the_corpus(whole: Path, part: Path) -> list[str]:
+    """The first sentences, questions and rows of each file; the words that they hold."""
+    words: set[str] = set()
+    for file in sorted(path for path in whole.rglob("*") if path.is_file()):
+        ends = file.suffix in (".conllu", ".conllulex")
+        lines = file.read_text(encoding="iso-8859-1").splitlines(keepends=True)
+        if ends:
+            kept = "".join(islice(blocks(lines), SENTENCES))
+        else:
+            kept = "".join(lines[: QUESTIONS if file.suffix == ".jsonl" else ROWS])
+        target = part / file.relative_to(whole)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(kept, encoding="iso-8859-1")
+        words |= set(kept.lower().replace('"', " ").replace(":", " ").split())
+    return sorted(word for word in words if word.isalnum())
+
+
+def blocks(lines: Iterable[str]) -> Iterable[str]:
+    """Sentences of a file that divides them by blank lines."""
+    block = ""
+    for line in lines:
+        block += line
+        if not line.strip():
+            yield block
+            block = ""
+
+
+def write_table(folder: Path) -> None:
+    folder.mkdir()
+    for split, n in (("train", 40), ("test", 20)):
+        rows = [f"a {'fine' if n % 3 else 'dull'} day {n}\t{'ab'[n % 3 == 0]}" for n in range(n)]
+        (folder / f"{split}.tsv").write_text("\n".join(["words\tmood", *rows]) + "\n")
+
+
+def write_encoder(folder: Path, words: list[str], seed: int) -> None:
+    """A BERT of two layers that knows the words of the corpus and nothing else."""
+    folder.mkdir(parents=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=512).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        BertModel(config).save_pretrained(folder)
+
+
+def write_params(folder: Path, changes: dict[str, Any]) -> None:
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        block = params
+        for parent in parents:
+            block = block[parent]
+        block[last] = value
+    path.write_text(yaml.safe_dump(params))
+
+
+def everything(folder: Path) -> list[str]:
+    """The commands of all stages, each after those that it waits for."""
+    with Repo(str(folder)) as repo:
+        order = list(networkx.dfs_postorder_nodes(repo.index.graph))
+        return [stage.cmd for stage in order if stage.cmd]
+
+
+def run(folder: Path, commands: Iterable[str]) -> None:
+    """The scripts of some commands, in this process: nothing is imported twice."""
+    before, arguments = Path.cwd(), sys.argv
+    try:
+        os.chdir(folder)
+        for command in commands:
+            words = shlex.split(command)
+            place = next(i for i, word in enumerate(words) if word.startswith("stages/"))
+            sys.argv = words[place:]
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(sys.argv[0], run_name="__main__")
+            assert not ended.value.code, command
+    finally:
+        os.chdir(before)
+        sys.argv = arguments
+
+
+def collect(folder: Path) -> dict[str, bytes]:
+    """What `collect` makes, by name."""
+    run(folder, ["python stages/collect.py"])
+    files = (folder / "metrics").rglob("*.*")
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_every_row_says_whose_it_is(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    rows = Inventory.of(load_params()).results()
+    assert set(rows.encoder) == {"a", "b"}
+    tasks = {"world-qa", "world-pairs", "world-pos", "world-ps-role", "world-trec-50"}
+    assert set(rows.task) == {*tasks, "world-rte", "mine"}
+    seeds = rows.groupby("state").seed.agg(set)
+    assert seeds["random"] == {5, 6}
+    for state in ("pretrained", "finetuned", "frozen", "random-finetuned"):
+        assert seeds[state] == {1, 2}, state
+    values = rows[(rows.state == "random") & (rows.metric == "accuracy")]
+    assert values[values.seed == 5].value.tolist() != values[values.seed == 6].value.tolist()
+
+
+def test_a_page_and_headline_numbers_are_of_the_first_encoder_and_seed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace)
+    made = Inventory.of(load_params())
+    shown = made.shown(made.results())
+    assert set(shown.encoder) == {"a"}
+    assert shown.groupby("state").seed.agg(set).to_dict() == {
+        state: {5 if state == "random" else 1} for state in set(shown.state)
+    }
+    assert "<title>What fine-tuning changes · a on world</title>" in paths.PAGE.read_text()
+    numbers = json.loads(paths.SUMMARY.read_text())
+    assert {"synonyms_last", "pos_accuracy", "pair_task_score"} <= numbers.keys()
+
+
+def test_results_of_other_runs_lie_beside_and_are_not_read(workspace: Path) -> None:
+    before = collect(workspace)
+    results = workspace / "results"
+    shutil.copytree(results / "a", results / "c")
+    shutil.copytree(results / "a" / "mine", results / "a" / "theirs")
+    shutil.copytree(results / "a/mine/evaluate/seed-1", results / "a/mine/evaluate/seed-9")
+    assert collect(workspace) == before
+
+
+@pytest.mark.parametrize("stage", ["collect", "report"])
+def test_a_result_that_params_ask_for_and_that_is_not_there_is_named(
+    workspace: Path, stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = workspace / "results/b/mine/ablate/seed-2/heads.csv"
+    table.rename(table.with_suffix(".away"))
+    try:
+        with pytest.raises(AssertionError):
+            run(workspace, [f"python stages/{stage}.py"])
+        assert "params.yaml asks for results/b/mine/ablate/seed-2/heads.csv, missing here" in (
+            capsys.readouterr().err
+        )
+    finally:
+        table.with_suffix(".away").rename(table)
+
+
+def test_any_subset_of_the_studies_is_a_run(workspace: Path) -> None:
+    kept = (workspace / "params.yaml").read_text()
+    empty = {"tasks": [], "tuned_on": []}
+    nothing = {"geometry.tasks": [], "geometry.dynamics.tasks": [], "geometry.cross": empty}
+    try:
+        for none in ({"pairwise.tasks": []}, nothing, {"attention.tasks": []}):
+            (workspace / "params.yaml").write_text(kept)
+            write_params(workspace, none)
+            run(workspace, ["python stages/collect.py", "python stages/report.py"])
+    finally:
+        (workspace / "params.yaml").write_text(kept)
