@@ -2,7 +2,7 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import write_json
-from tuneprobe.collect import headline, plot_tables, write_tables
+from tuneprobe.collect.metrics import headline, plot_tables, write_tables
 from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
 from tuneprobe.stage import run

@@ -159,7 +159,7 @@ def test_a_parameter_reruns_its_chain_alone(
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("src/tuneprobe/report/page.html.jinja", PAGE),
+        ("src/tuneprobe/page/page.html.jinja", PAGE),
         (".dvc/plots/layer_curves.json", PAGE),
         ("stages/collect.py", ("collect",)),
         ("src/tuneprobe/studies/pairwise/probe/study.py", ("pairwise", *NUMBERS)),

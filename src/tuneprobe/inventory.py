@@ -8,7 +8,6 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.formats.results import read_results
 from tuneprobe.params import Params
 from tuneprobe.states import STATES
@@ -91,9 +90,7 @@ class Inventory:
                 f"no results of '{self.encoder}' lie in {paths.results(self.encoder)}: run "
                 "'dvc repro', or 'dvc repro STAGE' for one study, or 'dvc pull' first."
             )
-        return with_conditions(
-            pd.concat([read_results(path) for path in tables], ignore_index=True)
-        )
+        return pd.concat([read_results(path) for path in tables], ignore_index=True)
 
     def step_tables(self) -> dict[str, pd.DataFrame]:
         """Tables of the followed fine-tuning, by ``<task>/dynamics/<name>``."""

@@ -152,7 +152,7 @@ def read_results(path: Path) -> pd.DataFrame:
     """Read rows that `write_results` wrote."""
     if not path.exists():
         raise ArtifactError(f"{path} is missing: run 'dvc repro' (or 'dvc pull').")
-    types = {name: str for name in COLUMNS if isinstance(DEFAULTS.get(name, ""), str)}
+    types = {"metric": str} | {n: str for n in COLUMNS if isinstance(DEFAULTS.get(n), str)}
     missing = {column: [""] for column in NUMBERS}
     try:
         frame = pd.read_csv(path, keep_default_na=False, na_values=missing, dtype=types)
