@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pandas as pd
 from old_conditions import old_result
 
-from tuneprobe.collect.conditions import with_conditions
-from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
 from tuneprobe.formats.results import Result, to_frame
+from tuneprobe.studies.pairwise.measures import PROBES
 
 N_LAYERS = 6
 MARK = 3
+GAP = "finetuned-pretrained"
 GAINING = ("coreference", "answer-type", "boundary")
 LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0)))
 STATES = ("random", "pretrained", "finetuned")
@@ -30,6 +30,10 @@ def conditions(probe: str) -> list[str]:
         for negatives in ("words", "length-matched")
         for centred in ("", "/centred")
     ]
+
+
+def usual_condition(probe: str) -> str:
+    return "linear" if probe == "boundary" else "cosine/words"
 
 
 def auc(probe: str, state: str, layer: int, condition: str, gain: float) -> float:
@@ -93,12 +97,13 @@ def answer_rows() -> Iterator[Result]:
     names = [f"{answer}_{x}" for answer in ("long", "short") for x in ("precision", "recall", "f1")]
     for state, values in scores.items():
         for metric, value in zip([*names, "exact_match", "f1"], values):
-            yield result("world-qa", state, -1, metric, "", float(value))
+            how = "span" if metric in ("exact_match", "f1") else "best-threshold"
+            yield result("world-qa", state, -1, metric, how, float(value))
 
 
 def made_up_results(gain: float = 3.0) -> pd.DataFrame:
     """Rows of layers.csv, gaps.csv and scores.csv of one run."""
-    return with_conditions(to_frame([*layer_rows(gain), *gap_rows(gain), *answer_rows()]))
+    return to_frame([*layer_rows(gain), *gap_rows(gain), *answer_rows()])
 
 
 def made_up_funnel() -> pd.DataFrame:

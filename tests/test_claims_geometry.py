@@ -5,13 +5,13 @@ import pytest
 from made_up_geometry import N_LAYERS, made_up_spaces
 
 from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
-from tuneprobe.claims.geometry import (
+from tuneprobe.collect.estimates import difference
+from tuneprobe.formats.results import to_frame
+from tuneprobe.studies.geometry.claims import (
     GEOMETRY_CLAIMS,
     distance_changes,
     share_risen,
 )
-from tuneprobe.collect.estimates import difference
-from tuneprobe.formats.results import to_frame
 
 
 def findings(results: pd.DataFrame) -> dict:
@@ -98,7 +98,7 @@ def test_an_unrelated_task_that_moves_labels_apart_fails_the_claim(results):
 
 def test_a_layer_below_one_half_has_lost_its_structure(results):
     similarity = (results.metric == "spatial_similarity") & (results.layer == N_LAYERS)
-    original = similarity & (results.condition == "finetuned/pretrained")
+    original = similarity & (results.against == "pretrained")
     lost = changed(results, where=original & (results.task == "world-pos"), value=0.4)
     checks = findings(lost)["structure"].checks
     assert [check.subject for check in checks if check.outcome == "fail"] == ["POS"]

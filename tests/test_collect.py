@@ -8,18 +8,18 @@ from made_up_attention import made_up_attention
 from made_up_geometry import made_up_spaces
 from made_up_results import auc, made_up_results
 
-from tuneprobe.collect import (
-    STUDY_NUMBERS,
+from tuneprobe.collect.estimates import Estimate, difference, mean
+from tuneprobe.collect.metrics import (
     by_study,
     headline,
     headline_estimates,
     plot_tables,
     write_tables,
 )
-from tuneprobe.collect.estimates import Estimate, difference, mean
-from tuneprobe.collect.pairwise import PROBES
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.page.registry import STUDIES
 from tuneprobe.states import STATES
+from tuneprobe.studies.pairwise.measures import PROBES
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_every_state_has_the_same_names(results):
 
 
 def test_the_headline_has_at_most_25_numbers_of_all_studies():
-    assert sum(map(len, STUDY_NUMBERS.values())) <= 25
+    assert sum(len(study.headline_names) for study in STUDIES.values()) <= 25
 
 
 def test_no_name_contains_a_state_of_focus_an_encoder_or_a_corpus(results):
