@@ -40,10 +40,19 @@ CLASSIFIED = (
     _classify("control_accuracy", "accuracy on control labels", cite="Hewitt & Liang 2019"),
     _classify("selectivity", "selectivity", POINTS, better="higher", cite="Hewitt & Liang 2019"),
     _classify("codelength", "bits per example", "bits", digits=2, cite="Voita & Titov 2020"),
+    _classify("codelength_std", "bits per example, spread over orders", "bits", digits=2),
     _classify("compression", "compression", "times", digits=2, better="higher"),
 )
 MEASURES = (
     *CLASSIFIED,
+    Measure(
+        "classify",
+        "gap",
+        "accuracy, tuned minus pre-trained",
+        POINTS,
+        chance=0,
+        facets=("classifier", "against"),
+    ),
     _space("n_clusters", "clusters", digits=0),
     _space("n_labels", "labels", digits=0),
     _space("is_linear", "linear", digits=0),

@@ -2,17 +2,21 @@
 
 from typing import Any
 
-from tuneprobe.measures import PERCENT, POINTS, Measure
+from tuneprobe.measures import FRACTION, PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
 
 PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
 PAIR_PROBES = PROBES[:-1]
 BEFORE, AFTER = PRETRAINED, FINETUNED
 GAP = {"against": BEFORE}  # of the tuned state
-WORDS = {"negatives": "words", "centred": 0}  # single words, as in the paper
+OWN = {"part": ""}  # the score of the own anchor, as in the paper
+PLAIN = {"centred": 0, "axis_removed": 0, **OWN}
+WORDS = {"negatives": "words", **PLAIN}  # single words, as in the paper
 COSINE = {"similarity": "cosine", **WORDS}
 EUCLIDEAN = {"similarity": "euclidean", **WORDS}
-LINEAR, LENS = {"readout": "linear"}, {"readout": "lens"}
+LINEAR, LENS = {"readout": "linear", **OWN}, {"readout": "lens", **OWN}
+SPECIFIC, OTHER, TYPE = {"part": "specific"}, {"part": "other"}, {"part": "type"}
+NO_ENCODER = "no-encoder"  # the state of boundary by shapes and positions of words
 ANSWERS = ("precision", "recall", "f1")
 ANSWER_METRICS = (
     *(f"{answer}_{metric}" for answer in ("long", "short") for metric in ANSWERS),
@@ -20,7 +24,7 @@ ANSWER_METRICS = (
     "f1",
 )
 CITE = "Cai et al. 2020"
-HOW = ("similarity", "negatives", "centred", "readout")
+HOW = ("similarity", "negatives", "centred", "axis_removed", "readout", "part")
 TESTED = (*HOW, "against")
 
 
@@ -39,6 +43,10 @@ MEASURES = (
     _of_pairs("auc_macro", "AUC, mean over examples", chance=50, better="higher"),
     _of_pairs("trend", "trend of the AUC over layers", "", digits=2, chance=0),
     _of_pairs("trend_eq3", "trend of equation 3 over layers", "", digits=2, chance=0),
+    _of_pairs("rise_eq3", "eq. 3, last third of the layers minus first third", POINTS, chance=0),
+    _of_pairs("best_layer", "best layer on one half of the examples", "", digits=0),
+    _of_pairs("best_auc", "AUC there on the other half", better="higher"),
+    _of_pairs("axis_share", "variance along the principal axis", FRACTION, digits=2),
     _of_pairs("excluded", "examples without a negative", "", digits=0),
     *(
         _of_pairs(name, label, POINTS, facets=TESTED)

@@ -1,6 +1,7 @@
 """The pairwise study on the page: Figure 1 and Table 2 of Cai et al. 2020, and the controls."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from math import isfinite, nan
 from typing import Any
 
@@ -28,8 +29,13 @@ from tuneprobe.studies.pairwise.measures import (
     LENS,
     LINEAR,
     MEASURES,
+    OTHER,
     PAIR_PROBES,
+    PLAIN,
     PROBES,
+    SPECIFIC,
+    TYPE,
+    WORDS,
     usual,
 )
 
@@ -43,9 +49,10 @@ ANSWER_STATES = {
     "finetuned": "Fine-tuned",
 }
 AUC = {"study": "pairwise", "metric": "auc_macro"}
-MATCHED = {"negatives": "length-matched", "centred": 0}
-CENTRED = {"negatives": "words", "centred": 1}
-BOTH = {"negatives": "length-matched", "centred": 1}
+MATCHED = {**PLAIN, "negatives": "length-matched"}
+CENTRED = {**WORDS, "centred": 1}
+WITHOUT_AXIS = {**WORDS, "axis_removed": 1}
+BOTH = {**PLAIN, "negatives": "length-matched", "centred": 1}
 At = Mapping[tuple[str, str], float]  # (probe, state) to a number
 
 
@@ -191,6 +198,40 @@ def centred_caption(inputs: PageInputs) -> str:
     )
 
 
+def specific_caption(inputs: PageInputs) -> str:
+    """What of each probe's change is due to the pair itself."""
+    evidence = inputs.evidence
+    changes = {
+        probe: evidence.number(
+            probe, AFTER, "gap", evidence.last, **{**usual(probe), **SPECIFIC, **GAP}
+        )
+        for probe in PROBES
+    }
+    told = [
+        f"{plain(probe)} {bounded(*change, sign=True)}"
+        for probe, change in changes.items()
+        if isfinite(change.value)
+    ]
+    if not told:
+        return "No foreign anchors were ranked."
+    return (
+        "What fine-tuning adds to the pair-specific part at the last layer, in points: "
+        f"{'; '.join(told)}."
+    )
+
+
+def axis_caption(inputs: PageInputs) -> str:
+    """Which share of the variance lies along one axis, before and after."""
+    rows = select(inputs.results, study="pairwise", metric="axis_share")
+    rows = select(rows, layer=last_layer(inputs.results)).set_index("state").value
+    if not {BEFORE, AFTER} <= set(rows.index):
+        return "The share of the principal axis was not measured in both states."
+    return (
+        f"At the last layer the first principal axis holds {number(100 * rows[BEFORE])} % of the "
+        f"variance of the paragraphs’ words before tuning and {number(100 * rows[AFTER])} % after."
+    )
+
+
 # figures
 
 SHARED: dict[str, Any] = {
@@ -216,6 +257,39 @@ LAYERS = Curves(
         _auc("QA head", LENS, ["boundary"]),
     ],
     plot=Plot("layers", "layer_curves", "layer", "AUC, %"),
+    **SHARED,
+)
+SPECIFIC_FIGURE = Curves(
+    "specific",
+    "What is due to this pair",
+    axis="points of AUC",
+    reading="The pair-specific part of the score: AUC with the own anchor minus the mean AUC of the "
+    "same match with anchors of other questions (for boundary: with the words of another question "
+    "in front). 0 (dotted) means that the match is near anything like the anchor, not near this "
+    "one; an encoder with random weights should be there. The type part of answer type compares "
+    "anchors with the same question word to anchors with other ones.",
+    caption=specific_caption,
+    groups=lambda _: PROBES,
+    label=plain,
+    quantities=[
+        Quantity("cosine", AUC | COSINE | SPECIFIC, around=[0.0], groups=PAIR_PROBES, baseline=0.0),
+        Quantity("type part", AUC | COSINE | TYPE, groups=["answer-type"], baseline=0.0),
+        Quantity("linear head", AUC | LINEAR | SPECIFIC, groups=["boundary"], baseline=0.0),
+        Quantity("QA head", AUC | LENS | SPECIFIC, groups=["boundary"], baseline=0.0),
+    ],
+    template="layer_curves",
+    mark=True,
+    beside=[Beside("other anchors", OTHER)],
+    plot=Plot("specific", "layer_curves", "layer", "points of AUC"),
+)
+AXIS_FIGURE = Curves(
+    "axis",
+    "Control: without the principal axis",
+    reading="Each pair of panels shows one ability under cosine, as it is and with the first "
+    "principal axis of the layer’s words removed. Where tuning puts one direction (“is the answer”) "
+    "into all words, the plain score is about that direction.",
+    caption=axis_caption,
+    quantities=[_auc("cosine", COSINE), _auc("cosine, without the axis", COSINE | WITHOUT_AXIS)],
     **SHARED,
 )
 NEGATIVES = Curves(
@@ -354,7 +428,7 @@ HEADLINE_NAMES = (
     *(
         f"{probe.replace('-', '_')}_{what}"
         for probe in PROBES
-        for what in ("last", "over_pretrained")
+        for what in ("last", "over_pretrained", "specific_last", "specific_over_pretrained")
     ),
     *HEADLINE_ANSWERS,
 )
@@ -365,7 +439,8 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
 
     Per probe, in its usual condition and as auc_macro (chance is 50), at the last layer:
     ``<probe>_last``, and ``<probe>_over_pretrained``, the same minus that of the pre-trained
-    encoder, its interval paired over the examples where the gap was measured. Then ``long_f1``,
+    encoder, its interval paired over the examples where the gap was measured; and the same two of
+    the pair-specific part, ``<probe>_specific_last`` and so on (chance is 0). Then ``long_f1``,
     ``short_f1`` and, for corpora with single answers, ``f1``.
     """
     answers = select(answers_of(results), state=focus, metric=HEADLINE_ANSWERS)
@@ -375,9 +450,9 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
 
 def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Estimate]]:
     rows = select(results, study="pairwise", layer=last_layer(results))
-    for probe in PROBES:
-        name = probe.replace("-", "_")
-        here = select(rows, task=probe, **usual(probe))
+    for probe, part in product(PROBES, ({}, SPECIFIC)):
+        name = "_".join([probe.replace("-", "_"), *(["specific"] if part else [])])
+        here = select(rows, task=probe, **{**usual(probe), **part})
         last = select(here, metric="auc_macro")
         numbers = dict(zip(last.state, estimates(last), strict=True))
         if focus not in numbers:
@@ -419,7 +494,9 @@ def methods(inputs: PageInputs) -> str:
         "paragraph) is ranked against the same anchor paired with other words of the paragraph; a "
         "tie counts as lost. A word’s vector is the mean of its word pieces, a span’s vector the "
         "mean of its words; layer 0 is the embedding output. Intervals are "
-        f"{100 * inputs.confidence:g} % percentiles of a bootstrap over examples. Differences "
+        f"{100 * inputs.confidence:g} % bootstrap intervals (BCa) over examples. The pair-specific "
+        "part of a score is the AUC with the own anchor minus the mean AUC with anchors of other "
+        "questions, same match and negatives. Differences "
         "between states are paired over the same examples and tested by random sign flips, with "
         "Holm’s correction over the layers of a probe; equality is tested by two one-sided tests. "
         f"The layer mark is layer {inputs.evidence.mark}."
@@ -458,7 +535,7 @@ PAIRWISE = Study(
     methods,
     notes,
     MEASURES,
-    [LAYERS, GAPS, NEGATIVES, CENTRED_FIGURE, answer_table, funnel],
+    [LAYERS, SPECIFIC_FIGURE, GAPS, NEGATIVES, CENTRED_FIGURE, AXIS_FIGURE, answer_table, funnel],
     PAIRWISE_CLAIMS,
     headline,
     HEADLINE_NAMES,
