@@ -108,7 +108,7 @@ def test_a_difference_within_the_margin_counts_as_equal_even_if_significant(resu
 )
 def test_equality_fails_only_where_the_interval_lies_wholly_outside(results, gap, outcome):
     other = results.copy()  # margin 2; the interval of one of twelve checks is 1.46 times as wide
-    rows = (other.state == GAP) & (other.task == "synonyms")
+    rows = (other.against == "pretrained") & (other.task == "synonyms")
     other.loc[rows & (other.metric == "gap"), ["value", "low", "high"]] = (
         gap,
         gap - 0.9,
@@ -121,7 +121,7 @@ def test_equality_fails_only_where_the_interval_lies_wholly_outside(results, gap
 
 
 def test_holm_counts_the_checks_of_the_claim_alone(results):
-    p = results.metric.isin(["p", "contrast_p"]) & (results.state == GAP)
+    p = results.metric.isin(["p", "contrast_p"]) & (results.against == "pretrained")
     close = results.copy()
     close.loc[p, "value"] = 0.008  # six checks: .048; with seven layers each it would be .28
     assert findings(close)["reading"].verdict == HOLDS

@@ -389,7 +389,7 @@ HEADLINE_NAMES = (
     "sentence_task_score",
     "map_similarity_last",
     "heterogeneous_share",
-    "heads_that_help",
+    "harmful_heads",
 )
 
 
@@ -398,7 +398,7 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
 
     ``pair_task_score`` and ``sentence_task_score``: first metric of the task, in percent.
     ``map_similarity_last``: cosine with the pre-trained maps, last layer.
-    ``heterogeneous_share``: of all maps, by the network. ``heads_that_help``: heads without which
+    ``heterogeneous_share``: of all maps, by the network. ``harmful_heads``: heads without which
     the score is higher.
     """
     return {name: mean(found) for name, found in _numbers(results, focus) if found}
@@ -412,8 +412,8 @@ def _numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Sequence[
     shares = select(pattern_shares(results), state=focus, layer=NO_LAYER)
     yield "heterogeneous_share", estimates(select(shares, pattern="heterogeneous"))
     changes = of_heads(select(ablation_changes(results), state=focus))
-    helping = (changes.value > 0).groupby(changes.task).sum()
-    yield "heads_that_help", [Estimate(float(count)) for count in helping]
+    harmful = (changes.value > 0).groupby(changes.task).sum()
+    yield "harmful_heads", [Estimate(float(count)) for count in harmful]
 
 
 def _similarity_at_last(results: pd.DataFrame, focus: str) -> Sequence[Estimate]:

@@ -16,7 +16,6 @@ from tuneprobe.page.figures import Beside, Curves, Plot, Quantity, Tabled
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.study import Study, published
 from tuneprobe.page.wording import bounded, layer_ranges, listed, number, plain, signed, spread
-from tuneprobe.states import PRETRAINED
 from tuneprobe.studies.pairwise.claims import PAIRWISE_CLAIMS
 from tuneprobe.studies.pairwise.measures import (
     AFTER,
@@ -263,9 +262,9 @@ SPECIFIC_FIGURE = Curves(
     "specific",
     "What is due to this pair",
     axis="points of AUC",
-    reading="The pair-specific part of the score: AUC with the own anchor minus the mean AUC of the "
-    "same match with anchors of other questions (for boundary: with the words of another question "
-    "in front). 0 (dotted) means that the match is near anything like the anchor, not near this "
+    reading="The pair-specific part of the score: AUC with the own anchor minus the mean AUC of "
+    "the same match with anchors of other questions (for boundary: after the words of another "
+    "question). 0 (dotted) means that the match is near anything like the anchor, not near this "
     "one; an encoder with random weights should be there. The type part of answer type compares "
     "anchors with the same question word to anchors with other ones.",
     caption=specific_caption,
@@ -286,8 +285,8 @@ AXIS_FIGURE = Curves(
     "axis",
     "Control: without the principal axis",
     reading="Each pair of panels shows one ability under cosine, as it is and with the first "
-    "principal axis of the layer’s words removed. Where tuning puts one direction (“is the answer”) "
-    "into all words, the plain score is about that direction.",
+    "principal axis of the layer’s words removed. Where tuning puts one direction (“is the "
+    "answer”) into all words, the plain score is about that direction.",
     caption=axis_caption,
     quantities=[_auc("cosine", COSINE), _auc("cosine, without the axis", COSINE | WITHOUT_AXIS)],
     **SHARED,
@@ -425,11 +424,7 @@ def funnel(inputs: PageInputs) -> Funnel:
 
 HEADLINE_ANSWERS = ("long_f1", "short_f1", "f1")
 HEADLINE_NAMES = (
-    *(
-        f"{probe.replace('-', '_')}_{what}"
-        for probe in PROBES
-        for what in ("last", "over_pretrained", "specific_last", "specific_over_pretrained")
-    ),
+    *(f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "specific")),
     *HEADLINE_ANSWERS,
 )
 
@@ -437,10 +432,8 @@ HEADLINE_NAMES = (
 def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
     """Estimates of the state `focus`.
 
-    Per probe, in its usual condition and as auc_macro (chance is 50), at the last layer:
-    ``<probe>_last``, and ``<probe>_over_pretrained``, the same minus that of the pre-trained
-    encoder, its interval paired over the examples where the gap was measured; and the same two of
-    the pair-specific part, ``<probe>_specific_last`` and so on (chance is 0). Then ``long_f1``,
+    Per probe, in its usual condition and as auc_macro, at the last layer: ``<probe>_last`` (chance
+    is 50) and ``<probe>_specific``, its pair-specific part (chance is 0). Then ``long_f1``,
     ``short_f1`` and, for corpora with single answers, ``f1``.
     """
     answers = select(answers_of(results), state=focus, metric=HEADLINE_ANSWERS)
@@ -449,19 +442,12 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
 
 
 def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Estimate]]:
-    rows = select(results, study="pairwise", layer=last_layer(results))
-    for probe, part in product(PROBES, ({}, SPECIFIC)):
-        name = "_".join([probe.replace("-", "_"), *(["specific"] if part else [])])
-        here = select(rows, task=probe, **{**usual(probe), **part})
-        last = select(here, metric="auc_macro")
-        numbers = dict(zip(last.state, estimates(last), strict=True))
-        if focus not in numbers:
-            continue
-        yield f"{name}_last", numbers[focus]
-        if PRETRAINED in numbers:
-            gap = estimates(select(here, metric="gap", state=focus, **GAP)) or [NOT_MEASURED]
-            value = numbers[focus].value - numbers[PRETRAINED].value
-            yield f"{name}_over_pretrained", gap[0]._replace(value=value)
+    rows = select(results, study="pairwise", metric="auc_macro", state=focus)
+    rows = select(rows, layer=last_layer(results))
+    for probe, (what, part) in product(PROBES, (("last", {}), ("specific", SPECIFIC))):
+        found = estimates(select(rows, task=probe, **{**usual(probe), **part}))
+        if found:
+            yield f"{probe.replace('-', '_')}_{what}", found[0]
 
 
 def scores_table(inputs: PageInputs, focus: str) -> pd.DataFrame:
