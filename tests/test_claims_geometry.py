@@ -85,7 +85,7 @@ def test_a_share_has_its_exact_interval_and_none_without_labels():
 
 
 def test_an_unrelated_task_that_moves_labels_apart_fails_the_claim(results):
-    cross = (results.study == "cross-task") & (results.state == "finetuned-on-world-pos")
+    cross = (results.study == "cross-task") & (results.tuned_on == "world-pos")
     apart = changed(results, where=cross & (results.metric == "n_increased"), value=7.0)
     apart = changed(apart, where=cross & (results.metric == "n_decreased"), value=0.0)
     outcomes = {
