@@ -75,7 +75,7 @@ class Study:
         blocks: list[Block] = []
         for block in self.blocks:
             drawn = draw_figure(block, inputs) if isinstance(block, Spec) else block(inputs)
-            blocks += [drawn] if hasattr(drawn, "kind") else drawn
+            blocks += [drawn] if isinstance(drawn, Block) else drawn
         return blocks
 
 

@@ -8,11 +8,12 @@ from tuneprobe.states import FINETUNED, PRETRAINED
 PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
 PAIR_PROBES = PROBES[:-1]
 BEFORE, AFTER = PRETRAINED, FINETUNED
-GAP = {"against": BEFORE}  # of the tuned state
-WORDS = {"negatives": "words", "centred": 0}  # single words, as in the paper
-COSINE = {"similarity": "cosine", **WORDS}
-EUCLIDEAN = {"similarity": "euclidean", **WORDS}
-LINEAR, LENS = {"readout": "linear"}, {"readout": "lens"}
+GAP: dict[str, Any] = {"against": BEFORE}  # of the tuned state
+WORDS: dict[str, Any] = {"negatives": "words", "centred": 0}  # single words, as in the paper
+COSINE: dict[str, Any] = {"similarity": "cosine", **WORDS}
+EUCLIDEAN: dict[str, Any] = {"similarity": "euclidean", **WORDS}
+LINEAR: dict[str, Any] = {"readout": "linear"}
+LENS: dict[str, Any] = {"readout": "lens"}
 ANSWERS = ("precision", "recall", "f1")
 ANSWER_METRICS = (
     *(f"{answer}_{metric}" for answer in ("long", "short") for metric in ANSWERS),
