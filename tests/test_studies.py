@@ -1,6 +1,7 @@
 """What every study keeps to: a table of checks, generated for each study that is registered."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from made_up_page import made_up_page
 
 from tuneprobe.claims import Evidence
 from tuneprobe.collect.estimates import Estimate
-from tuneprobe.collect.metrics import headline, plot_entries, plot_tables
+from tuneprobe.collect.metrics import MetricsError, headline, plot_entries, plot_tables
 from tuneprobe.collect.seeds import mean_over_seeds, two_level
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.results import KEYS
@@ -185,3 +186,22 @@ def test_the_interval_over_seeds_is_worked_out_by_hand():
     spread = 12.7062 * 8**0.5 / 2**0.5
     expected = (12, 12 - (9 + spread**2) ** 0.5, 12 + (16 + spread**2) ** 0.5)
     assert two_level(of, 0.95) == pytest.approx(expected, rel=1e-4)
+
+
+def test_panels_and_rows_of_a_further_encoder_name_it(inputs, monkeypatch):
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+    other = inputs.results.assign(encoder="bert-base", value=inputs.results.value + 1)
+    both = replace(inputs, results=pd.concat([inputs.results, other], ignore_index=True))
+    assert both.encoders == ["minilm-l6", "bert-base"]
+    blocks = {block.name: block for block in STUDIES["geometry"].chapter(both).blocks}
+    alone = {block.name: block for block in STUDIES["geometry"].chapter(inputs).blocks}
+    abilities = [panel.ability for panel in blocks["clusters"].panels]
+    assert abilities[0] == "POS"
+    assert abilities[5] == "POS, bert-base"
+    assert len(blocks["clusters"].table.rows) == 2 * len(alone["clusters"].table.rows)
+    ours = [group.heading for group in blocks["accuracies"].groups if group.ours]
+    assert ours == ["This run, minilm-l6", "This run, bert-base"]
+    assert both.evidence.find("classify", "world-pos", "finetuned", "std", 4, classifier="mlp")
+    assert set(both.evidence.results.encoder) == {"minilm-l6"}
+    with pytest.raises(MetricsError, match="of 2 encoders"):
+        headline(both.results, "finetuned")

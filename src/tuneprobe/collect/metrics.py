@@ -14,7 +14,7 @@ import yaml
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.seeds import mean_over_seeds
-from tuneprobe.errors import UnknownNameError
+from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.results import significant
 from tuneprobe.measures import check_measures
 from tuneprobe.page.figures import Plot, Spec
@@ -26,8 +26,14 @@ from tuneprobe.states import STATES
 HEADLINE_COLUMNS = ["name", *Estimate._fields]
 
 
+class MetricsError(TuneprobeError):
+    """Rows that headline numbers cannot be taken from."""
+
+
 def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
     """At most 25 numbers of the state `focus`; a number that was not measured is left out.
+
+    The rows are those of one encoder, and of any number of seeds.
 
     Raises
     ------
@@ -90,6 +96,11 @@ def checked(results: pd.DataFrame, focus: str) -> pd.DataFrame:
     """Rows of declared numbers, one per number over all seeds; refuse a state that none has."""
     if focus not in STATES:
         raise UnknownNameError("state", focus, STATES)
+    if results.encoder.nunique() > 1:
+        raise MetricsError(
+            f"the rows are of {results.encoder.nunique()} encoders "
+            f"({', '.join(sorted(set(results.encoder)))}); headline numbers are of one: select it."
+        )
     return mean_over_seeds(check_measures(results, all_measures()))
 
 

@@ -2,6 +2,7 @@
 
 from math import sqrt
 from statistics import fmean, stdev
+from typing import Any
 
 import pandas as pd
 from scipy.stats import t as student
@@ -25,8 +26,8 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
         found = two_level(
             [Estimate(*one) for one in bounds], level if level == level else CONFIDENCE
         )
-        first = group.iloc[0].to_dict()
-        rows.append({**first, **dict(zip(Estimate._fields, map(significant, found), strict=True))})
+        first: dict[Any, Any] = group.iloc[0].to_dict()
+        rows.append({**first, **Estimate(*map(significant, found))._asdict()})
         rows[-1]["n"] = group.n.min()
     reduced = pd.DataFrame(rows, columns=results.columns)
     return pd.concat([results[~several], reduced]).sort_index(kind="stable", ignore_index=True)

@@ -16,8 +16,8 @@ def select(results: pd.DataFrame, **keys: str | int | Sequence[str]) -> pd.DataF
     for column, wanted in keys.items():
         if column not in results:
             raise UnknownNameError("column", column, results.columns)
-        cells, one = results[column], isinstance(wanted, str | int)
-        kept &= np.asarray(cells == wanted if one else cells.isin(list(wanted)), dtype=bool)
+        values = [wanted] if isinstance(wanted, str | int) else list(wanted)
+        kept &= results[column].isin(values).to_numpy(dtype=bool)
     return results[kept]
 
 

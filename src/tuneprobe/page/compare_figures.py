@@ -108,7 +108,7 @@ def _maps(plot: Plot, rows: pd.DataFrame, looks: Sequence[Series]) -> HeatMaps:
 
 def _bars(plot: Plot, rows: pd.DataFrame, looks: Sequence[Series]) -> Bars:
     scores = rows.groupby(["panel", "metric"], sort=False)
-    best = [of.rev[of.value.idxmax()] for _, of in scores]
+    best = [str(of.rev.iloc[of.value.to_numpy().argmax()]) for _, of in scores]
     caption = listed(
         [f"‘{rev}’ in {best.count(rev)} of {len(best)} scores" for rev in dict.fromkeys(best)]
     )

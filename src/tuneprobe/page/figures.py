@@ -92,8 +92,8 @@ class Spec:
     axis: str = ""
     reading: Text = ""
     caption: Callable[[PageInputs], str] = lambda _: ""
-    groups: Callable[[PageInputs], Sequence[str]] = lambda _: ()
-    label: Callable[[str], str] = str
+    groups: Callable[[PageInputs], Sequence[Any]] = lambda _: ()
+    label: Callable[[Any], str] = str
     plot: Plot | None = None
 
 

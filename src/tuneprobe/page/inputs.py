@@ -1,7 +1,7 @@
 """What a page is written from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -56,9 +56,22 @@ class PageInputs:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
 
+    @property
+    def encoders(self) -> list[str]:
+        """The encoders of the run, first the one that the claims are about."""
+        found = sorted(set(self.results.encoder)) if len(self.results) else []
+        return sorted(found, key=lambda name: name != self.encoder)
+
+    def of(self, encoder: str) -> "PageInputs":
+        """The same run, as far as it is of one encoder."""
+        rows = self.results[self.results.encoder == encoder]
+        return replace(self, results=rows, encoder=encoder)
+
     @cached_property
     def evidence(self) -> Evidence:
-        """What the claims are tested on."""
+        """What the claims are tested on: the rows of one encoder."""
+        if len(self.encoders) > 1:
+            return self.of(self.encoders[0]).evidence
         return Evidence(self.results, self.layer_mark, self.margin, 1 - self.confidence)
 
     @property

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tuneprobe.collect.tables import records, select
 from tuneprobe.formats.results import NO_HEAD, significant
-from tuneprobe.page.blocks import NOTHING, Cell, Figure, Panel, Table
+from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Table
 from tuneprobe.page.charts import Series, draw_panel, swatch
 from tuneprobe.page.figures import Bars, Beside, Curves, HeatMaps, Quantity, Spec, Tabled
 from tuneprobe.page.inputs import PageInputs
@@ -104,7 +104,9 @@ def draw_curves(spec: Curves, inputs: PageInputs) -> Figure:
     }
     reach = _reach([points[spec.x] for points in drawn])
     pairs = _in_pairs(spec)
-    panels, missing, undefined = [], [], []
+    panels: list[Panel] = []
+    missing: list[str] = []
+    undefined: list[str] = []
     for group, quantity, points in _by_group(spec, inputs, found):
         name = f"{spec.label(group)}, {quantity.label}"
         if len(points):
@@ -289,7 +291,7 @@ def _beside(
 def _cells(spec: Curves, quantity: Quantity, points: pd.DataFrame) -> dict[tuple[str, Any], Cell]:
     return {
         (row["rev"], row[spec.x]): Cell(
-            *(row[name] for name in BOUNDS), digits=quantity.digits, signed=spec.signed
+            row["value"], row["low"], row["high"], quantity.digits, spec.signed
         )
         for row in records(points[["rev", spec.x, *BOUNDS]])
     }
@@ -337,7 +339,7 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
         drawing = draw_heat_map(
             inputs.templates["heat_map"],
             cells[[spec.x, spec.y, "value"]],
-            f"{spec.label(group)}: {measure}, {spec.y} by {spec.x}, from {low} to {high}",
+            f"{spec.label(str(group))}: {measure}, {spec.y} by {spec.x}, from {low} to {high}",
             x=spec.x,
             y=spec.y,
             domain=domain,
@@ -347,7 +349,7 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
             order=[name for name in spec.order if name in set(cells[spec.y])],
             height=spec.row_height * cells[spec.y].nunique(),
         )
-        panels.append(Panel(spec.label(group), str(measure), drawing))
+        panels.append(Panel(spec.label(str(group)), str(measure), drawing))
     return Figure(
         spec.name,
         spec.title,
@@ -390,14 +392,14 @@ def _scale_of(spec: HeatMaps, cells: pd.DataFrame) -> tuple[float, float]:
 def _map_table(spec: HeatMaps, rows: pd.DataFrame) -> Table:
     """A row per panel and value of `y`, a column per value of `x`."""
     places = sorted(set(rows[spec.x])) if len(rows) else []
-    body = []
+    body: list[list[CellLike]] = []
     for (group, measure), cells in rows.groupby(["group", "measure"], sort=False):
         values = cells.set_index([spec.y, spec.x]).value.to_dict()
         at = list(dict.fromkeys(cells[spec.y]))
         for y in [name for name in spec.order if name in at] or sorted(at):
             line = (values.get((y, x), nan) for x in places)
             marks = [Cell(one, digits=spec.digits, signed=spec.diverging) for one in line]
-            body.append([f"{spec.label(group)} · {measure}", str(y), *marks])
+            body.append([f"{spec.label(str(group))} · {measure}", str(y), *marks])
     names = [spec.own if spec.own and x == NO_HEAD else f"{spec.x} {x}" for x in places]
     return Table(["panel", spec.y_label or spec.y, *names], body, n_names=2)
 
@@ -472,10 +474,10 @@ def _bar_ends(spec: Bars, bars: pd.DataFrame, series: Sequence[Series]) -> str:
 def _bar_table(spec: Bars, rows: pd.DataFrame, series: Sequence[Series]) -> Table:
     """A row per bar; a column per series where a bar has several."""
     alone = not rows.duplicated(["group", "name"]).any()
-    body = []
+    body: list[list[CellLike]] = []
     for (group, name), bars in rows.groupby(["group", "name"], sort=False):
         cells = {
-            row["rev"]: Cell(*(row[bound] for bound in BOUNDS), signed=spec.signed)
+            row["rev"]: Cell(row["value"], row["low"], row["high"], signed=spec.signed)
             for row in records(bars)
         }
         line = [*cells.values()] if alone else [cells.get(one.name, NOTHING) for one in series]

@@ -1,7 +1,7 @@
 """The protocol of a study: everything that the page, `collect` and the claims need of it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from tuneprobe.claims.verdicts import Claim
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.measures import Measure
-from tuneprobe.page.blocks import Block, Chapter
+from tuneprobe.page.blocks import Block, Chapter, Figure, ScoreTable
 from tuneprobe.page.figures import Spec
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.render import draw_figure
@@ -63,12 +63,40 @@ class Study:
 
     def chapter(self, inputs: PageInputs) -> Chapter:
         """The study as the page shows it, its figures drawn."""
+        first, *others = [inputs.of(name) for name in inputs.encoders] or [inputs]
+        blocks = self._drawn(first)
+        for other in others:
+            more = {block.name: block for block in self._drawn(other)}
+            blocks = [with_encoder(block, more.get(block.name), other.encoder) for block in blocks]
+        notes = list(self.notes(first))
+        return Chapter(self.name, self.title, self.question, blocks, self.methods(first), notes)
+
+    def _drawn(self, inputs: PageInputs) -> list[Block]:
         blocks: list[Block] = []
         for block in self.blocks:
             drawn = draw_figure(block, inputs) if isinstance(block, Spec) else block(inputs)
-            blocks += [drawn] if hasattr(drawn, "kind") else drawn
-        notes = list(self.notes(inputs))
-        return Chapter(self.name, self.title, self.question, blocks, self.methods(inputs), notes)
+            blocks += [drawn] if isinstance(drawn, Block) else drawn
+        return blocks
+
+
+def with_encoder(block: Block, more: Block | None, encoder: str) -> Block:
+    """A figure or table with what a further encoder adds: its panels and rows name it."""
+    if isinstance(block, Figure) and isinstance(more, Figure):
+        panels = [one._replace(ability=f"{one.ability}, {encoder}") for one in more.panels]
+        rows = [[f"{name}, {encoder}", *cells] for name, *cells in more.table.rows]
+        table = more.table if not block.table.rows else block.table
+        return replace(
+            block,
+            caption=f"{block.caption} {encoder}: {more.caption}",
+            panels=[*block.panels, *panels],
+            table=replace(table, rows=[*block.table.rows, *rows]),
+            missing=[*block.missing, *(f"{name}, {encoder}" for name in more.missing)],
+        )
+    if isinstance(block, ScoreTable) and isinstance(more, ScoreTable):
+        ours = [group for group in more.groups if group.ours]
+        groups = sorted([*block.groups, *ours], key=lambda group: group.ours, reverse=True)
+        return replace(block, groups=groups)
+    return block
 
 
 def published(module: str) -> dict[str, Any]:

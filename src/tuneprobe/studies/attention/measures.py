@@ -11,7 +11,7 @@ from tuneprobe.states import FINETUNED, PRETRAINED
 
 STUDY, ABLATION = "attention", "ablation"
 BEFORE, AFTER = PRETRAINED, FINETUNED
-CHANGED = {"against": BEFORE}
+CHANGED: dict[str, Any] = {"against": BEFORE}
 METRICS = ("accuracy", "f1", "pearson", "spearman")
 PAIR_TASKS = ("rte", "mrpc", "stsb", "qqp", "qnli", "mnli", "mnli-mismatched", "sick", "world-rte")
 SENTENCE_TASKS = ("sst2", "world-sst2")

@@ -9,7 +9,7 @@ import pandas as pd
 from tuneprobe.collect.estimates import Estimate, estimates, mean
 from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER
-from tuneprobe.page.blocks import NOTHING, Cell, Figure, Panel, Rows, ScoreTable, Table
+from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Rows, ScoreTable, Table
 from tuneprobe.page.charts import FINETUNED, PRETRAINED, STATES, Series
 from tuneprobe.page.figures import Bars, Curves, HeatMaps, Plot, Quantity
 from tuneprobe.page.inputs import PageInputs
@@ -318,7 +318,7 @@ def importance_figure(inputs: PageInputs) -> Figure:
             inputs.templates["points"], points, label, x="by gradient", y="change of the loss"
         )
         panels.append(Panel(task_label(str(task)), measure, drawing))
-    body = [
+    body: list[list[CellLike]] = [
         [task_label(task), f"layer {layer} head {head}", *(_three(one) for one in numbers)]
         for task, layer, head, *numbers in both.itertuples(index=False)
     ]

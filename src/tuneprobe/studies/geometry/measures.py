@@ -14,8 +14,8 @@ TASKS = {"pos": "POS", "dep": "DEP", "ps-role": "PS-role", "ps-fxn": "PS-fxn", "
 CLASSIFIERS = {"mlp": "MLP", "linear": "linear"}
 STUDIES = ("classify", "geometry", "similarity")
 BEFORE, AFTER = PRETRAINED, FINETUNED
-ORIGINAL = {"against": BEFORE}  # a tuned space and the original one
-TRAIN_TEST = {"splits": "train/test"}  # two splits of one space
+ORIGINAL: dict[str, Any] = {"against": BEFORE}  # a tuned space and the original one
+TRAIN_TEST: dict[str, Any] = {"splits": "train/test"}  # two splits of one space
 ZHOU, SIMPLE = "Zhou & Srikumar 2022", "DirectProbe, Zhou & Srikumar 2021"
 
 
@@ -152,7 +152,7 @@ class CrossTask(NamedTuple):
         return probed == tuned
 
     @property
-    def facets(self) -> dict[str, str]:
+    def facets(self) -> dict[str, Any]:
         """Columns of its accuracy in the result rows."""
         return {"tuned_on": "" if self.tuned_on == self.task else self.tuned_on}
 

@@ -636,12 +636,12 @@ def cross_table(inputs: PageInputs) -> ScoreTable:
         before = inputs.evidence.find(
             "cross-task", task, BEFORE, "accuracy", of_task[0].layer, classifier="mlp"
         )
-        lines: list[Line] = [("not tuned", [NOTHING] * 3 + [Cell(before.value)])]
+        lines: list[Line] = [("not tuned", [NOTHING, NOTHING, NOTHING, Cell(before.value)])]
         for row in of_task:
             cells = _cross_cells(row.rose, row.fell, row.change, row.accuracy, digits=1)
             lines.append((task_label(row.tuned_on), cells))
         groups.append(Rows(f"This run, {inputs.encoder} probed on {task_label(task)}", True, lines))
-    theirs = [
+    theirs: list[Line] = [
         (task, _cross_cells(*numbers, digits=2))
         for task, numbers in PUBLISHED["cross_task"].items()
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tuneprobe.page.blocks import Cell, Figure, Panel, Table
+from tuneprobe.page.blocks import Cell, CellLike, Figure, Panel, Table
 from tuneprobe.page.charts import GAP, STATES, WIDTH, Series, draw, fill_anchors, swatch
 from tuneprobe.page.figures import Curves, Quantity
 from tuneprobe.page.inputs import PageInputs
@@ -102,7 +102,7 @@ def _by_layer(name: str, title: str, *, layers: list[int], **how: Any) -> Curves
         name,
         title,
         groups=lambda _: layers,
-        label=_layer_name,  # type: ignore[arg-type]
+        label=_layer_name,
         by="layer",
         x="step",
         **how,
@@ -223,7 +223,7 @@ def _lengths(rows: pd.DataFrame) -> dict[tuple[int, str], float]:
 
 def _plane_table(rows: pd.DataFrame, keys: list[str]) -> Table:
     ordered = rows.sort_values(keys)
-    body = [
+    body: list[list[CellLike]] = [
         [*map(str, key), Cell(x, digits=3), Cell(y, digits=3)]
         for *key, x, y in ordered[[*keys, "x", "y"]].itertuples(index=False)
     ]

@@ -8,14 +8,19 @@ from tuneprobe.states import FINETUNED, PRETRAINED
 PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
 PAIR_PROBES = PROBES[:-1]
 BEFORE, AFTER = PRETRAINED, FINETUNED
-GAP = {"against": BEFORE}  # of the tuned state
-OWN = {"part": ""}  # the score of the own anchor, as in the paper
-PLAIN = {"centred": 0, "axis_removed": 0, **OWN}
-WORDS = {"negatives": "words", **PLAIN}  # single words, as in the paper
-COSINE = {"similarity": "cosine", **WORDS}
-EUCLIDEAN = {"similarity": "euclidean", **WORDS}
-LINEAR, LENS = {"readout": "linear", **OWN}, {"readout": "lens", **OWN}
-SPECIFIC, OTHER, TYPE = {"part": "specific"}, {"part": "other"}, {"part": "type"}
+Facets = dict[str, Any]
+
+GAP: Facets = {"against": BEFORE}  # of the tuned state
+OWN: Facets = {"part": ""}  # the score of the own anchor, as in the paper
+PLAIN: Facets = {"centred": 0, "axis_removed": 0, **OWN}
+WORDS: Facets = {"negatives": "words", **PLAIN}  # single words, as in the paper
+COSINE: Facets = {"similarity": "cosine", **WORDS}
+EUCLIDEAN: Facets = {"similarity": "euclidean", **WORDS}
+LINEAR: Facets = {"readout": "linear", **OWN}
+LENS: Facets = {"readout": "lens", **OWN}
+SPECIFIC: Facets = {"part": "specific"}
+OTHER: Facets = {"part": "other"}
+TYPE: Facets = {"part": "type"}
 NO_ENCODER = "no-encoder"  # the state of boundary by shapes and positions of words
 ANSWERS = ("precision", "recall", "f1")
 ANSWER_METRICS = (

@@ -239,6 +239,7 @@ SHARED: dict[str, Any] = {
     "label": plain,
     "template": "layer_curves",
     "mark": True,
+    "together": True,
     "beside": [Beside("eq. 3", {"metric": "eq3"})],
 }
 LAYERS = Curves(
@@ -346,6 +347,7 @@ GAPS = Curves(
     template="gap_curves",
     signed=True,
     mark=True,
+    together=True,
     margin=True,
     beside=[
         Beside(label, {"metric": metric}, significant=True)
