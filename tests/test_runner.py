@@ -71,7 +71,7 @@ def test_what_is_up_to_date_is_not_run_and_what_the_cache_has_is_restored(
     params.write_text(text.replace("scale: 1", "scale: 2"))
     assert "ran=3, restored=0, current=2" in repro(project, root).text
     params.write_text(text)
-    assert "ran=1, restored=2, current=2" in repro(project, root).text  # metrics are not cached
+    assert "ran=0, restored=3, current=2" in repro(project, root).text
     forced = project.run(*words(force=True), PYTHONPATH=str(root / "src"))
     assert "ran=5, restored=0, current=0" in forced.text
 

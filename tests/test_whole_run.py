@@ -134,7 +134,7 @@ def write_encoder(folder: Path, words: list[str], seed: int) -> None:
     config = BertConfig(
         vocab_size=len(vocabulary),
         hidden_size=8,
-        num_hidden_layers=1,
+        num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=16,
     )

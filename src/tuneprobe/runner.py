@@ -6,6 +6,7 @@ What was made is up to date for `dvc repro`, and the other way round.
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -204,6 +205,7 @@ def repro(jobs: int, say: Callable[[str], None], *, force: bool = False) -> Summ
     RunnerError
         If a stage fails, data differ from data.dvc, or DVC refuses.
     """
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # it would tell of each file that it writes
     try:
         with Repo() as repo:
             return Runner(repo, jobs, say).run(force)
