@@ -15,6 +15,6 @@ def write_page(inputs: PageInputs, page: Path, figures: Path | None = None) -> N
     """Write the page as one file, and its figures into a folder: both or neither."""
     studies = draw_studies(inputs)
     with atomic_file(page) as part:
-        part.write_text(render_page(inputs, studies))
+        part.write_text(render_page(inputs, studies), encoding="utf-8")
         if figures:
             write_figures(figures_of(studies), figures)
