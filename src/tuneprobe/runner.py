@@ -117,14 +117,16 @@ class Runner:
         return Summary(**counts, seconds=time.monotonic() - began)
 
     def _refuse_other_data(self, graph: Any) -> None:
-        """`dvc repro` would rewrite data.dvc without a word."""
-        for source in (stage for stage in graph if not stage.cmd):
+        """`dvc repro` would rewrite data.dvc without a word; the right data go into the cache."""
+        for out in (out for stage in graph if not stage.cmd for out in stage.outs):
             with self.repo.lock:
-                changed = source.changed()
+                changed = not out.exists or out.changed_checksum()
+                if not changed and out.changed_cache():
+                    out.commit()
             if changed:
                 raise RunnerError(
-                    f"{source.outs[0]} is not what {source.relpath} records: run 'tuneprobe data "
-                    f"default' or 'dvc pull {source.relpath}', or record it with 'dvc add'."
+                    f"{out} is not what {out.stage.relpath} records: run 'tuneprobe data default' "
+                    f"or 'dvc pull {out.stage.relpath}', or record it with 'dvc add'."
                 )
 
     def _begin(self, stage: Any, force: bool) -> str:
