@@ -103,7 +103,7 @@ def test_memory_that_runs_out_is_one_line_that_says_what_to_lower(
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: memory ran out (")
-    assert "lower workers or tokens_per_batch" in line
+    assert "lower TUNEPROBE_WORKERS or, in params.yaml, tokens_per_batch" in line
 
 
 def test_another_runtime_error_keeps_its_traceback() -> None:

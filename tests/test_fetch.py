@@ -21,7 +21,7 @@ from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.corpora.registry import Corpus, CorpusFile, registry
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.tasks import TASKS
+from tuneprobe.params import load_params
 
 KITE = b"Ann Lee flew it.\n"
 WIND = b"It blew.\n"
@@ -333,8 +333,9 @@ def test_an_unknown_corpus_is_answered_with_the_nearest(tmp_path):
         fetch("streusle-42", tmp_path)
 
 
-def test_every_registered_corpus_is_read_by_a_task():
-    read = {task.corpus.split("/")[0] for task in TASKS.values()}
+def test_every_registered_corpus_is_read_by_a_task(root):
+    tasks = load_params(root / "params.yaml").tasks
+    read = {task.path.split("/")[0] for task in tasks.values()}
     parts = {part for name in read & set(registry()) for part in registry()[name].parts}
     assert set(registry()) == (read | parts | {"wordnet"}) - {"mnli", "framenet-1.7"}  # by hand
 

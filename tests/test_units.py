@@ -88,7 +88,7 @@ def die(_number: int) -> None:
 
 
 def test_a_worker_process_that_was_killed_is_one_sentence() -> None:
-    with pytest.raises(WorkerLostError, match=r"was killed, .* lower workers in params\.yaml"):
+    with pytest.raises(WorkerLostError, match=r"was killed, .* lower TUNEPROBE_WORKERS and"):
         list(outcomes(die, [(1,), (2,)], backend="local", processes=2))
 
 

@@ -235,7 +235,7 @@ def write_json(path: Path, value: Any) -> None:
     except ValueError as error:
         raise ArtifactError(f"{path} would hold an infinite number: {value}.") from error
     with atomic_file(path) as part:
-        part.write_text(text + "\n")
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Facts:

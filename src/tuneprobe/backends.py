@@ -87,8 +87,8 @@ def _local_outcomes(
             yield from run(delayed(function)(*call) for call in calls)
         except TerminatedWorkerError as error:
             raise WorkerLostError(
-                "a worker process was killed, most often because memory ran out: lower workers in "
-                "params.yaml and run the same command again; it goes on with what is left."
+                "a worker process was killed, most often because memory ran out: lower "
+                "TUNEPROBE_WORKERS and run the same command again; it goes on with what is left."
             ) from error
 
 
@@ -109,14 +109,15 @@ def _cluster() -> "Client":
     address = os.environ.get(ADDRESS)
     if not address:
         raise ClusterError(
-            f"backend is 'dask' but {ADDRESS} is not set: export {ADDRESS}=tcp://HOST:8786, the "
-            "address of your scheduler, or set backend to 'local'."
+            f"TUNEPROBE_BACKEND is 'dask' but {ADDRESS} is not set: export "
+            f"{ADDRESS}=tcp://HOST:8786, the address of your scheduler, or TUNEPROBE_BACKEND=local."
         )
     try:
         from distributed import Client
     except ImportError:
         raise ClusterError(
-            "backend is 'dask' but distributed is not installed: pip install 'tuneprobe[cluster]'."
+            "TUNEPROBE_BACKEND is 'dask' but distributed is not installed: "
+            "pip install 'tuneprobe[cluster]'."
         ) from None
     try:
         return Client(address)

@@ -41,7 +41,7 @@ def write_bundle(folder: Path, repository: Path = Path()) -> int:
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(repository / name, part / name)
         lines = [f"{file_sha256(part / name)}  {name.as_posix()}\n" for name in files]
-        (part / SUMS).write_text("".join(lines))
+        (part / SUMS).write_text("".join(lines), encoding="utf-8")
     return len(files)
 
 

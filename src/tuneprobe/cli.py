@@ -200,7 +200,7 @@ def compare(
     runs = [read_run(Path(), name) for name in reading]
     page = render_comparison(runs, *read_plots(Path()))
     with atomic_file(out) as part:
-        part.write_text(page)
+        part.write_text(page, encoding="utf-8")
     typer.echo(f"{out}: {len(runs)} runs")
     for run in runs:
         if run.missing:

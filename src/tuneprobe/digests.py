@@ -27,7 +27,7 @@ def write_sums(folder: Path) -> None:
     """List the files of a folder with their digests, in the order of their names."""
     names = sorted(listed_names(folder))
     lines = [f"{file_sha256(folder / name)}  {name}\n" for name in names]
-    (folder / SUMS).write_text("".join(lines))
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def read_sums(folder: Path) -> dict[str, str] | None:
@@ -35,7 +35,7 @@ def read_sums(folder: Path) -> dict[str, str] | None:
     path = folder / SUMS
     if not path.is_file():
         return None
-    lines = path.read_text(errors="replace").splitlines()
+    lines = path.read_text(errors="replace", encoding="utf-8").splitlines()
     return {found[2]: found[1] for line in lines if (found := LINE.fullmatch(line))}
 
 

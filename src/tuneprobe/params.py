@@ -44,11 +44,11 @@ def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
 
 
 def _name(name: str) -> str:
-    """Refuse what cannot be part of a path, of a stage's name or of a command."""
+    """Refuse what cannot be part of a path, of a stage's name, of a key or of a command."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", name):
         raise ValueError(
-            "a name has at most 100 letters, digits, '_' and '-', and starts with a letter, a "
-            "digit or '_'"
+            "a name has at most 100 letters, digits, '_' and '-' (no dot: it parts keys in DVC), "
+            "and starts with a letter, a digit or '_'"
         )
     return name
 

@@ -22,7 +22,7 @@ def remedy(path: Path) -> str:
 def stage_of(path: Path) -> str:
     """Name of the stage whose output holds `path`, as dvc.lock records it; "" if none does."""
     try:
-        stages = yaml.safe_load(LOCK.read_text())["stages"]
+        stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
         outs = {
             Path(out["path"]): name for name, one in stages.items() for out in one.get("outs", [])
         }

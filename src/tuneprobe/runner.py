@@ -175,7 +175,7 @@ class Runner:
         """Record what a command made."""
         name, code = ended.stage.addressing, ended.process.returncode
         if code:
-            lines = ended.log.read_text(errors="replace").splitlines()
+            lines = ended.log.read_text(errors="replace", encoding="utf-8").splitlines()
             tail = "\n".join(line.split("\r")[-1] for line in lines[-TAIL:])
             raise RunnerError(
                 f"stage {name} ended with {code}; the others were stopped. Its output is in "
@@ -188,7 +188,7 @@ class Runner:
             raise RunnerError(f"stage {name}: {error}") from error
         with atomic_file(SECONDS) as part:
             seconds = {**known_seconds(), name: round(time.monotonic() - ended.began, 1)}
-            part.write_text(json.dumps(seconds))
+            part.write_text(json.dumps(seconds), encoding="utf-8")
 
     def _tell(
         self, stage: Any, text: str, n_done: int, waits: Any, done: set[Any], took: dict[str, float]
@@ -218,7 +218,7 @@ def repro(jobs: int, say: Callable[[str], None], *, force: bool = False) -> Summ
 def known_seconds() -> dict[str, float]:
     """How long each stage took the last time, by name."""
     try:
-        found: dict[str, float] = json.loads(SECONDS.read_text())
+        found: dict[str, float] = json.loads(SECONDS.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found

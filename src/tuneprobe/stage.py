@@ -66,8 +66,8 @@ def exit_on_mistake(command: Callable[[], None]) -> None:
             raise
         said = " ".join(str(error).split()) or "no more of it is free"
         _end(
-            f"error: memory ran out ({said}): close what else needs it, lower workers or "
-            "tokens_per_batch in params.yaml, and run the same command again."
+            f"error: memory ran out ({said}): close what else needs it, lower {WORKERS} or, in "
+            "params.yaml, tokens_per_batch, and run the same command again."
         )
 
 

@@ -60,7 +60,7 @@ def read_plots(repository: Path) -> tuple[list[Plot], dict[str, dict[str, Any]]]
         for name, entry in named.items()
     ]
     files = (repository / PLOT_TEMPLATES).glob("*.json")
-    return plots, {path.stem: json.loads(path.read_text()) for path in files}
+    return plots, {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
 def render_comparison(

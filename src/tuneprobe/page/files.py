@@ -34,10 +34,10 @@ def write_figures(figures: Sequence[Figure], folder: Path) -> None:
         for figure in tqdm(figures, "write", unit="figure", disable=None):
             if figure.panels:
                 svg = figure_svg(figure)
-                (part / f"{figure.name}.svg").write_text(svg)
+                (part / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
                 png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
                 (part / f"{figure.name}.png").write_bytes(png)
-                (part / f"{figure.name}.csv").write_text(table_csv(figure.table))
+                (part / f"{figure.name}.csv").write_text(table_csv(figure.table), encoding="utf-8")
 
 
 def table_csv(table: Table) -> str:
