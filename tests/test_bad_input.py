@@ -790,7 +790,7 @@ def test_a_stage_writes_the_same_bytes_in_a_locale_that_is_not_utf_8(root, tmp_p
             },
         )
         subprocess.run(
-            [sys.executable, str(root / "stages/prepare_labels.py"), "english-pos"],
+            [sys.executable, str(root / "stages/prepare_labels.py"), "--task", "english-pos"],
             cwd=folder,
             env={**os.environ, **locale, "PYTHONPATH": str(root / "src")},
             check=True,
