@@ -2,7 +2,8 @@
 
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_files, write_json
-from tuneprobe.collect import headline, plot_tables, write_tables
+from tuneprobe.collect.metrics import headline, plot_tables, write_tables
+from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
@@ -11,11 +12,11 @@ from tuneprobe.stage import run
 def main() -> None:
     """Read the results of the run; write metrics/summary.json and metrics/plots.
 
-    They hold the first encoder under the first seed.
+    They hold the first encoder, as means over its seeds.
     """
     params = load_params()
     made = Inventory.of(params)
-    results = made.shown(made.results())
+    results = mean_over_seeds(made.shown(made.results()))
     tables = plot_tables(results, params.focus, confidence=params.intervals.confidence)
     numbers = headline(results, params.focus)
     with atomic_files(paths.METRICS) as part:  # all of them or none

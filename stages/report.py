@@ -2,8 +2,9 @@
 
 from tuneprobe import paths
 from tuneprobe.inventory import Inventory
+from tuneprobe.page.page import write_page
+from tuneprobe.page.reading import read_inputs
 from tuneprobe.params import load_params
-from tuneprobe.report import read_inputs, write_page
 from tuneprobe.stage import run
 
 

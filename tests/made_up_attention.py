@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pandas as pd
 from old_conditions import old_result
 
-from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS, N_HEADS = 6, 12
@@ -149,4 +148,4 @@ def made_up_attention() -> pd.DataFrame:
     for task in TASKS:
         for part in (attention_rows, pattern_rows, score_rows, ablation_rows):
             rows += part(task)
-    return with_conditions(to_frame(rows))
+    return to_frame(rows)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pandas as pd
 from old_conditions import old_result
 
-from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS = 4
@@ -145,9 +144,7 @@ def cross_rows() -> Iterator[Result]:
 
 def made_up_spaces(gain: float = 3.0) -> pd.DataFrame:
     """Rows of all studies of labelled spaces of one run."""
-    return with_conditions(
-        to_frame([*classify_rows(gain), *geometry_rows(), *similarity_rows(), *cross_rows()])
-    )
+    return to_frame([*classify_rows(gain), *geometry_rows(), *similarity_rows(), *cross_rows()])
 
 
 def made_up_dynamics(task: str = "world-pos") -> dict[str, pd.DataFrame]:

@@ -9,8 +9,8 @@ from made_up_attention import N_HEADS, N_LAYERS, TASKS, made_up_attention
 from made_up_geometry import made_up_dynamics, made_up_spaces
 from made_up_results import made_up_artifacts, made_up_funnel, made_up_params, made_up_results
 
-from tuneprobe.report import PageInputs
-from tuneprobe.report.attention_maps import map_cells
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.studies.attention.example_figure import map_cells
 from tuneprobe.studies.attention.maps.example_maps import INDEX
 
 PIECES = "[CLS] the gull ##s slept [SEP] again the gull ##s were seen to sleep [SEP]"

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pandas as pd
 from old_conditions import old_result
 
-from tuneprobe.collect.conditions import with_conditions
-from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
 from tuneprobe.formats.results import Result, to_frame
+from tuneprobe.studies.pairwise.measures import PROBES
 
 N_LAYERS = 6
 MARK = 3
+GAP = "finetuned-pretrained"
 GAINING = ("coreference", "answer-type", "boundary")
 LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0)))
 STATES = ("random", "pretrained", "finetuned")
@@ -28,8 +28,12 @@ def conditions(probe: str) -> list[str]:
         f"{similarity}/{negatives}{centred}"
         for similarity in ("cosine", "euclidean")
         for negatives in ("words", "length-matched")
-        for centred in ("", "/centred")
+        for centred in ("", "/centred", "/without-axis")
     ]
+
+
+def usual_condition(probe: str) -> str:
+    return "linear" if probe == "boundary" else "cosine/words"
 
 
 def auc(probe: str, state: str, layer: int, condition: str, gain: float) -> float:
@@ -62,6 +66,27 @@ def layer_rows(gain: float) -> Iterator[Result]:
                 trend = (0.0, -0.6, 0.6) if state == "random" else (1.0, 0.9, 1.0)
                 yield result(probe, state, -1, "trend", condition, *trend)
                 yield result(probe, state, -1, "trend_eq3", condition, *trend)
+                rise = (0.0, -1.0, 1.0) if state == "random" else (8.0, 7.0, 9.0)
+                yield result(probe, state, -1, "rise_eq3", condition, *rise)
+
+
+def specific(probe: str, state: str, layer: int, gain: float) -> float:
+    """The pair-specific part: a third of what is above chance; none under random weights."""
+    return (auc(probe, state, layer, usual_condition(probe), gain) - 50) / 3
+
+
+def specific_rows(gain: float) -> Iterator[Result]:
+    for probe in PROBES:
+        for layer in range(N_LAYERS + 1):
+            for state in STATES:
+                value = specific(probe, state, layer, gain)
+                found = result(probe, state, layer, "auc_macro", usual_condition(probe), value)
+                found = found._replace(part="specific", low=value - 1, high=value + 1)
+                yield found
+                if probe == "boundary":
+                    yield found._replace(readout="lens")
+                if probe == "answer-type":
+                    yield found._replace(part="type")
 
 
 def gap_rows(gain: float) -> Iterator[Result]:
@@ -93,12 +118,13 @@ def answer_rows() -> Iterator[Result]:
     names = [f"{answer}_{x}" for answer in ("long", "short") for x in ("precision", "recall", "f1")]
     for state, values in scores.items():
         for metric, value in zip([*names, "exact_match", "f1"], values):
-            yield result("world-qa", state, -1, metric, "", float(value))
+            how = "span" if metric in ("exact_match", "f1") else "best-threshold"
+            yield result("world-qa", state, -1, metric, how, float(value))
 
 
 def made_up_results(gain: float = 3.0) -> pd.DataFrame:
     """Rows of layers.csv, gaps.csv and scores.csv of one run."""
-    return with_conditions(to_frame([*layer_rows(gain), *gap_rows(gain), *answer_rows()]))
+    return to_frame([*layer_rows(gain), *specific_rows(gain), *gap_rows(gain), *answer_rows()])
 
 
 def made_up_funnel() -> pd.DataFrame:

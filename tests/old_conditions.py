@@ -31,7 +31,8 @@ def _facets(study: str, metric: str, condition: str, state: str) -> dict[str, An
     if study == "pairwise":
         if len(parts) == 1:
             return {"readout": condition}
-        return {"similarity": parts[0], "negatives": parts[1], "centred": int(len(parts) > 2)}
+        views = {"centred": int("centred" in parts), "axis_removed": int("without-axis" in parts)}
+        return {"similarity": parts[0], "negatives": parts[1], **views}
     if study == "evaluate":
         return {"readout": "span"} if condition == "span" else {"threshold": "best"}
     if condition.startswith("layer "):

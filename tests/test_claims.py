@@ -7,10 +7,9 @@ from math import isfinite
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_results import made_up_results
+from made_up_results import made_up_results, usual_condition
 
 from tuneprobe.claims import (
-    CLAIMS,
     FAILS,
     HOLDS,
     PARTLY,
@@ -19,12 +18,12 @@ from tuneprobe.claims import (
     Claim,
     Evidence,
     judge,
-    judge_all,
 )
-from tuneprobe.claims.pairwise import PAIRWISE_CLAIMS
-from tuneprobe.collect import headline
-from tuneprobe.collect.pairwise import GAP, PROBES, usual_condition
+from tuneprobe.collect.metrics import headline
 from tuneprobe.formats.results import to_frame
+from tuneprobe.page.registry import CLAIMS, judge_all
+from tuneprobe.studies.pairwise.claims import PAIRWISE_CLAIMS
+from tuneprobe.studies.pairwise.measures import PROBES
 from tuneprobe.studies.pairwise.probe.results import pairwise_gaps, pairwise_results
 from tuneprobe.studies.pairwise.probe.study import Ranking
 
@@ -89,7 +88,9 @@ def test_a_falling_curve_fails_the_claim_that_curves_rise(results):
 
 def test_the_absence_of_evidence_is_not_equality(results):
     blurred = results.copy()
-    blurred.loc[(blurred.state == GAP) & (blurred.metric == "equivalence_p"), "value"] = 0.4
+    blurred.loc[
+        (blurred.against == "pretrained") & (blurred.metric == "equivalence_p"), "value"
+    ] = 0.4
     found = findings(blurred)["lexical"]
     assert found.verdict == UNTESTED
     assert {check.outcome for check in found.checks} == {"undecided"}
@@ -97,7 +98,8 @@ def test_the_absence_of_evidence_is_not_equality(results):
 
 def test_a_difference_within_the_margin_counts_as_equal_even_if_significant(results):
     tiny = results.copy()
-    tiny.loc[(tiny.state == GAP) & tiny.metric.isin(["p", "p_holm"]), "value"] = 0.001
+    planted = (tiny.against == "pretrained") & tiny.metric.isin(["p", "p_holm"])
+    tiny.loc[planted, "value"] = 0.001
     assert findings(tiny)["lexical"].verdict == HOLDS
 
 
@@ -106,7 +108,7 @@ def test_a_difference_within_the_margin_counts_as_equal_even_if_significant(resu
 )
 def test_equality_fails_only_where_the_interval_lies_wholly_outside(results, gap, outcome):
     other = results.copy()  # margin 2; the interval of one of twelve checks is 1.46 times as wide
-    rows = (other.state == GAP) & (other.task == "synonyms")
+    rows = (other.against == "pretrained") & (other.task == "synonyms")
     other.loc[rows & (other.metric == "gap"), ["value", "low", "high"]] = (
         gap,
         gap - 0.9,
@@ -119,7 +121,7 @@ def test_equality_fails_only_where_the_interval_lies_wholly_outside(results, gap
 
 
 def test_holm_counts_the_checks_of_the_claim_alone(results):
-    p = results.metric.isin(["p", "contrast_p"]) & (results.state == GAP)
+    p = results.metric.isin(["p", "contrast_p"]) & (results.against == "pretrained")
     close = results.copy()
     close.loc[p, "value"] = 0.008  # six checks: .048; with seven layers each it would be .28
     assert findings(close)["reading"].verdict == HOLDS
@@ -134,7 +136,7 @@ def test_too_few_examples_leave_equality_open(results):
 
 
 def test_a_missing_state_is_named(results):
-    rest = results[~results.state.isin(["finetuned", GAP])]
+    rest = results[~results.state.isin(["finetuned"])]
     for finding in findings(rest).values():
         assert finding.verdict == UNTESTED
         assert finding.reason == "the state finetuned is missing"

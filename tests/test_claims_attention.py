@@ -8,15 +8,15 @@ import pytest
 from made_up_attention import HELPFUL, N_HEADS, N_LAYERS, STRONG, TASKS, made_up_attention
 
 from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
-from tuneprobe.claims.attention import (
-    ATTENTION_CLAIMS,
-    last_layers,
-    tukey_fence,
-)
 from tuneprobe.claims.verdicts import widened
 from tuneprobe.collect.estimates import difference
 from tuneprobe.formats.results import to_frame
 from tuneprobe.scores.label_scores import score_answers
+from tuneprobe.studies.attention.claims import (
+    ATTENTION_CLAIMS,
+    last_layers,
+    tukey_fence,
+)
 from tuneprobe.studies.attention.maps.study import Aggregation, HeadMeasures, attention_results
 from tuneprobe.studies.attention.maps.token_types import TYPES
 from tuneprobe.studies.attention.maps.word_pairs import PairWeights, pair_results
@@ -79,7 +79,7 @@ def test_a_layer_that_changes_as_much_as_the_last_leaves_the_claim_open(results)
 def test_attention_to_cls_in_late_layers_fails_one_half_of_the_claim(results):
     late = results.copy()
     for layer in range(4, N_LAYERS + 1):
-        late = shifted(late, 0.6, metric="share", condition="cls/rows-mean/tokens-max", layer=layer)
+        late = shifted(late, 0.6, metric="share", token_type="cls", layer=layer)
     found = findings(late)["cls-then-sep"]
     assert found.verdict == PARTLY
     assert {check.outcome for check in found.checks if "[CLS]" in check.what} == {"fail"}
@@ -89,7 +89,9 @@ def test_attention_to_cls_in_late_layers_fails_one_half_of_the_claim(results):
     ("by", "verdict"), [(0.3, FAILS), (-0.3, FAILS), (0.15, UNTESTED), (0.1, HOLDS)]
 )
 def test_the_heterogeneous_share_is_held_against_the_published_range(results, by, verdict):
-    moved = shifted(results, by, metric="pattern_share", condition="heterogeneous/network")
+    moved = shifted(
+        results, by, metric="pattern_share", pattern="heterogeneous", classifier="network"
+    )
     assert findings(moved)["heterogeneous"].verdict == verdict
 
 
@@ -127,7 +129,7 @@ def test_two_heads_that_are_like_the_others_do_not_stand_out(results):
     plain = results
     for layer, head in STRONG:
         keys = {"metric": "pair_weight", "layer": layer, "head": head}
-        plain = shifted(plain, -0.15, condition="core-element/from-to/all", **keys)
+        plain = shifted(plain, -0.15, relation="core-element", direction="from-to", **keys)
     found = findings(plain)["frame-heads"]
     assert found.verdict in (FAILS, UNTESTED)
     assert all(check.value <= 0.0005 for check in found.checks)
@@ -185,7 +187,7 @@ def measured_at_random(n: int, n_layers: int, n_heads: int) -> HeadMeasures:
         entropy={state: values(n, n_layers) for state in STATES},
         share={state: values(len(TYPES), n, n_layers) for state in STATES},
         cls_row={state: values(len(TYPES), n, 1) for state in STATES},
-        similarity={"finetuned-pretrained": values(n, n_layers)},
+        similarity={("finetuned", "pretrained"): values(n, n_layers)},
     )
 
 

@@ -5,13 +5,13 @@ import pytest
 from made_up_geometry import N_LAYERS, made_up_spaces
 
 from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
-from tuneprobe.claims.geometry import (
+from tuneprobe.collect.estimates import difference
+from tuneprobe.formats.results import to_frame
+from tuneprobe.studies.geometry.claims import (
     GEOMETRY_CLAIMS,
     distance_changes,
     share_risen,
 )
-from tuneprobe.collect.estimates import difference
-from tuneprobe.formats.results import to_frame
 
 
 def findings(results: pd.DataFrame) -> dict:
@@ -85,7 +85,7 @@ def test_a_share_has_its_exact_interval_and_none_without_labels():
 
 
 def test_an_unrelated_task_that_moves_labels_apart_fails_the_claim(results):
-    cross = (results.study == "cross-task") & (results.state == "finetuned-on-world-pos")
+    cross = (results.study == "cross-task") & (results.tuned_on == "world-pos")
     apart = changed(results, where=cross & (results.metric == "n_increased"), value=7.0)
     apart = changed(apart, where=cross & (results.metric == "n_decreased"), value=0.0)
     outcomes = {
@@ -98,7 +98,7 @@ def test_an_unrelated_task_that_moves_labels_apart_fails_the_claim(results):
 
 def test_a_layer_below_one_half_has_lost_its_structure(results):
     similarity = (results.metric == "spatial_similarity") & (results.layer == N_LAYERS)
-    original = similarity & (results.condition == "finetuned/pretrained")
+    original = similarity & (results.against == "pretrained")
     lost = changed(results, where=original & (results.task == "world-pos"), value=0.4)
     checks = findings(lost)["structure"].checks
     assert [check.subject for check in checks if check.outcome == "fail"] == ["POS"]

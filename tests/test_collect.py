@@ -8,18 +8,18 @@ from made_up_attention import made_up_attention
 from made_up_geometry import made_up_spaces
 from made_up_results import auc, made_up_results
 
-from tuneprobe.collect import (
-    STUDY_NUMBERS,
+from tuneprobe.collect.estimates import Estimate, difference, mean
+from tuneprobe.collect.metrics import (
     by_study,
     headline,
     headline_estimates,
     plot_tables,
     write_tables,
 )
-from tuneprobe.collect.estimates import Estimate, difference, mean
-from tuneprobe.collect.pairwise import PROBES
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.page.registry import STUDIES
 from tuneprobe.states import STATES
+from tuneprobe.studies.pairwise.measures import PROBES
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def results() -> pd.DataFrame:
 def test_headline_numbers_are_those_of_the_last_layer_of_the_focus(results):
     numbers = headline(results, "finetuned")
     assert numbers["coreference_last"] == auc("coreference", "finetuned", 6, "cosine/words", 3.0)
-    assert numbers["coreference_over_pretrained"] == 76 - 67
+    assert numbers["coreference_specific"] == pytest.approx((76 - 50) / 3, rel=1e-5)
     assert numbers["boundary_last"] == 62 + 12 + 9
     assert numbers["short_f1"] == 51.3
     assert headline(results, "pretrained")["short_f1"] == 2.4
@@ -42,7 +42,7 @@ def test_every_state_has_the_same_names(results):
 
 
 def test_the_headline_has_at_most_25_numbers_of_all_studies():
-    assert sum(map(len, STUDY_NUMBERS.values())) <= 25
+    assert sum(len(study.headline_names) for study in STUDIES.values()) <= 25
 
 
 def test_no_name_contains_a_state_of_focus_an_encoder_or_a_corpus(results):
@@ -132,7 +132,8 @@ def test_tables_are_written_as_csv_that_reads_back(results, tmp_path):
 def test_headline_numbers_have_the_intervals_of_their_rows(results):
     found = headline_estimates(results, "finetuned")
     assert found["coreference_last"] == (76.0, 74.0, 78.0)
-    assert found["coreference_over_pretrained"] == (9.0, 8.0, 10.0)  # paired over the examples
+    middle = found["coreference_specific"].value
+    assert found["coreference_specific"][1:] == pytest.approx((middle - 1, middle + 1), rel=1e-4)
     table = plot_tables(results, "finetuned")["headline"].set_index("name")
     assert table.value.to_dict() == headline(results, "finetuned")
     assert tuple(table.loc["coreference_last"]) == (76.0, 74.0, 78.0)

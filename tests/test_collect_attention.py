@@ -12,16 +12,17 @@ from made_up_attention import (
     similarity,
 )
 
-from tuneprobe.collect import attention, headline, plot_tables
-from tuneprobe.collect.attention import (
+from tuneprobe.collect.metrics import headline, plot_tables
+from tuneprobe.params import load_params
+from tuneprobe.studies.attention import measures as attention
+from tuneprobe.studies.attention.maps import head_results, token_types
+from tuneprobe.studies.attention.measures import (
     ablation_changes,
-    attention_headline,
     pair_weights,
     shown_ablation,
     task_scores,
 )
-from tuneprobe.params import load_params
-from tuneprobe.studies.attention.maps import head_results, token_types
+from tuneprobe.studies.attention.page import headline as attention_headline
 from tuneprobe.studies.attention.patterns import classes
 
 
@@ -104,15 +105,12 @@ def test_curves_of_token_types_follow_the_focus(results):
 
 def test_uniform_ablation_is_shown_where_it_ran_and_else_the_next(results):
     assert shown_ablation(results) == "uniform"
-    zero = results.assign(condition=results.condition.replace("uniform", "zero"))
+    zero = results.assign(ablation=results.ablation.replace("uniform", "zero"))
     assert shown_ablation(zero) == "zero"
     assert len(ablation_changes(zero)) == len(ablation_changes(results)) > 0
 
 
 def test_of_many_relations_those_with_the_most_texts_are_kept(results):
     pairs = results[results.metric == "pair_weight"]
-    many = [
-        pairs.assign(condition=pairs.condition.str.replace("core-element", f"r{n}"), n=n)
-        for n in range(10, 20)
-    ]
+    many = [pairs.assign(relation=f"r{n}", n=n) for n in range(10, 20)]
     assert set(pair_weights(pd.concat(many)).relation) == {"r16", "r17", "r18", "r19"}

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from tuneprobe.artifacts import write_json
 from tuneprobe.cli import app
-from tuneprobe.collect import headline, plot_tables, write_tables
 from tuneprobe.collect.estimates import Estimate
+from tuneprobe.collect.metrics import headline, plot_tables, write_tables
 from tuneprobe.compare import (
     WORKSPACE,
     CompareError,
@@ -32,7 +32,7 @@ from tuneprobe.compare import (
     read_run,
 )
 from tuneprobe.example_scores import ExampleScores, probe_scores
-from tuneprobe.report.compare import looks_of, read_plots, render_comparison
+from tuneprobe.page.compare import looks_of, read_plots, render_comparison
 
 
 def write_run(repository: Path, gain: float, epochs: int) -> None:
@@ -126,7 +126,7 @@ def test_numbers_stand_beside_their_differences_to_the_first_run(runs, page):
     # base 67 ± 2, longer 76 ± 2: 9 ± sqrt(8)
     shown = "coreference last 67.00 [65.00, 69.00] 76.00 [74.00, 78.00] – +9.00 [+6.17, +11.83] –"
     assert shown in text_of(page)
-    assert "linear layers 23.00 23.00 – 0.00 –" in text_of(page)
+    assert "linear layers 23.00 23.00 – same –" in text_of(page)
 
 
 def run_of(name: str, scores: list[float], of: str = "same") -> Run:
@@ -146,7 +146,7 @@ def test_a_difference_over_the_same_examples_is_paired_and_said_to_be(page_of):
 
 def test_runs_on_other_examples_are_taken_as_independent(page_of):
     first, other = run_of("a", [0.0, 20.0, 40.0]), run_of("b", [10.0, 20.0, 30.0], of="other")
-    [(found, paired)] = differences(first, other).values()
+    [(found, paired, _)] = differences(first, other).values()
     assert not paired
     assert found == pytest.approx((0, -(200**0.5), 200**0.5))
     assert not differences(first, run_of("c", [10.0, 30.0]))["f1"].paired

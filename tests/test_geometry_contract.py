@@ -10,18 +10,19 @@ import pytest
 from made_up_results import made_up_funnel, made_up_params
 from made_up_spaces import drawn_space, write_layers
 
-from tuneprobe.claims import Evidence, judge
-from tuneprobe.claims.geometry import GEOMETRY_CLAIMS
-from tuneprobe.collect import headline, plot_tables
+from tuneprobe.claims.evidence import Evidence
+from tuneprobe.claims.verdicts import judge
+from tuneprobe.collect.metrics import headline, plot_tables
 from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import Result, to_frame
-from tuneprobe.report import PageInputs
-from tuneprobe.report.blocks import Figure, ScoreTable
-from tuneprobe.report.geometry import geometry_study
+from tuneprobe.page.blocks import Figure, ScoreTable
+from tuneprobe.page.inputs import PageInputs
 from tuneprobe.spaces import example_table, read_space
+from tuneprobe.studies.geometry.claims import GEOMETRY_CLAIMS
 from tuneprobe.studies.geometry.classifiers.cross_task import cross_results, layer_labels
 from tuneprobe.studies.geometry.classifiers.study import layer_accuracy
 from tuneprobe.studies.geometry.directprobe.study import DISTANCES, layer_geometry, read_distances
+from tuneprobe.studies.geometry.page import GEOMETRY
 from tuneprobe.studies.geometry.similarity.dynamics import STEP, dynamics, layer_snapshot
 from tuneprobe.studies.geometry.similarity.study import (
     spatial_similarities,
@@ -144,7 +145,7 @@ def test_every_figure_and_table_finds_its_numbers(root: Path, run):
         confidence=0.95,
         tables=tables,
     )
-    blocks = geometry_study(inputs).blocks
+    blocks = GEOMETRY.chapter(inputs).blocks
     assert sum(block.name.endswith("-world-pos") for block in blocks) == 4
     for block in blocks:
         if isinstance(block, Figure):

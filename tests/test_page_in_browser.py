@@ -11,10 +11,10 @@ from axe_playwright_python.sync_playwright import Axe
 from made_up_page import made_up_page
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tuneprobe.collect import headline, plot_tables
+from tuneprobe.collect.metrics import headline, plot_tables
 from tuneprobe.compare import Run
-from tuneprobe.report import render_page
-from tuneprobe.report.compare import read_plots, render_comparison
+from tuneprobe.page.compare import read_plots, render_comparison
+from tuneprobe.page.page import render_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 PAGES = ("run", "comparison")

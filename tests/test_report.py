@@ -17,8 +17,9 @@ from made_up_results import (
     made_up_results,
 )
 
-from tuneprobe.report import PageInputs, render_page
-from tuneprobe.report.charts import GAP, STATES, draw_panel, fill
+from tuneprobe.page.charts import GAP, STATES, draw_panel, fill
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.page import render_page
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "line", "path"}
 
@@ -68,6 +69,7 @@ def inputs(templates) -> PageInputs:
         layer_mark=0.4167,
         margin=2.0,
         confidence=0.95,
+        studies=["pairwise"],
     )
 
 
@@ -79,8 +81,8 @@ def page(inputs) -> str:
 @pytest.fixture
 def undrawn(monkeypatch) -> None:
     """For tests of the text: every chart is an empty drawing."""
-    drawing = "tuneprobe.report.pairwise_figures.draw_panel"
-    monkeypatch.setattr(drawing, lambda *_, **__: "<svg></svg>")
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: empty)
 
 
 def text_of(page: str) -> str:
@@ -165,9 +167,9 @@ def test_the_encoder_is_said_to_be_distilled_and_the_mark_scaled(page):
 @pytest.mark.parametrize(
     ("missing", "says"),
     [
-        ({"state": ["finetuned", "finetuned-pretrained"]}, "The state finetuned is missing"),
-        ({"state": ["random"]}, "the state random encoder"),
-        ({"task": ["abbreviation"]}, "abbreviation · Euclidean"),
+        ({"state": ["finetuned"]}, "The state finetuned is missing"),
+        ({"state": ["random"]}, "random encoder"),
+        ({"task": ["abbreviation"]}, "abbreviation, Euclidean"),
         ({"study": ["evaluate"]}, "the study ‘evaluate’ has not run"),
         ({"study": ["pairwise"]}, "The pairwise study is missing"),
         ({"study": ["pairwise", "evaluate"]}, "Missing:"),

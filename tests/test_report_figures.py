@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from made_up_page import made_up_page
 
-from tuneprobe.report import render_page, write_figures
-from tuneprobe.report.blocks import Figure, Panel, Study, Table
-from tuneprobe.report.charts import STATES
-from tuneprobe.report.curve_figures import Curves, Measure, draw_curves
-from tuneprobe.report.files import figure_svg, table_csv
-from tuneprobe.report.page import draw_studies, figures_of
+from tuneprobe.page.blocks import Cell, Chapter, Figure, Panel, Table
+from tuneprobe.page.charts import STATES
+from tuneprobe.page.figures import Curves, Quantity
+from tuneprobe.page.files import figure_svg, table_csv, write_figures
+from tuneprobe.page.page import draw_chapters, figures_of, render_page
+from tuneprobe.page.render import draw_figure
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -29,8 +29,8 @@ def inputs(root: Path, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def studies(inputs) -> list[Study]:
-    return draw_studies(inputs)
+def studies(inputs) -> list[Chapter]:
+    return draw_chapters(inputs)
 
 
 @pytest.fixture(scope="module")
@@ -102,21 +102,40 @@ def test_no_two_panels_of_a_file_overlap_and_none_leaves_it(figures):
 
 
 def test_what_does_not_exist_is_not_called_missing(inputs):
-    template = inputs.templates["curves"]
     rows = pd.DataFrame(
         [("a", "finetuned", 1, 2.0, nan, nan), ("b", "finetuned", 1, 3.0, nan, nan)],
-        columns=["task", "rev", "layer", "value", "low", "high"],
+        columns=["task", "state", "layer", "value", "low", "high"],
     )
-    measures = [
-        Measure("accuracy", rows),
-        Measure("selectivity", rows[rows.task == "a"], undefined={"b"}),
-        Measure("compression", rows[rows.task == "a"]),
-    ]
-    drawn = draw_curves(
-        Curves("x", "X", "", "", "points", measures, STATES[:1], ["a", "b"]), template
+    spec = Curves(
+        "x",
+        "X",
+        groups=lambda _: ["a", "b"],
+        series=STATES[:1],
+        quantities=[
+            Quantity("accuracy", lambda _: rows),
+            Quantity("selectivity", lambda _: rows[rows.task == "a"], undefined=lambda _: {"b"}),
+            Quantity("compression", lambda _: rows[rows.task == "a"]),
+        ],
     )
+    drawn = draw_figure(spec, inputs)
     assert drawn.undefined == ["b, selectivity"]
     assert drawn.missing == ["b, compression"]
+
+
+def test_the_csv_of_a_figure_loses_no_digit_that_its_page_rounds_away(inputs, figures):
+    table = next(figure.table for figure in figures if figure.name == "spatial")
+    moved = inputs.results.assign(value=inputs.results.value + 1e-4 / 3)
+    [spatial] = [
+        figure
+        for figure in figures_of(draw_chapters(replace(inputs, results=moved, tables={})))
+        if figure.name == "spatial"
+    ]
+    before, after = (
+        [float(row[2]) for row in rows_of(table_csv(one))[1:]] for one in (table, spatial.table)
+    )
+    assert [str(row[2]) for row in table.rows] == [str(row[2]) for row in spatial.table.rows]
+    assert after == pytest.approx([one + 1e-4 / 3 for one in before], abs=1e-7)
+    assert str(Cell(0.00012, digits=2)) == "0.00"
 
 
 def test_a_picture_has_room_for_headings_longer_than_the_drawing():
@@ -140,10 +159,10 @@ def undrawn(monkeypatch) -> None:
         ("study", ["pairwise"], "The pairwise study is missing"),
         ("study", ["evaluate"], "the study ‘evaluate’ has not run"),
         ("study", ["classify", "geometry", "similarity", "cross-task"], "geometry study has not"),
-        ("study", ["attention", "ablation"], "‘attention’ and ‘ablation’ have not run"),
-        ("state", ["random"], "the state random encoder"),
-        ("state", ["pretrained", "finetuned-pretrained"], "the state pre-trained"),
-        ("state", ["finetuned", "finetuned-pretrained"], "no two states to compare"),
+        ("study", ["attention", "ablation"], "Missing: every number of this figure"),
+        ("state", ["random"], "Missing: random encoder"),
+        ("state", ["pretrained"], "Missing: pre-trained"),
+        ("state", ["finetuned"], "no two states to compare"),
     ],
 )
 def test_a_page_without_a_study_or_a_state_says_what_is_missing(inputs, column, names, says):

@@ -9,14 +9,14 @@ import pytest
 from made_up_geometry import N_LAYERS, TASKS, accuracy, made_up_dynamics, made_up_spaces
 from made_up_page import made_up_page
 
-from tuneprobe.collect import headline, plot_tables
-from tuneprobe.collect.geometry import cross_tasks, layer_pairs, task_label, tasks_of
+from tuneprobe.collect.metrics import headline, plot_tables
 from tuneprobe.formats.results import to_frame
-from tuneprobe.report import PageInputs
-from tuneprobe.report.blocks import Figure, ScoreTable, Study
-from tuneprobe.report.curve_figures import Measure, limits
-from tuneprobe.report.geometry import geometry_study
-from tuneprobe.report.heat_maps import draw_heat_map, ramp
+from tuneprobe.page.blocks import Chapter, Figure, ScoreTable
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.marks import draw_heat_map, ramp
+from tuneprobe.page.render import limits
+from tuneprobe.studies.geometry.measures import cross_tasks, task_label, tasks_of
+from tuneprobe.studies.geometry.page import GEOMETRY, gain, layer_pairs
 
 
 @pytest.fixture(scope="module")
@@ -31,32 +31,31 @@ def inputs(root: Path, results, tmp_path_factory: pytest.TempPathFactory) -> Pag
 
 
 @pytest.fixture(scope="module")
-def study(inputs) -> Study:
-    return geometry_study(inputs)
+def study(inputs) -> Chapter:
+    return GEOMETRY.chapter(inputs)
 
 
 @pytest.fixture
 def undrawn(monkeypatch) -> None:
     """For tests of the text: every chart is an empty drawing."""
-    for module in (
-        "curve_figures.draw_panel",
-        "geometry_maps.draw_heat_map",
-        "step_figures.draw",
-    ):
-        monkeypatch.setattr(f"tuneprobe.report.{module}", lambda *_, **__: "<svg></svg>")
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: empty)
 
 
-def figures(study: Study) -> dict[str, Figure]:
+def figures(study: Chapter) -> dict[str, Figure]:
     return {block.name: block for block in study.blocks if isinstance(block, Figure)}
 
 
-def tables(study: Study) -> dict[str, ScoreTable]:
+def tables(study: Chapter) -> dict[str, ScoreTable]:
     return {block.name: block for block in study.blocks if isinstance(block, ScoreTable)}
 
 
 def ours(table: ScoreTable) -> dict[str, list[str]]:
     return {
-        label: list(cells) for group in table.groups if group.ours for label, cells in group.rows
+        label: [*map(str, cells)]
+        for group in table.groups
+        if group.ours
+        for label, cells in group.rows
     }
 
 
@@ -86,12 +85,16 @@ def test_every_panel_is_drawn_and_named_for_those_who_do_not_see_it(study):
 
 def test_tables_show_our_numbers_and_the_papers(study):
     table = tables(study)["accuracies"]
-    assert ours(table)["POS"] == ["92.0 ± 0.5", "95.0 ± 0.5", "+3.0", "140", "7", "7"]
+    shown = ["24.0", "70.0", "92.0 ± 0.5", "95.0 ± 0.5", "+3.0", "140", "7", "7"]
+    assert ours(table)["POS"] == shown
     published = {
-        (g.heading[22:], label): c for g in table.groups if not g.ours for label, c in g.rows
+        (group.heading[22:], label): [*map(str, cells)]
+        for group in table.groups
+        if not group.ours
+        for label, cells in group.rows
     }
-    assert published["BERT-tiny", "POS"] == ["90.76", "91.67", "+0.91", "3936", "20", "–"]
-    assert published["BERT-small", "PS-fxn"][:3] == ["86.26", "85.08", "−1.18"]
+    assert published["BERT-tiny", "POS"] == ["–", "–", "90.76", "91.67", "+0.91", "3936", "20", "–"]
+    assert published["BERT-small", "PS-fxn"][2:5] == ["86.26", "85.08", "−1.18"]
     assert len(published) == 15
     assert ours(tables(study)["train-test"])["DEP"] == ["0.95", "0.63", "−0.32"]
 
@@ -99,7 +102,9 @@ def test_tables_show_our_numbers_and_the_papers(study):
 def test_linearity_is_said_in_a_word_where_labels_are_one_cluster_each(study):
     table = tables(study)["linearity"]
     assert list(table.head) == [f"layer {layer}" for layer in range(N_LAYERS + 1)]
-    before, after, _ = [dict(group.rows) for group in table.groups]
+    before, after, _ = [
+        {label: [*map(str, cells)] for label, cells in group.rows} for group in table.groups
+    ]
     assert before["POS"] == ["420", "350", "280", "210", "140"]
     assert after["POS"] == ["420", "350", "linear", "linear", "linear"]
 
@@ -118,19 +123,19 @@ def test_the_cross_table_orders_tasks_from_own_to_unrelated(results, study):
 
 @pytest.mark.usefixtures("undrawn")
 def test_captions_are_written_from_the_numbers(inputs):
-    found = figures(geometry_study(inputs))
+    found = figures(GEOMETRY.chapter(inputs))
     assert "more accurate after tuning in 5 of 5 tasks" in found["classifiers"].caption
     assert "20 of 25 before tuning and 23 of 25 after tuning" in found["clusters"].caption
     assert "POS 140 to 7" in found["clusters"].caption
     assert "4 of 6 (DEP)" in found["distances"].caption
     assert "at least 0.68 to the original" in found["spatial"].caption
-    worse = figures(geometry_study(replace(inputs, results=made_up_spaces(gain=-1.0))))
+    worse = figures(GEOMETRY.chapter(replace(inputs, results=made_up_spaces(gain=-1.0))))
     assert "more accurate after tuning in 0 of 5 tasks" in worse["classifiers"].caption
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_majority_stands_beside_every_accuracy(inputs):
-    panels = figures(geometry_study(inputs))["classifiers"].panels
+    panels = figures(GEOMETRY.chapter(inputs))["classifiers"].panels
     assert [panel.measure for panel in panels[:2]] == [
         "MLP, majority 24.0",
         "linear, majority 24.0",
@@ -155,7 +160,7 @@ def test_the_majority_stands_beside_every_accuracy(inputs):
 )
 def test_what_is_missing_is_named(inputs, column, names, says):
     rest = inputs.results[~inputs.results[column].isin(names)]
-    study = geometry_study(replace(inputs, results=rest))
+    study = GEOMETRY.chapter(replace(inputs, results=rest))
     said = list(study.notes)
     for block in study.blocks:
         said += [*getattr(block, "missing", []), getattr(block, "caption", "")]
@@ -164,7 +169,7 @@ def test_what_is_missing_is_named(inputs, column, names, says):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_without_snapshots_or_rows_still_builds(inputs):
-    study = geometry_study(replace(inputs, results=to_frame([]), tables={}))
+    study = GEOMETRY.chapter(replace(inputs, results=to_frame([]), tables={}))
     assert len(figures(study)) == 6  # no curve of controls, no figure over steps
     assert "The geometry study has not run." in study.notes
     assert not re.search(r"\bnan\b", str(study.blocks))
@@ -175,17 +180,22 @@ def test_controls_of_one_layer_are_a_table_without_a_figure(inputs):
     lower = inputs.results.metric.isin(["selectivity", "compression"]) & (
         inputs.results.layer < N_LAYERS
     )
-    study = geometry_study(replace(inputs, results=inputs.results[~lower]))
+    study = GEOMETRY.chapter(replace(inputs, results=inputs.results[~lower]))
     assert "selectivity" not in figures(study)
     assert ours(tables(study)["controls"])["POS"][2:4] == ["20.0", "24.0"]
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_labels_are_chosen_by_how_their_distance_changes_at_the_last_layer(inputs):
-    figure = figures(geometry_study(inputs))["steps-world-pos"]
+    figure = figures(GEOMETRY.chapter(inputs))["steps-world-pos"]
     assert [label for _, label in figure.legend] == ["VERB", "PROPN", "PRON", "ADJ", "ADP", "DET"]
     assert "5 of 7 labels are farther" in figure.caption
     assert "VERB gains most (+3.20), ADJ least (−0.64)" in figure.caption
+
+
+def test_a_gain_is_over_the_best_of_what_was_measured_beside():
+    assert gain(72.5, [18.3, 61.5, float("nan")]) == 11.0
+    assert pd.isna(gain(72.5, []))
 
 
 def test_headline_numbers_are_those_of_the_last_layer_of_the_focus(results):
@@ -217,7 +227,8 @@ def test_tasks_are_called_as_in_the_paper_whatever_their_corpus():
 
 
 def test_layer_pairs_are_a_whole_square(results):
-    pairs = layer_pairs(results, "world-pos", "pretrained")
+    pairs = layer_pairs(PageInputs(results))
+    pairs = pairs[(pairs.group == "world-pos") & (pairs.state == "pretrained")]
     square = pairs.pivot(index="layer", columns="other", values="value")
     assert square.shape == (N_LAYERS + 1, N_LAYERS + 1)
     assert (square.to_numpy().diagonal() == 1).all()
@@ -225,10 +236,10 @@ def test_layer_pairs_are_a_whole_square(results):
 
 def test_axis_limits_are_round_and_hold_what_they_should():
     rows = pd.DataFrame({"value": [0.55, 0.9]})
-    low, high = limits(Measure("", rows, around=[1.0]))
+    low, high = limits([rows], [1.0])
     assert (low, high) == (0.5, pytest.approx(1.05))
-    assert limits(Measure("", rows.iloc[:0])) == (0.0, 1.0)
-    flat = limits(Measure("", pd.DataFrame({"value": [3.0]})))
+    assert limits([rows.iloc[:0]]) == (0.0, 1.0)
+    flat = limits([pd.DataFrame({"value": [3.0]})])
     assert flat[0] < 3 < flat[1]
 
 

@@ -12,16 +12,17 @@ from repository import git
 
 from tuneprobe.corpora.registry import Corpus, CorpusFile, get_corpus
 from tuneprobe.formats.results import to_frame
-from tuneprobe.params import load_params
-from tuneprobe.report import PageInputs, render_page
-from tuneprobe.report.deviations import PAPER_SETTINGS, deviations
-from tuneprobe.report.origin import (
+from tuneprobe.page.deviations import PAPER_SETTINGS, deviations
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.origin import (
     Origin,
     code_commit,
     corpora_of,
     files_sha256,
     library_versions,
 )
+from tuneprobe.page.page import render_page
+from tuneprobe.params import load_params
 
 
 @pytest.fixture

@@ -250,7 +250,7 @@ def changed(workspace: Path, key: str, value: object) -> Plan:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("src/tuneprobe/report/page.html.jinja", PAGE),
+        ("src/tuneprobe/page/page.html.jinja", PAGE),
         (".dvc/plots/layer_curves.json", PAGE),
         ("stages/collect.py", ("collect",)),
         ("src/tuneprobe/studies/pairwise/probe/study.py", ("pairwise@*", *NUMBERS)),

@@ -49,12 +49,10 @@ def test_an_unknown_facet_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize("rows", [made_up_results, made_up_spaces, made_up_attention])
 def test_facets_and_the_joined_strings_of_older_tables_say_the_same(rows) -> None:
     frame = rows()
-    names = ["against", "tuned_on", "other", *FACETS]
+    names = ["state", "against", "tuned_on", "other", *FACETS]
     none = Result._field_defaults
     for record in frame.to_dict("records"):
         state, condition = joined(record)
-        if "condition" in record:
-            state, condition = record["state"], record["condition"]
         back = facets(record["study"], record["metric"], condition, state)
         assert {name: back.get(name, none[name]) for name in names} == {
             name: record[name] for name in names

@@ -138,7 +138,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Print the headline numbers of this checkout's run, by study."""
-    from tuneprobe.collect import by_study
+    from tuneprobe.collect.metrics import by_study
 
     numbers = read_json(SUMMARY)
     for name, number in numbers.items():
@@ -168,8 +168,9 @@ def page(
 ) -> None:
     """Write the page of what lies here: any studies, any number of sentence tasks."""
     from tuneprobe.inventory import Inventory
+    from tuneprobe.page.page import write_page
+    from tuneprobe.page.reading import read_inputs
     from tuneprobe.params import load_params
-    from tuneprobe.report import read_inputs, write_page
 
     params = load_params()
     made = Inventory.found(params)
@@ -192,7 +193,7 @@ def compare(
 ) -> None:
     """Write one page of several runs: what differs in their parameters and numbers."""
     from tuneprobe.compare import WORKSPACE, read_run
-    from tuneprobe.report.compare import read_plots, render_comparison
+    from tuneprobe.page.compare import read_plots, render_comparison
 
     names = list(dict.fromkeys(revisions if len(revisions) > 1 else [*revisions, WORKSPACE]))
     reading = tqdm(names, "read", unit="run", disable=None)

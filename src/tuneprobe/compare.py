@@ -15,7 +15,6 @@ from dvc.scm import RevError
 from dvc_data.index import DataIndexError
 
 from tuneprobe.artifacts import META
-from tuneprobe.collect.attention import PAIR_TASKS
 from tuneprobe.collect.estimates import Estimate, difference
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.example_scores import (
@@ -25,6 +24,7 @@ from tuneprobe.example_scores import (
     text_scores,
 )
 from tuneprobe.paths import PLOTS, SUMMARY, examples, pairs, results
+from tuneprobe.studies.attention.measures import PAIR_TASKS
 from tuneprobe.yaml_file import YamlFileError, parse_yaml
 
 PARAMS = Path("params.yaml")
@@ -79,10 +79,15 @@ class Run:
 
 
 class Difference(NamedTuple):
-    """A headline number of one run less that of another; ``paired``: over the same examples."""
+    """A headline number of one run minus that of another.
+
+    ``paired``: over the same examples; ``same``: both runs have the number and its interval to the
+    last digit.
+    """
 
     estimate: Estimate
     paired: bool
+    same: bool = False
 
 
 def read_run(repository: Path, name: str) -> Run:
@@ -154,7 +159,7 @@ def numbers_of(runs: Sequence[Run]) -> dict[str, list[float]]:
 
 
 def differences(first: Run, other: Run) -> dict[str, Difference]:
-    """Headline numbers of `other` less those of `first`, where both have them.
+    """Headline numbers of `other` minus those of `first`, where both have them.
 
     Paired where both runs keep the scores of the same examples; else the runs are taken as
     independent, see `difference`; without bounds where one run has none.
@@ -169,7 +174,8 @@ def differences(first: Run, other: Run) -> dict[str, Difference]:
         if before and after and paired:
             bounds = paired_difference(name, after, before, confidence=confidence)
             gap = bounds._replace(value=gap.value)
-        found[name] = Difference(gap, paired)
+        same = ours[name] == theirs[name]
+        found[name] = Difference(gap, paired, same)
     return found
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate
-from tuneprobe.collect.pairwise import PROBES, usual_condition
 from tuneprobe.rng import rng
 from tuneprobe.stats import mean_interval
+from tuneprobe.studies.pairwise.measures import PROBES
 
+USUAL = "cosine/words"  # the ranking that the headline shows; of boundary another
 TOLERANCE = 1e-3  # headline numbers have six digits
 
 
@@ -48,7 +49,9 @@ def probe_scores(
     rows = rows[rows.n_neg > 0].set_index("example").sort_index()
     probe_of = rows.index.map(labels)
     for probe in PROBES:
-        found = rows[(probe_of == probe) & (rows.condition == usual_condition(probe))]
+        found = rows[
+            (probe_of == probe) & (rows.condition == ("linear" if probe == "boundary" else USUAL))
+        ]
         if len(found):
             scores = 100.0 * found["count"] / found.n_neg
             yield f"{probe.replace('-', '_')}_last", ExampleScores(of, scores)

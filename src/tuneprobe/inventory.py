@@ -8,11 +8,9 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError, read_json, read_meta, readable
-from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.formats.representations import READ_FROM
 from tuneprobe.formats.results import read_results
 from tuneprobe.params import Params, Run
-from tuneprobe.states import RANDOM
 
 STEP_TABLES = ("steps", "similarity", "paths", "differences")
 LABEL_STAGES = ("classify", "geometry", "similarity")
@@ -124,15 +122,11 @@ class Inventory:
                 f"params.yaml asks for {missing[0]}{others}, missing here: run 'dvc repro' (or "
                 "'dvc pull')."
             )
-        return with_conditions(
-            pd.concat([read_results(path) for path in tables], ignore_index=True)
-        )
+        return pd.concat([read_results(path) for path in tables], ignore_index=True)
 
     def shown(self, results: pd.DataFrame) -> pd.DataFrame:
-        """The rows of the first encoder under the first seed, with the first draw beside it."""
-        of_encoder = results[results.encoder == self.encoder]
-        seeds = of_encoder.state.map({RANDOM: self.run.draws[0]}).fillna(self.seed)
-        return of_encoder[of_encoder.seed == seeds].reset_index(drop=True)
+        """The rows of the first encoder, under all its seeds and draws."""
+        return results[results.encoder == self.encoder].reset_index(drop=True)
 
     def step_tables(self) -> dict[str, pd.DataFrame]:
         """Tables of the followed fine-tunings, by ``<task>/dynamics/<name>``."""

@@ -142,7 +142,8 @@ def result_rows(
     numbers: pd.DataFrame, *, study: str, encoder: str, task: str, seed: int, level: float = nan
 ) -> list[Result]:
     """Result rows of the table of numbers that `measured` gives."""
-    rows = (Result(**record) for record in numbers.to_dict("records"))
+    records: list[dict[str, Any]] = numbers.to_dict("records")  # type: ignore[assignment]
+    rows = (Result(**record) for record in records)
     return stamp(rows, study=study, encoder=encoder, task=task, seed=seed, level=level)
 
 

@@ -1,9 +1,6 @@
-"""The papers' claims, each tested by a stated rule: `CLAIMS`, judged by `judge_all`."""
+"""Claims of papers, each tested by a stated rule: evidence, checks, verdicts."""
 
-from tuneprobe.claims.attention import ATTENTION_CLAIMS
 from tuneprobe.claims.evidence import Evidence
-from tuneprobe.claims.geometry import GEOMETRY_CLAIMS
-from tuneprobe.claims.pairwise import PAIRWISE_CLAIMS
 from tuneprobe.claims.verdicts import (
     FAILS,
     HOLDS,
@@ -17,10 +14,7 @@ from tuneprobe.claims.verdicts import (
 )
 from tuneprobe.collect.estimates import Estimate
 
-CLAIMS = (*PAIRWISE_CLAIMS, *GEOMETRY_CLAIMS, *ATTENTION_CLAIMS)
-
 __all__ = [
-    "CLAIMS",
     "FAILS",
     "HOLDS",
     "PARTLY",
@@ -32,10 +26,4 @@ __all__ = [
     "Evidence",
     "Finding",
     "judge",
-    "judge_all",
 ]
-
-
-def judge_all(evidence: Evidence) -> list[Finding]:
-    """Test every claim of `CLAIMS`."""
-    return [judge(claim, evidence) for claim in CLAIMS]

@@ -1,19 +1,22 @@
-"""Evidence: the numbers of one run, found by what they are of."""
+"""Evidence: the result rows of one run, indexed by what they are of."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
-from tuneprobe.collect.conditions import with_conditions
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
-from tuneprobe.collect.pairwise import usual_condition
 from tuneprobe.collect.tables import last_layer, select
-from tuneprobe.formats.results import NO_LAYER
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.formats.results import FACETS, NO_HEAD, NO_LAYER, Result
 from tuneprobe.stats import marked_layer
+from tuneprobe.studies.pairwise.measures import usual
 
-NUMBER_KEYS = ("study", "task", "state", "metric", "layer", "condition")
+NUMBER_KEYS = ("study", "task", "state", "metric", "layer")
+MORE_KEYS = ("against", "tuned_on", "other", *FACETS)
+NONE = tuple(Result._field_defaults[name] for name in MORE_KEYS)
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,6 @@ class Evidence:
     margin: float
     alpha: float
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "results", with_conditions(self.results))
-
     @property
     def last(self) -> int:
         """Number of the last layer."""
@@ -58,10 +58,10 @@ class Evidence:
         return f"{low} against {first}–{last}" if last > first else f"{low} against {last}"
 
     @cached_property
-    def numbers(self) -> dict[tuple[str, str, str, str, int, str], Estimate]:
-        """Estimates by study, task, state, metric, layer and condition; heads are left out."""
-        rows = self.results[self.results["head"] == NO_LAYER]
-        keys = zip(*(rows[name].tolist() for name in NUMBER_KEYS))
+    def numbers(self) -> dict[tuple[Any, ...], Estimate]:
+        """Estimates by study, task, state, metric, layer and facets; heads are left out."""
+        rows = self.results[self.results["head"] == NO_HEAD]
+        keys = zip(*(rows[name].tolist() for name in (*NUMBER_KEYS, *MORE_KEYS)))
         return dict(zip(keys, estimates(rows)))
 
     def states(self, study: str) -> set[str]:
@@ -75,10 +75,15 @@ class Evidence:
         state: str,
         metric: str,
         layer: int = NO_LAYER,
-        condition: str = "",
+        **facets: Any,
     ) -> Estimate:
         """One estimate of any study; `NOT_MEASURED` where there is none."""
-        return self.numbers.get((study, task, state, metric, layer, condition), NOT_MEASURED)
+        unknown = [name for name in facets if name not in MORE_KEYS]
+        if unknown:
+            raise UnknownNameError("facet", unknown[0], MORE_KEYS)
+        key = (study, task, state, metric, layer)
+        more = (facets.get(name, none) for name, none in zip(MORE_KEYS, NONE, strict=True))
+        return self.numbers.get((*key, *more), NOT_MEASURED)
 
     def number(
         self,
@@ -86,9 +91,9 @@ class Evidence:
         state: str,
         metric: str,
         layer: int = NO_LAYER,
-        condition: str | None = None,
+        against: str = "",
+        **facets: Any,
     ) -> Estimate:
         """One of the pairwise study, in the probe's usual condition unless another is named."""
-        return self.find(
-            "pairwise", probe, state, metric, layer, condition or usual_condition(probe)
-        )
+        named = facets or usual(probe)
+        return self.find("pairwise", probe, state, metric, layer, against=against, **named)

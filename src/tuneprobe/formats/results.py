@@ -158,8 +158,7 @@ def read_results(path: Path) -> pd.DataFrame:
     ArtifactError
         If the file is missing, is not as it was written, or has other columns.
     """
-    texts = [name for name in COLUMNS if isinstance(DEFAULTS.get(name, ""), str)]
-    types = {name: str for name in texts if name not in NUMBERS}
+    types = {"metric": str} | {n: str for n in COLUMNS if isinstance(DEFAULTS.get(n), str)}
     missing = {column: [""] for column in NUMBERS}
     with readable(path):
         frame = pd.read_csv(path, keep_default_na=False, na_values=missing, dtype=types)

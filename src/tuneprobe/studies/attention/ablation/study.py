@@ -201,6 +201,6 @@ def _numbers(
     metric: str, ablation: str, places: Sequence[Configuration], interval: Interval
 ) -> list[Result]:
     return [
-        Result(metric, *bounds, layer=place.layer, head=place.head, ablation=ablation)
-        for place, *bounds in zip(places, *interval)
+        Result(metric, value, low, high, layer=place.layer, head=place.head, ablation=ablation)
+        for place, value, low, high in zip(places, *interval)
     ]

@@ -56,9 +56,10 @@ def head_results(
         rng=rng(seed, STUDY, named, metric, stream),
     )
     places = [(layer, head) for layer in layers for head in (*range(values.shape[2]), NO_HEAD)]
+    numbers = zip(*(bound.tolist() for bound in interval), strict=True)
     rows = [
-        Result(metric, *bounds, n=len(kept), layer=layer, head=head, **facets)
-        for (layer, head), *bounds in zip(places, *(bound.tolist() for bound in interval))
+        Result(metric, value, low, high, len(kept), layer=layer, head=head, **facets)
+        for (layer, head), (value, low, high) in zip(places, numbers, strict=True)
     ]
     keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": task, "seed": seed}
     return stamp(rows, **keys, state=state, level=confidence)

@@ -130,7 +130,7 @@ def dynamics_results(
             rows.append(row(layer, "outside_min_change", change, n_of[label], label=label))
     for now in tables.similarity[tables.similarity.linear].itertuples(index=False):
         what = ("spatial_similarity", now.spatial_similarity, now.n)
-        rows.append(row(now.layer, *what, step=int(now.step)))
+        rows.append(row(now.layer, *what, step=int(str(now.step))))
     return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed, state=state)
 
 

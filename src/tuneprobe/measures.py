@@ -1,0 +1,69 @@
+"""Measures: the closed vocabulary of what a result row may say, and how a number is written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import nan
+
+import pandas as pd
+
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.formats.results import FACETS, Result, facet_columns
+
+PERCENT, POINTS, FRACTION = "%", "points", "fraction"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One kind of number.
+
+    Attributes
+    ----------
+    study, name : str
+        Columns ``study`` and ``metric`` of its rows.
+    label, unit : str
+        What a reader calls it; ``%``, ``points``, ``fraction``, or empty.
+    digits : int
+        Shown behind the point.
+    chance : float
+        Its value for an encoder that knows nothing; NaN where there is none.
+    better : str
+        ``higher``, ``lower``, or empty where neither is.
+    cite : str
+        Where it is defined.
+    facets : tuple of str
+        The columns that its rows may fill.
+    """
+
+    study: str
+    name: str
+    label: str
+    unit: str = ""
+    digits: int = 1
+    chance: float = nan
+    better: str = ""
+    cite: str = ""
+    facets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        facet_columns(self.facets)
+
+
+def check_measures(results: pd.DataFrame, measures: Iterable[Measure]) -> pd.DataFrame:
+    """The rows, each of which a measure declares.
+
+    Raises
+    ------
+    UnknownNameError
+        Names the nearest metric of the study, or the nearest facet of the metric.
+    """
+    known = {(measure.study, measure.name): measure for measure in measures}
+    for (study, metric), rows in results.groupby(["study", "metric"]):
+        if (study, metric) not in known:
+            names = [name for of, name in known if of == study] or [of for of, _ in known]
+            raise UnknownNameError(f"metric of the study '{study}'", str(metric), set(names))
+        declared = known[str(study), str(metric)].facets
+        for facet in (*FACETS, "other", "against"):
+            none = Result._field_defaults[facet]
+            if facet not in declared and (rows[facet] != none).any():
+                raise UnknownNameError(f"facet of '{metric}'", facet, declared or ["none"])
+    return results

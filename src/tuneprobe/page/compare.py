@@ -1,0 +1,148 @@
+"""The page of several runs: runs as columns, their curves over each other."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from tuneprobe.collect.estimates import NOT_MEASURED
+from tuneprobe.collect.metrics import by_study
+from tuneprobe.compare import (
+    CompareError,
+    Difference,
+    Run,
+    differences,
+    differing,
+    numbers_of,
+    overlaid,
+)
+from tuneprobe.page import charts
+from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Rows, ScoreTable, Table
+from tuneprobe.page.charts import Series, swatch
+from tuneprobe.page.compare_figures import Plot, overlay
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.templates import render
+from tuneprobe.paths import PLOT_TEMPLATES
+from tuneprobe.yaml_file import read_yaml
+
+SAME = "same"
+PAIRED = "\N{NO-BREAK SPACE}†"
+INTERVALS = (
+    "‘same’: both runs have the number and its interval to the last digit, from the same results. "
+    "In brackets: the interval that each run computed, over its test examples; of the accuracy of "
+    "a classifier (POS to TREC-50) over its initialisations only, so that it says nothing about "
+    "other test examples. A number without brackets has none.",
+    "† The difference is paired: both runs keep the scores of the same examples, and its interval "
+    "is a bootstrap over the differences of single examples. Otherwise the interval follows from "
+    "those of the two runs as if these were independent (Zou & Donner 2008); it is too wide where "
+    "they share examples. No interval covers another seed: run several seeds for that.",
+)
+
+
+def read_plots(repository: Path) -> tuple[list[Plot], dict[str, dict[str, Any]]]:
+    """What dvc.yaml says about the tables of metrics/plots, and the templates by stem.
+
+    Raises
+    ------
+    CompareError
+        If there is no dvc.yaml.
+    """
+    pipeline = repository / "dvc.yaml"
+    if not pipeline.exists():
+        raise CompareError(f"{pipeline} is missing: call this at the top of the repository.")
+    plots = [
+        Plot(name, entry["title"], entry["template"], entry["y_label"] or entry["x_label"])
+        for named in read_yaml(pipeline).get("plots", [])
+        for name, entry in named.items()
+    ]
+    files = (repository / PLOT_TEMPLATES).glob("*.json")
+    return plots, {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def render_comparison(
+    runs: Sequence[Run], plots: Sequence[Plot], templates: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """One HTML page without scripts or outside resources; the same runs give the same bytes.
+
+    What a run lacks is named. `templates` are those of .dvc/plots, by stem.
+
+    Raises
+    ------
+    CompareError
+        If there are fewer than two runs, or more than looks that can be told apart.
+    """
+    if not 2 <= len(runs) <= len(charts.RUNS):
+        raise CompareError(
+            f"{len(runs)} different runs: expected 2 to {len(charts.RUNS)} that can be told apart."
+        )
+    looks = looks_of([run.name for run in runs])
+    names = [run.name for run in runs]
+    inputs = PageInputs(pd.DataFrame(), templates=templates)
+    drawn = [plot for plot in plots if len(overlaid(runs, plot.name))]
+    return render(
+        "compare.html.jinja",
+        runs=list(zip(runs, map(swatch, looks))),
+        names=names,
+        params=Table(
+            ["parameter", *names], [[k, *v] for k, v in differing(runs).items()], 1 + len(runs)
+        ),
+        numbers=headline_table(runs),
+        figures=[
+            overlay(runs, looks, plot, inputs)
+            for plot in tqdm(drawn, "draw", unit="figure", disable=None)
+        ],
+        absent=[plot.title for plot in plots if plot not in drawn],
+    )
+
+
+def looks_of(names: Sequence[str]) -> list[Series]:
+    """A look for each run; one that is named as a state of an encoder looks as that state does.
+
+    >>> [look.variable for look in looks_of(["random", "main"])]
+    ['--random', '--finetuned']
+    """
+    own = {look.name: look for look in charts.RUNS}
+    free = iter([look for look in charts.RUNS if look.name not in names])
+    looks = [own[name] if name in own else next(free) for name in names]
+    return [replace(look, name=name, label=name) for look, name in zip(looks, names)]
+
+
+def headline_table(runs: Sequence[Run]) -> ScoreTable:
+    """Headline numbers by study: each run, and each further run minus the first."""
+    others = runs[1:]
+    names = numbers_of(runs)
+    of_runs = [run.headline for run in runs]
+    gaps = [differences(runs[0], other) for other in others]
+
+    def cells(name: str) -> list[CellLike]:
+        values = [Cell(*found.get(name, NOT_MEASURED), digits=2) for found in of_runs]
+        return [*values, *(_difference(found.get(name)) for found in gaps)]
+
+    groups = [
+        Rows(study, True, [(name.replace("_", " "), cells(name)) for name in of_study])
+        for study, of_study in by_study(names).items()
+    ]
+    return ScoreTable(
+        "headline",
+        "",
+        "Headline numbers",
+        "Headline numbers of each run",
+        [("Runs", len(runs)), (f"Minus {runs[0].name}", len(others))],
+        [run.name for run in runs] + [run.name for run in others],
+        groups,
+        notes=INTERVALS if groups else (),
+        missing=[] if groups else ["metrics/summary.json in every run"],
+    )
+
+
+def _difference(found: Difference | None) -> CellLike:
+    if found is None:
+        return NOTHING
+    if found.same:
+        return SAME
+    cell = Cell(*found.estimate, digits=2, signed=True)
+    return f"{cell}{PAIRED}" if found.paired else cell

@@ -1,0 +1,228 @@
+"""The page of one run: from result rows and provenance to one self-contained HTML text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from tuneprobe.artifacts import atomic_file
+from tuneprobe.claims.verdicts import (
+    FAILS,
+    HOLDS,
+    PARTLY,
+    UNTESTED,
+    VERDICT_RULE,
+    Check,
+    Finding,
+)
+from tuneprobe.corpora.world import VERSION as WORLD_VERSION
+from tuneprobe.page.blocks import Cell, CellLike, Chapter, Figure, Table
+from tuneprobe.page.deviations import deviations
+from tuneprobe.page.files import write_figures
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.origin import files_sha256
+from tuneprobe.page.registry import STUDIES, judge_all
+from tuneprobe.page.templates import render
+from tuneprobe.page.wording import listed, plain
+
+HASH_LENGTH = 16
+NOT_SHOWN = ("encoders",)
+ENCODER_NOTES = {
+    "minilm-l6": (
+        "minilm-l6 (all-MiniLM-L6-v2) is a BERT of 6 layers that was distilled and then tuned for "
+        "sentence similarity: ‘pre-trained’ here means before our tuning, not BERT as published."
+    ),
+}
+STATE_LABELS = {
+    "random": "random",
+    "pretrained": "pre-trained",
+    "frozen": "frozen with a trained head",
+    "finetuned": "fine-tuned",
+    "random-finetuned": "fine-tuned from random weights",
+}
+WHEN = {"pretrained": "before", "finetuned": "after"}
+VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
+
+
+def write_page(inputs: PageInputs, page: Path, figures: Path | None = None) -> None:
+    """Write the page as one file, and its figures into a folder."""
+    chapters = draw_chapters(inputs)
+    if figures:
+        write_figures(figures_of(chapters), figures)
+    with atomic_file(page) as part:
+        part.write_text(render_page(inputs, chapters))
+
+
+def draw_chapters(inputs: PageInputs) -> list[Chapter]:
+    """The studies of a page, their figures drawn."""
+    progress = tqdm(inputs.studies, "draw", unit="study", disable=None)
+    return [STUDIES[study].chapter(inputs) for study in progress]
+
+
+def figures_of(chapters: Sequence[Chapter]) -> list[Figure]:
+    """The figures in the order of the page."""
+    return [block for one in chapters for block in one.blocks if isinstance(block, Figure)]
+
+
+def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -> str:
+    """One HTML page without scripts or outside resources; the same inputs give the same bytes.
+
+    What is missing from the results (a state, a probe, a study) is named on the page. `chapters`
+    are those of `draw_chapters`, where they are drawn already; the claims are about their figures.
+    """
+    evidence, studies = inputs.evidence, draw_chapters(inputs) if chapters is None else chapters
+    shown = {block.name for study in studies for block in study.blocks}
+    findings = [one for one in judge_all(evidence) if one.claim.figure in shown]
+    return render(
+        "page.html.jinja",
+        inputs=inputs,
+        evidence=evidence,
+        n_layers=inputs.results.layer.max() if len(inputs.results) else 0,
+        states=_states(inputs.results),
+        verdict=verdict_sentence(findings),
+        verdict_rule=VERDICT_RULE,
+        signs=VERDICT_SIGNS,
+        glance=_by_paper(findings),
+        ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
+        studies=studies,
+        left_out=[study for study in STUDIES if study not in inputs.studies],
+        encoder_note=ENCODER_NOTES.get(inputs.encoder, ""),
+        deviations=deviations(inputs.params),
+        corpora=_corpora(inputs),
+        weights=_weights(inputs.artifacts),
+        settings=Table(["setting", "value"], [[k, v] for k, v in _flat(inputs.params)], n_names=2),
+        provenance=_provenance(inputs.artifacts),
+    )
+
+
+def verdict_sentence(findings: list[Finding]) -> str:
+    """How many claims of each paper have which verdict, a sentence a paper."""
+    return " ".join(_paper_sentence(*of_paper) for of_paper in _by_paper(findings).items())
+
+
+def _by_paper(findings: list[Finding]) -> dict[str, list[Finding]]:
+    papers: dict[str, list[Finding]] = {}
+    for finding in findings:
+        papers.setdefault(finding.claim.source.rpartition(" ")[0], []).append(finding)
+    return papers
+
+
+def _paper_sentence(paper: str, findings: list[Finding]) -> str:
+    counts = {v: sum(finding.verdict == v for finding in findings) for v in VERDICT_SIGNS}
+    words = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold", UNTESTED: UNTESTED}
+    singular = {HOLDS: "holds", PARTLY: "holds partly", FAILS: "does not hold"}
+    parts = []
+    for verdict, count in counts.items():
+        if count:
+            verb = singular.get(verdict) if count == 1 else words[verdict]
+            be = ("is " if count == 1 else "are ") if verdict == UNTESTED else ""
+            parts.append(f"{count} {be}{verb or UNTESTED}")
+    return f"Of the {len(findings)} claims of {paper}, {listed(parts)}."
+
+
+def describe(finding: Finding) -> list[tuple[str, str]]:
+    """Our numbers for a claim: each subject and what it shows.
+
+    Up to two checks are written out; of more, the number that pass and the largest value.
+    """
+    lines = []
+    for subject in dict.fromkeys(check.subject for check in finding.checks):
+        checks = [check for check in finding.checks if check.subject == subject]
+        measured = [check for check in checks if isfinite(check.value)]
+        text = "no numbers"
+        if measured and len(checks) <= 2:
+            text = ", ".join(map(_check_text, measured))
+        elif measured:
+            passed = sum(check.outcome == "pass" for check in checks)
+            widest = max(measured, key=lambda check: abs(check.value))
+            text = (
+                f"{passed} of {len(checks)} checks pass; largest {_estimate(widest)} at "
+                f"{widest.what}"
+            )
+        lines.append((plain(subject), text))
+    return lines
+
+
+def _check_text(check: Check) -> str:
+    sign = "ρ " if check.unit == "correlation" else ""
+    if check.what in WHEN:
+        return f"{sign}{_estimate(check)} {WHEN[check.what]}"
+    return f"{check.what} {sign}{_estimate(check)}"
+
+
+def _estimate(check: Check) -> str:
+    text = str(_cell(check))
+    return f"{text} %" if check.unit == "percent" else text
+
+
+def _cell(check: Check) -> Cell:
+    """A correlation or fraction with two digits, a difference or fraction with its sign."""
+    digits = {"correlation": 2, "fraction": 2, "similarity": 2, "count": 0}.get(check.unit, 1)
+    sign = check.unit in ("difference", "fraction")
+    return Cell(check.value, check.low, check.high, digits=digits, signed=sign)
+
+
+def _check_table(finding: Finding) -> Table:
+    rows: list[list[CellLike]] = [
+        [plain(check.subject), plain(check.what), _estimate(check), check.outcome]
+        for check in finding.checks
+    ]
+    return Table(["of", "check", "estimate", "outcome"], rows, n_names=2)
+
+
+def _states(results: pd.DataFrame) -> list[str]:
+    ran = set(results.state)
+    return [label for state, label in STATE_LABELS.items() if state in ran]
+
+
+def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in params.items():
+        if not prefix and key in NOT_SHOWN:
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            several = isinstance(value, list | tuple)
+            yield f"{prefix}{key}", ", ".join(map(str, value)) if several else str(value)
+
+
+def _corpora(inputs: PageInputs) -> Table:
+    rows = []
+    for corpus in inputs.origin.corpora:
+        digest = files_sha256(corpus)
+        files = f"{len(corpus.files)} files, {digest[:HASH_LENGTH]}…" if digest else "written here"
+        if corpus.obtain == "generate":
+            files = f"generated (synthetic), version {WORLD_VERSION}"
+        rows.append([corpus.name, corpus.title, corpus.licence, files])
+    return Table(["corpus", "what it is", "licence", "files, SHA-256 of their list"], rows, 4)
+
+
+def _weights(artifacts: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Weights of every state that vectors were taken from."""
+    found = {
+        (meta.get("encoder", ""), STATE_LABELS.get(meta["state"], meta["state"])): meta
+        for meta in artifacts.values()
+        if "weights_sha256" in meta and "state" in meta
+    }
+    rows = [
+        [*names, meta["weights_sha256"], meta.get("tokenizer_sha256", "")[:HASH_LENGTH]]
+        for names, meta in found.items()
+    ]
+    return Table(["encoder", "state", "SHA-256 of the weights", "of the tokenizer"], rows, 4)
+
+
+def _provenance(artifacts: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = []
+    for path, meta in sorted(artifacts.items()):
+        facts = [
+            f"{key.removesuffix('_sha256')} {value[:HASH_LENGTH]}…"
+            if key.endswith("sha256") and isinstance(value, str)
+            else f"{plain(key)} {value}"
+            for key, value in sorted(meta.items())
+            if isinstance(value, str | int | float) and value not in ("", nan)
+        ]
+        rows.append([path, " · ".join(facts)])
+    return Table(["artifact", "provenance"], rows, n_names=2)

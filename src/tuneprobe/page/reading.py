@@ -1,0 +1,63 @@
+"""What a page is written from, read from the artifacts in the workspace."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from tuneprobe import paths
+from tuneprobe.collect.seeds import mean_over_seeds
+from tuneprobe.inventory import Inventory
+from tuneprobe.measures import check_measures
+from tuneprobe.page.inputs import FUNNEL, PageInputs
+from tuneprobe.page.origin import Origin, code_commit, corpora_of, library_versions
+from tuneprobe.page.registry import all_measures
+from tuneprobe.params import Params
+from tuneprobe.studies.attention.example_figure import map_cells
+
+
+def read_inputs(params: Params, made: Inventory) -> PageInputs:
+    """Read results, example maps and provenance of a run.
+
+    Raises
+    ------
+    ArtifactError
+        If something of `made` is missing or damaged.
+    """
+    settings = params.pairwise
+    results = mean_over_seeds(check_measures(made.shown(made.results()), all_measures()))
+    maps = {
+        f"{task}/attention/maps": map_cells(folder, results, task)
+        for task, folder in made.map_folders().items()
+    }
+    return PageInputs(
+        results=results,
+        funnel=read_funnel(made),
+        params=params.model_dump(),
+        artifacts=made.artifacts(),
+        templates={
+            path.stem: json.loads(path.read_text(encoding="utf-8"))
+            for path in paths.PLOT_TEMPLATES.glob("*.json")
+        },
+        encoder=made.encoder,
+        corpus=", ".join(made.reading if "pairwise" in made.studies else results.task.unique()),
+        layer_mark=settings.layer_mark,
+        margin=settings.equivalence_margin,
+        confidence=params.intervals.confidence,
+        studies=list(made.studies),
+        tables=made.step_tables() | maps,
+        origin=Origin(
+            corpora_of(params.task(name) for name in made.sources),
+            library_versions(),
+            code_commit(Path()),
+        ),
+    )
+
+
+def read_funnel(made: Inventory) -> pd.DataFrame:
+    """How the pairs of the first reading task were chosen; empty where there is none."""
+    for task in made.reading[:1]:
+        funnel = paths.examples(paths.pairs(task)) / "funnel.csv"
+        if funnel.exists() or not made.partial:
+            return pd.read_csv(funnel)
+    return pd.DataFrame(columns=FUNNEL)

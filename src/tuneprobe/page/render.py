@@ -1,0 +1,486 @@
+"""Drawing of figure specs: one function per mark, one pivot, one rule for the limits of an axis."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import singledispatch
+from math import ceil, floor, isfinite, log10, nan
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.collect.tables import records, select
+from tuneprobe.formats.results import NO_HEAD, significant
+from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Table
+from tuneprobe.page.charts import Series, draw_panel, swatch
+from tuneprobe.page.figures import Bars, Beside, Curves, HeatMaps, Quantity, Spec, Tabled
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.marks import block, draw_bars, draw_heat_map, ramp
+from tuneprobe.page.wording import number, signed
+
+BOUNDS = ["value", "low", "high"]
+EVERYTHING = "every number of this figure"
+
+
+@singledispatch
+def draw_figure(spec: Spec, inputs: PageInputs) -> Figure:
+    """The figure that a spec makes of a run."""
+    raise TypeError(f"no drawing for {type(spec).__name__}")
+
+
+@singledispatch
+def plot_table(spec: Spec, inputs: PageInputs, focus: str) -> pd.DataFrame:
+    """What metrics/plots has of a spec: the numbers of the state `focus`, a row per point."""
+    raise TypeError(f"no table for {type(spec).__name__}")
+
+
+@plot_table.register
+def tabled_plot_table(spec: Tabled, inputs: PageInputs, focus: str) -> pd.DataFrame:
+    """The table that the spec gives."""
+    return rounded(spec.table(inputs, focus))
+
+
+# curves
+
+
+def curve_points(spec: Curves, inputs: PageInputs, focus: str = "") -> Iterator[tuple[Any, ...]]:
+    """Group, quantity and points of every panel that a run should have.
+
+    Points have the columns ``rev``, the x axis, ``value``, ``low``, ``high`` and ``baseline``. With
+    a `focus`, those of that state alone; rows that name their state are of that one always.
+    """
+    revs = [one.name for one in _series(spec, inputs)]
+    for quantity in spec.quantities:
+        quantity_points = _points(spec, quantity, inputs, revs, focus)
+        for group in quantity.groups or spec.groups(inputs):
+            yield group, quantity, quantity_points[quantity_points[spec.by] == group]
+
+
+def _points(
+    spec: Curves, quantity: Quantity, inputs: PageInputs, revs: Sequence[str], focus: str
+) -> pd.DataFrame:
+    where = quantity.where
+    if callable(where):
+        rows = where(inputs)
+    else:
+        rows = select(inputs.results, **where)
+        if focus and spec.rev == "state" and "state" not in where:
+            rows = select(rows, state=focus)
+    rows = rows[rows[spec.rev].isin(revs)]
+    rows = rows.assign(rev=rows[spec.rev], baseline=_baselines(quantity, rows, inputs, spec.by))
+    for name in BOUNDS:
+        rows[name] = rows.get(name, nan) * quantity.factor
+    if quantity.over is not None:
+        keys = ["task", "state", "layer"]
+        below = select(inputs.results, **quantity.over).set_index(keys).value
+        rows["value"] = rows.value / below.reindex(pd.MultiIndex.from_frame(rows[keys])).to_numpy()
+        rows = rows.dropna(subset="value")
+    if spec.also is not None:
+        rows = spec.also(inputs, rows)
+    return rows.sort_values([spec.rev, spec.x], kind="stable")
+
+
+def _baselines(quantity: Quantity, rows: pd.DataFrame, inputs: PageInputs, by: str) -> Any:
+    if quantity.baseline is None:
+        return nan
+    if isinstance(quantity.baseline, int | float):
+        return float(quantity.baseline)
+    known = select(inputs.results, **quantity.baseline).drop_duplicates(by).set_index(by).value
+    return rows[by].map(known).astype(float) * quantity.factor
+
+
+@draw_figure.register
+def draw_curves(spec: Curves, inputs: PageInputs) -> Figure:
+    """One panel for each group and quantity; a quantity has the same y axis in all groups."""
+    found = list(curve_points(spec, inputs))
+    drawn = [points for *_, points in found if len(points)]
+    revs = set(pd.concat(drawn).rev) if drawn else set()
+    series = [one for one in _series(spec, inputs) if one.name in revs]
+    domains = {
+        id(quantity): limits(
+            [points for _, of, points in found if spec.together or of is quantity],
+            _around(spec, quantity, inputs),
+            quantity.scale,
+        )
+        for quantity in spec.quantities
+    }
+    reach = _reach([points[spec.x] for points in drawn])
+    pairs = _in_pairs(spec)
+    panels: list[Panel] = []
+    missing: list[str] = []
+    undefined: list[str] = []
+    for group, quantity, points in _by_group(spec, inputs, found):
+        name = f"{spec.label(group)}, {quantity.label}"
+        if len(points):
+            how = (domains[id(quantity)], reach)
+            panels.append(_curve_panel(spec, inputs, group, quantity, points, series, *how))
+            continue
+        exists = group not in quantity.undefined(inputs)
+        (missing if exists else undefined).append(name)
+        if pairs:  # keeps the two rows of panels in step
+            label = f"{quantity.label}: {'not measured' if exists else 'not defined'}"
+            panels.append(Panel(spec.label(group), label, ""))
+    if not drawn:
+        missing, undefined = [EVERYTHING], []
+    absent = [one.label for one in _series(spec, inputs) if one not in series] if drawn else []
+    return Figure(
+        spec.name,
+        spec.title,
+        spec.caption(inputs),
+        _text(spec.reading, inputs),
+        panels if drawn else [],
+        spec.axis,
+        [(swatch(one), one.label) for one in series],
+        _curve_table(spec, inputs, found, series),
+        pairs=pairs and bool(drawn),
+        in_row=spec.in_row,
+        missing=[*missing, *absent],
+        undefined=undefined,
+    )
+
+
+@plot_table.register
+def curve_plot_table(spec: Curves, inputs: PageInputs, focus: str) -> pd.DataFrame:
+    """Points of the focus, a panel per group and quantity."""
+    with_baseline = any(quantity.baseline is not None for quantity in spec.quantities)
+    columns = ["panel", spec.x, *BOUNDS, *["baseline"] * with_baseline, *spec.keep]
+    parts = [
+        points.assign(panel=panel_name(spec, group, quantity))[columns]
+        for group, quantity, points in _by_group(
+            spec, inputs, list(curve_points(spec, inputs, focus))
+        )
+        if len(points)
+    ]
+    return rounded(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns))
+
+
+def panel_name(spec: Spec, group: str, quantity: Quantity) -> str:
+    """What tables call a panel."""
+    return " · ".join(filter(None, [spec.label(group), quantity.label]))
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Numbers with six significant digits."""
+    for column in table.columns.intersection(BOUNDS):
+        table[column] = table[column].map(significant)
+    return table
+
+
+def limits(
+    parts: Sequence[pd.DataFrame], around: Sequence[float] = (), scale: str = "linear"
+) -> tuple[float, float]:
+    """Round limits of an axis that hold all intervals, and what it should hold in any case.
+
+    >>> limits([pd.DataFrame({"value": [61.0, 83.0], "low": [60.0, 82.0], "high": [62.0, 84.0]})])
+    (55.0, 85.0)
+    """
+    numbers = [part[name] for part in parts for name in BOUNDS if name in part and len(part)]
+    values = pd.concat([*numbers, pd.Series(list(around), dtype=float)]).astype(float).dropna()
+    if not len(values):
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    if scale == "log":
+        return low / 1.2, high * 1.2
+    reach = high - low or abs(high) or 1.0
+    step = _round_step(reach / 10)
+    bottom = step * floor((low - 0.02 * reach) / step)
+    return max(bottom, 0.0) if low >= 0 else bottom, step * ceil((high + 0.02 * reach) / step)
+
+
+def _round_step(width: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20 … and their tenths that is no less than `width`."""
+    power = 10.0 ** floor(log10(width))
+    return next(power * part for part in (1, 2, 5, 10) if power * part >= width * 0.999)
+
+
+def _around(spec: Curves, quantity: Quantity, inputs: PageInputs) -> list[float]:
+    margin = [-inputs.margin, inputs.margin] if spec.margin else []
+    return [*quantity.around, *margin]
+
+
+def _in_pairs(spec: Curves) -> bool:
+    """Whether every group has two panels that belong together."""
+    n_quantities = len(spec.quantities)
+    grouped = n_quantities > 2 and len(spec.quantities[0].groups) > 1
+    return n_quantities == 2 or (grouped and all(one.groups for one in spec.quantities))
+
+
+def _by_group(
+    spec: Curves, inputs: PageInputs, found: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """The panels of a group side by side, in the order of the groups."""
+    order = list(spec.groups(inputs))
+    return sorted(found, key=lambda one: order.index(one[0]) if one[0] in order else len(order))
+
+
+def _curve_panel(
+    spec: Curves,
+    inputs: PageInputs,
+    group: str,
+    quantity: Quantity,
+    points: pd.DataFrame,
+    series: Sequence[Series],
+    domain: tuple[float, float],
+    reach: tuple[float, float],
+) -> Panel:
+    ordered = [points[points.rev == one.name].sort_values(spec.x) for one in series]
+    write = signed if spec.signed else number
+    spoken = "; ".join(
+        f"{one.label} from {write(curve.value.iloc[0], quantity.digits)} to "
+        f"{write(curve.value.iloc[-1], quantity.digits)}"
+        for one, curve in zip(series, ordered, strict=True)
+        if len(curve)
+    )
+    name = ", ".join(filter(None, [spec.label(group), quantity.label]))
+    drawn = pd.concat(ordered).assign(panel=name)
+    heading, baseline = quantity.label, _first(points.baseline)
+    if quantity.baseline_label and isfinite(baseline):
+        heading += f", {quantity.baseline_label} {number(baseline, quantity.digits)}"
+    drawn["baseline"] = baseline if domain[0] <= baseline <= domain[1] else nan
+    ends = f"{spec.x} {points[spec.x].min()} to {points[spec.x].max()}"
+    drawing = draw_panel(
+        inputs.templates[spec.template],
+        drawn[["rev", "panel", *BOUNDS, "baseline", spec.x, *spec.keep]],
+        series,
+        domain=domain,
+        label=f"{name}, {ends}: {spoken}",
+        mark=inputs.evidence.mark if spec.mark else None,
+        margin=inputs.margin if spec.margin else None,
+        x=spec.x,
+        x_domain=reach,
+        scale=quantity.scale,
+    )
+    ability, _, rest = spec.label(group).partition(" · ")
+    return Panel(ability, ", ".join(filter(None, [rest, heading])), drawing)
+
+
+def _curve_table(
+    spec: Curves, inputs: PageInputs, found: Sequence[tuple[Any, ...]], series: Sequence[Series]
+) -> Table:
+    """A row per panel and place on the x axis, a column per series."""
+    beside = [list(_beside(spec, inputs, found, more)) for more in spec.beside]
+    body = []
+    for place, (group, quantity, points) in enumerate(found):
+        cells = _cells(spec, quantity, points)
+        for x in sorted({x for _, x in cells}):
+            line = [cells.get((one.name, x), NOTHING) for one in series]
+            for more in beside:
+                line += [more[place].get((one.name, x), NOTHING) for one in series]
+            body.append([group, panel_name(spec, group, quantity), str(x), *line])
+    order = list(spec.groups(inputs))
+    body.sort(key=lambda line: order.index(line[0]) if line[0] in order else len(order))
+    head = ["panel", spec.x, *(one.label for one in series)]
+    head += [f"{one.label}, {label}" for label, *_ in spec.beside for one in series]
+    return Table(head, [line[1:] for line in body], n_names=2)
+
+
+def _beside(
+    spec: Curves, inputs: PageInputs, found: Sequence[tuple[Any, ...]], more: Beside
+) -> Iterator[dict[tuple[str, Any], Cell]]:
+    """Numbers of further columns, panel by panel, by series and place."""
+    revs = [one.name for one in _series(spec, inputs)]
+    digits = 3 if more.significant else None
+    for group, quantity, _ in found:
+        rows = select(inputs.results, **{**quantity.where, spec.by: group, **more.differs})
+        rows = rows.assign(rev=revs[0] if spec.rev in more.differs else rows[spec.rev])
+        cells = _cells(spec, quantity, rows)
+        yield {
+            key: Cell(cell.value, digits=digits or quantity.digits, significant=more.significant)
+            for key, cell in cells.items()
+        }
+
+
+def _cells(spec: Curves, quantity: Quantity, points: pd.DataFrame) -> dict[tuple[str, Any], Cell]:
+    return {
+        (row["rev"], row[spec.x]): Cell(
+            row["value"], row["low"], row["high"], quantity.digits, spec.signed
+        )
+        for row in records(points[["rev", spec.x, *BOUNDS]])
+    }
+
+
+def _series(spec: Curves, inputs: PageInputs) -> Sequence[Series]:
+    return spec.series(inputs) if callable(spec.series) else spec.series
+
+
+def _reach(places: Sequence[pd.Series]) -> tuple[float, float]:
+    """First and last place on the x axis of any panel."""
+    if not places:
+        return 0.0, 1.0
+    low, high = (float(end(part.agg(name) for part in places)) for end, name in _ENDS)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+_ENDS: Sequence[tuple[Callable[..., Any], str]] = ((min, "min"), (max, "max"))
+
+
+def _first(numbers: pd.Series) -> float:
+    known = numbers.dropna().tolist()
+    return float(known[0]) if known else nan
+
+
+def _text(text: Any, inputs: PageInputs) -> str:
+    return str(text(inputs)) if callable(text) else str(text)
+
+
+# heat maps
+
+
+@draw_figure.register
+def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
+    """A map per group and measure, all on one scale."""
+    rows = spec.rows(inputs)
+    drawn = rows[rows[spec.x] != NO_HEAD] if spec.own else rows
+    domain = _scale_of(spec, drawn)
+    panels = []
+    for (group, measure), cells in drawn.groupby(["group", "measure"], sort=False):
+        low, high = (
+            (signed if spec.diverging else number)(cells.value.agg(end), spec.digits)
+            for end in ("min", "max")
+        )
+        drawing = draw_heat_map(
+            inputs.templates["heat_map"],
+            cells[[spec.x, spec.y, "value"]],
+            f"{spec.label(str(group))}: {measure}, {spec.y} by {spec.x}, from {low} to {high}",
+            x=spec.x,
+            y=spec.y,
+            domain=domain,
+            diverging=spec.diverging,
+            y_label=spec.y_label,
+            y_up=spec.y_up,
+            order=[name for name in spec.order if name in set(cells[spec.y])],
+            height=spec.row_height * cells[spec.y].nunique(),
+        )
+        panels.append(Panel(spec.label(str(group)), str(measure), drawing))
+    return Figure(
+        spec.name,
+        spec.title,
+        spec.caption(inputs),
+        _text(spec.reading, inputs),
+        panels,
+        spec.axis,
+        [ramp(domain, diverging=spec.diverging, digits=spec.digits)] if panels else [],
+        _map_table(spec, rows),
+        pairs=spec.pairs,
+        wide=spec.wide,
+        missing=_absent(spec, inputs, rows),
+    )
+
+
+@plot_table.register
+def heat_map_plot_table(spec: HeatMaps, inputs: PageInputs, focus: str) -> pd.DataFrame:
+    """Cells of the focus, a panel per group."""
+    columns = ["panel", spec.y, spec.x, "value"]
+    rows = spec.rows(inputs)
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
+    rows = rows[(rows[spec.x] != NO_HEAD) & (rows.state == focus)]
+    return rounded(rows.assign(panel=rows.group.map(spec.label))[columns].reset_index(drop=True))
+
+
+def _scale_of(spec: HeatMaps, cells: pd.DataFrame) -> tuple[float, float]:
+    """Ends of the colour scale; as far below zero as above where it is `diverging`."""
+    if spec.diverging:
+        reach = max(float(cells.value.abs().max()) if len(cells) else 0.0, spec.step)
+        return -reach, reach
+    low, high = spec.ends
+    if low is None:
+        low = spec.step * floor(float(cells.value.min()) / spec.step) if len(cells) else 0.0
+    if high is None:
+        high = spec.step * ceil(float(cells.value.max()) / spec.step) if len(cells) else spec.step
+    return low, high if high > low else low + spec.step
+
+
+def _map_table(spec: HeatMaps, rows: pd.DataFrame) -> Table:
+    """A row per panel and value of `y`, a column per value of `x`."""
+    places = sorted(set(rows[spec.x])) if len(rows) else []
+    body: list[list[CellLike]] = []
+    for (group, measure), cells in rows.groupby(["group", "measure"], sort=False):
+        values = cells.set_index([spec.y, spec.x]).value.to_dict()
+        at = list(dict.fromkeys(cells[spec.y]))
+        for y in [name for name in spec.order if name in at] or sorted(at):
+            line = (values.get((y, x), nan) for x in places)
+            marks = [Cell(one, digits=spec.digits, signed=spec.diverging) for one in line]
+            body.append([f"{spec.label(str(group))} · {measure}", str(y), *marks])
+    names = [spec.own if spec.own and x == NO_HEAD else f"{spec.x} {x}" for x in places]
+    return Table(["panel", spec.y_label or spec.y, *names], body, n_names=2)
+
+
+def _absent(spec: Any, inputs: PageInputs, rows: pd.DataFrame) -> list[str]:
+    """Groups of the run that a figure has no rows of; everything where there are none at all."""
+    groups = list(spec.groups(inputs))
+    if not len(rows):
+        return [EVERYTHING]
+    if not getattr(spec, "expected", True):
+        return []
+    return [spec.label(group) for group in groups if group not in set(rows.group)]
+
+
+# bars
+
+
+@draw_figure.register
+def draw_bar_figure(spec: Bars, inputs: PageInputs) -> Figure:
+    """A panel of bars per group."""
+    rows = spec.rows(inputs)
+    series = [one for one in spec.series if (rows.rev == one.name).any()]
+    order = {name: place for place, name in enumerate(spec.names)}
+    ranks = [one.name for one in series]
+    rows = rows[rows.rev.isin(ranks)]
+    rows = rows.assign(_name=rows.name.map(order), _rev=rows.rev.map(ranks.index))
+    rows = rows.sort_values(["group", "_name", "_rev"], kind="stable")
+    low, high = limits([rows], [0.0])
+    panels = [
+        Panel(
+            spec.label(str(group)),
+            spec.measure,
+            draw_bars(
+                inputs.templates["interval_bars"],
+                bars,
+                series,
+                f"{spec.label(str(group))}: {_bar_ends(spec, bars, series)}",
+                domain=(low, high),
+            ),
+        )
+        for group, bars in rows.groupby("group", sort=False)
+    ]
+    return Figure(
+        spec.name,
+        spec.title,
+        spec.caption(inputs),
+        _text(spec.reading, inputs),
+        panels,
+        spec.axis,
+        [(block(one), one.label) for one in series] if panels else [],
+        _bar_table(spec, rows, series),
+        wide=True,
+        missing=_absent(spec, inputs, rows),
+    )
+
+
+def _bar_ends(spec: Bars, bars: pd.DataFrame, series: Sequence[Series]) -> str:
+    """Smallest and largest bar of each series, in words."""
+    write = signed if spec.signed else number
+    parts = []
+    for one in series:
+        found = records(bars[bars.rev == one.name].sort_values("value", kind="stable"))
+        if found:
+            low, high = found[0], found[-1]
+            parts.append(
+                f"{one.label} from {write(low['value'])} ({low['name']}) to "
+                f"{write(high['value'])} ({high['name']})"
+            )
+    return "; ".join(parts)
+
+
+def _bar_table(spec: Bars, rows: pd.DataFrame, series: Sequence[Series]) -> Table:
+    """A row per bar; a column per series where a bar has several."""
+    alone = not rows.duplicated(["group", "name"]).any()
+    body: list[list[CellLike]] = []
+    for (group, name), bars in rows.groupby(["group", "name"], sort=False):
+        cells = {
+            row["rev"]: Cell(row["value"], row["low"], row["high"], signed=spec.signed)
+            for row in records(bars)
+        }
+        line = [*cells.values()] if alone else [cells.get(one.name, NOTHING) for one in series]
+        body.append([spec.label(str(group)), str(name), *line])
+    head = [spec.measure] if alone else [one.label for one in series]
+    return Table(["panel", spec.head, *head], body, n_names=2)

@@ -1,0 +1,105 @@
+"""The protocol of a study: everything that the page, `collect` and the claims need of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.claims.verdicts import Claim
+from tuneprobe.collect.estimates import Estimate
+from tuneprobe.measures import Measure
+from tuneprobe.page.blocks import Block, Chapter, Figure, ScoreTable
+from tuneprobe.page.figures import Spec
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.render import draw_figure
+from tuneprobe.yaml_file import read_yaml
+
+Draw = Callable[[PageInputs], Block | Iterable[Block]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as the page and the tables of metrics/ use it.
+
+    Attributes
+    ----------
+    name : str
+        Of its package, and anchor of its chapter.
+    title, question, paper : str
+    methods, notes : callable
+        How it measures, a paragraph; how this run differs from the paper, a sentence each.
+    measures : sequence of Measure
+        Every number that its rows may hold.
+    blocks : sequence of Spec or callable
+        What the chapter shows, in its order: figures as data, and functions of the run.
+    claims : sequence of Claim
+    headline : callable
+        Result rows and focus to the numbers that runs are compared by.
+    headline_names : sequence of str
+        All that `headline` may give, in their order.
+    plots : sequence of Spec
+        Tables of metrics/plots that the chapter does not show.
+    """
+
+    name: str
+    title: str
+    question: str
+    paper: str
+    methods: Callable[[PageInputs], str]
+    notes: Callable[[PageInputs], Iterable[str]]
+    measures: Sequence[Measure]
+    blocks: Sequence[Spec | Draw]
+    claims: Sequence[Claim]
+    headline: Callable[[pd.DataFrame, str], dict[str, Estimate]]
+    headline_names: Sequence[str]
+    plots: Sequence[Spec] = ()
+
+    @property
+    def figures(self) -> list[Spec]:
+        """The figures that are data, with those that only `dvc plots` draws."""
+        return [one for one in (*self.blocks, *self.plots) if isinstance(one, Spec)]
+
+    def chapter(self, inputs: PageInputs) -> Chapter:
+        """The study as the page shows it, its figures drawn."""
+        first, *others = [inputs.of(name) for name in inputs.encoders] or [inputs]
+        blocks = self._drawn(first)
+        for other in others:
+            more = {block.name: block for block in self._drawn(other)}
+            blocks = [with_encoder(block, more.get(block.name), other.encoder) for block in blocks]
+        notes = list(self.notes(first))
+        return Chapter(self.name, self.title, self.question, blocks, self.methods(first), notes)
+
+    def _drawn(self, inputs: PageInputs) -> list[Block]:
+        blocks: list[Block] = []
+        for block in self.blocks:
+            drawn = draw_figure(block, inputs) if isinstance(block, Spec) else block(inputs)
+            blocks += [drawn] if isinstance(drawn, Block) else drawn
+        return blocks
+
+
+def with_encoder(block: Block, more: Block | None, encoder: str) -> Block:
+    """A figure or table with what a further encoder adds: its panels and rows name it."""
+    if isinstance(block, Figure) and isinstance(more, Figure):
+        panels = [one._replace(ability=f"{one.ability}, {encoder}") for one in more.panels]
+        rows = [[f"{name}, {encoder}", *cells] for name, *cells in more.table.rows]
+        table = more.table if not block.table.rows else block.table
+        return replace(
+            block,
+            caption=f"{block.caption} {encoder}: {more.caption}",
+            panels=[*block.panels, *panels],
+            table=replace(table, rows=[*block.table.rows, *rows]),
+            missing=[*block.missing, *(f"{name}, {encoder}" for name in more.missing)],
+        )
+    if isinstance(block, ScoreTable) and isinstance(more, ScoreTable):
+        ours = [group for group in more.groups if group.ours]
+        groups = sorted([*block.groups, *ours], key=lambda group: group.ours, reverse=True)
+        return replace(block, groups=groups)
+    return block
+
+
+def published(module: str) -> dict[str, Any]:
+    """What a paper prints: ``published.yaml`` beside a module, given as its ``__file__``."""
+    found: dict[str, Any] = read_yaml(Path(module).parent / "published.yaml")
+    return found

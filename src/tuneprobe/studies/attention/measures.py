@@ -1,0 +1,171 @@
+"""What the attention study measures, under which names; its rows, by what they measure."""
+
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.collect.tables import select
+from tuneprobe.formats.results import NO_HEAD
+from tuneprobe.measures import PERCENT, POINTS, Measure
+from tuneprobe.states import FINETUNED, PRETRAINED
+
+STUDY, ABLATION = "attention", "ablation"
+BEFORE, AFTER = PRETRAINED, FINETUNED
+CHANGED: dict[str, Any] = {"against": BEFORE}
+METRICS = ("accuracy", "f1", "pearson", "spearman")
+PAIR_TASKS = ("rte", "mrpc", "stsb", "qqp", "qnli", "mnli", "mnli-mismatched", "sick", "world-rte")
+SENTENCE_TASKS = ("sst2", "world-sst2")
+LABELS = {
+    "mrpc": "MRPC",
+    "stsb": "STS-B",
+    "sst2": "SST-2",
+    "qqp": "QQP",
+    "rte": "RTE",
+    "qnli": "QNLI",
+    "mnli": "MNLI",
+    "mnli-mismatched": "MNLI (mismatched)",
+    "sick": "SICK",
+    "world-rte": "world RTE",
+    "world-sst2": "world SST-2",
+    "framenet-1.5": "FrameNet 1.5",
+    "framenet-1.7": "FrameNet 1.7",
+}
+UNIFORM = "uniform"  # the state in which every token receives the same attention
+ABLATIONS = ("uniform", "zero", "mean")
+PATTERNS = ("vertical", "diagonal", "vertical+diagonal", "block", "heterogeneous")
+TYPES = (
+    "cls",
+    "sep",
+    "punctuation",
+    "noun",
+    "verb",
+    "pronoun",
+    "subject",
+    "object",
+    "negation",
+)
+TYPE_LABELS = {"cls": "[CLS]", "sep": "[SEP]"}
+SHOWN_TYPES = TYPES[:3]
+DIRECTIONS = {"from-to": "first to second", "to-from": "second to first"}  # word of a pair
+MAX_RELATIONS = 4  # shown of a task: those with the most texts
+KOVALEVA = "Kovaleva et al. 2019"
+
+
+def _head(name: str, label: str, *facets: str, digits: int = 2, **more: Any) -> Measure:
+    return Measure(STUDY, name, label, digits=digits, facets=facets, **{"cite": KOVALEVA, **more})
+
+
+def _scores(study: str, prefix: str = "", suffix: str = "", **more: Any) -> tuple[Measure, ...]:
+    return tuple(
+        Measure(study, f"{prefix}{metric}{suffix}", metric.replace("f1", "F1"), **more)
+        for metric in METRICS
+    )
+
+
+MEASURES = (
+    _head("map_similarity", "cosine of maps", "against", "crop"),
+    _head("entropy", "entropy of rows", "scale"),
+    _head("share", "attention received", "token_type", "rows", "tokens"),
+    _head("cls_row_share", "attention of [CLS]", "token_type", "tokens"),
+    _head("pattern_share", "share of maps", "pattern", "classifier"),
+    _head("pattern_agreement", "agreement of classifiers", "score", "classifier"),
+    _head("pair_weight", "largest weight", "relation", "direction", "pairing", digits=3),
+    *_scores(ABLATION, unit=PERCENT, better="higher", facets=("ablation",)),
+    *_scores(ABLATION, suffix="_change", unit=POINTS, facets=("ablation",)),
+    Measure(ABLATION, "loss_change", "change of the loss", facets=("ablation",)),
+    Measure(ABLATION, "importance", "importance by gradient", cite="Michel et al. 2019"),
+    Measure(ABLATION, "importance_spearman", "Spearman’s ρ", "", 2, facets=("ablation",)),
+    *_scores("evaluate", unit=PERCENT, better="higher", facets=("readout", "threshold")),
+    *_scores("evaluate", "majority_", unit=PERCENT),
+)
+
+
+def task_label(task: str) -> str:
+    """What a figure calls a task.
+
+    >>> task_label("sst2"), task_label("world-rte"), task_label("framenet-1.5")
+    ('SST-2', 'world RTE', 'FrameNet 1.5')
+    """
+    return LABELS.get(task, task.replace("-", " "))
+
+
+def type_label(kind: str) -> str:
+    """What a figure calls a type of tokens."""
+    return TYPE_LABELS.get(kind, kind)
+
+
+def tasks_of(results: pd.DataFrame) -> list[str]:
+    """The tasks whose heads were measured or removed."""
+    rows = select(results, study=(STUDY, ABLATION))
+    return sorted(set(rows.task[rows.metric != "pair_weight"]))
+
+
+def map_similarity(results: pd.DataFrame, state: str = AFTER) -> pd.DataFrame:
+    """Cosine of the maps of a state and the pre-trained ones; head -1: mean over a layer."""
+    return select(results, study=STUDY, metric="map_similarity", state=state, **CHANGED)
+
+
+def by_type(results: pd.DataFrame, metric: str = "share") -> pd.DataFrame:
+    """Attention to types of tokens (`cls_row_share`: from [CLS])."""
+    return select(results, study=STUDY, metric=metric)
+
+
+def entropy(results: pd.DataFrame) -> pd.DataFrame:
+    """Entropy of the rows of a map over the largest possible, by task, state, layer and head."""
+    return select(results, study=STUDY, metric="entropy", scale="normalised")
+
+
+def pattern_shares(results: pd.DataFrame, classifier: str = "network") -> pd.DataFrame:
+    """Share of the maps that show a pattern."""
+    return select(results, metric="pattern_share", classifier=classifier)
+
+
+def pair_weights(results: pd.DataFrame) -> pd.DataFrame:
+    """Weight between annotated words; of each task, the relations with the most texts."""
+    rows = select(results, study=STUDY, metric="pair_weight")
+    largest = rows.groupby(["task", "relation"]).n.max().reset_index()
+    largest = largest.sort_values(["task", "n", "relation"], ascending=[True, False, True])
+    kept = largest.groupby("task").head(MAX_RELATIONS)
+    return rows.merge(kept[["task", "relation"]], on=["task", "relation"])
+
+
+def task_scores(results: pd.DataFrame) -> pd.DataFrame:
+    """Scores of whole-text tasks under the first metric of each, with ``baseline``, the majority's.
+
+    The other tasks that `evaluate` scores belong to other studies.
+    """
+    rows = select(results, study="evaluate", task=PAIR_TASKS + SENTENCE_TASKS)
+    measured, majority = (
+        _first_metric(rows, [prefix + metric for metric in METRICS]) for prefix in ("", "majority_")
+    )
+    keys = ["task", "state"]
+    baseline = majority.set_index(keys).value.rename("baseline")
+    return measured.join(baseline, on=keys)
+
+
+def shown_ablation(results: pd.DataFrame) -> str:
+    """The first of `ABLATIONS` that the run has."""
+    ran = set(select(results, study=ABLATION).ablation)
+    return next((one for one in ABLATIONS if one in ran), ABLATIONS[0])
+
+
+def ablation_changes(results: pd.DataFrame) -> pd.DataFrame:
+    """What the task's first metric gains, in points, without each head and layer (head -1)."""
+    rows = select(results, study=ABLATION, ablation=shown_ablation(results))
+    return _first_metric(rows, [f"{metric}_change" for metric in METRICS])
+
+
+def of_heads(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of single heads."""
+    return rows[rows["head"] != NO_HEAD]
+
+
+def percent(rows: pd.DataFrame) -> pd.DataFrame:
+    """Fractions as percentages."""
+    return rows.assign(**{column: 100 * rows[column] for column in ("value", "low", "high")})
+
+
+def _first_metric(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """The rows of the metric that comes first among those that a task has."""
+    ranks = rows.metric.map({metric: rank for rank, metric in enumerate(metrics)})
+    return rows[ranks.notna() & (ranks == ranks.groupby(rows.task).transform("min"))]

@@ -1,0 +1,181 @@
+"""What the geometry study measures, under which names; its tasks, as the paper spells them."""
+
+from math import nan
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from tuneprobe.collect.estimates import Estimate, estimates
+from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.measures import PERCENT, POINTS, Measure
+from tuneprobe.states import FINETUNED, PRETRAINED
+
+TASKS = {"pos": "POS", "dep": "DEP", "ps-role": "PS-role", "ps-fxn": "PS-fxn", "trec-50": "TREC-50"}
+CLASSIFIERS = {"mlp": "MLP", "linear": "linear"}
+STUDIES = ("classify", "geometry", "similarity")
+BEFORE, AFTER = PRETRAINED, FINETUNED
+ORIGINAL: dict[str, Any] = {"against": BEFORE}  # a tuned space and the original one
+TRAIN_TEST: dict[str, Any] = {"splits": "train/test"}  # two splits of one space
+ZHOU, SIMPLE = "Zhou & Srikumar 2022", "DirectProbe, Zhou & Srikumar 2021"
+
+
+def _classify(name: str, label: str, unit: str = PERCENT, **more: Any) -> Measure:
+    facets = () if name == "majority" else ("classifier",)
+    return Measure("classify", name, label, unit, facets=facets, **more)
+
+
+def _space(name: str, label: str, unit: str = "", **more: Any) -> Measure:
+    return Measure("geometry", name, label, unit, cite=SIMPLE, facets=("label",), **more)
+
+
+def _alike(name: str, label: str, cite: str) -> Measure:
+    facets = ("against", "other", "splits")
+    return Measure("similarity", name, label, "", 2, chance=0, cite=cite, facets=facets)
+
+
+CLASSIFIED = (
+    _classify("accuracy", "accuracy", better="higher", cite=ZHOU),
+    _classify("std", "standard deviation over initialisations", POINTS),
+    _classify("majority", "share of the largest class"),
+    _classify("control_accuracy", "accuracy on control labels", cite="Hewitt & Liang 2019"),
+    _classify("selectivity", "selectivity", POINTS, better="higher", cite="Hewitt & Liang 2019"),
+    _classify("codelength", "bits per example", "bits", digits=2, cite="Voita & Titov 2020"),
+    _classify("codelength_std", "bits per example, spread over orders", "bits", digits=2),
+    _classify("compression", "compression", "times", digits=2, better="higher"),
+)
+MEASURES = (
+    *CLASSIFIED,
+    Measure(
+        "classify",
+        "gap",
+        "accuracy, tuned minus pre-trained",
+        POINTS,
+        chance=0,
+        facets=("classifier", "against"),
+    ),
+    _space("n_clusters", "clusters", digits=0),
+    _space("n_labels", "labels", digits=0),
+    _space("is_linear", "linear", digits=0),
+    _space("conflicts", "label pairs whose hulls meet", digits=0),
+    _space("n_shared", "examples with a copy under another label", digits=0),
+    _space("outside_min", "distance to the nearest label"),
+    _space("inside_mean", "mean distance inside a label"),
+    _space("inside_max", "largest distance inside a label"),
+    _space("nearest_accuracy", "accuracy of the nearest cluster", PERCENT, better="higher"),
+    _alike("spatial_similarity", "spatial similarity", ZHOU),
+    _alike("cka", "linear CKA", "Kornblith et al. 2019"),
+    _alike("cka_debiased", "linear CKA, debiased", "Kornblith et al. 2019"),
+    _alike("rsa", "RSA", "Kriegeskorte et al. 2008"),
+    Measure("dynamics", "outside_min_change", "change of the distance", facets=("label",)),
+    Measure("dynamics", "spatial_similarity", "spatial similarity", "", 2, facets=("step",)),
+    Measure("cross-task", "outside_min", "distance to the nearest label", facets=("label",)),
+    Measure("cross-task", "n_increased", "labels that rose", digits=0),
+    Measure("cross-task", "n_decreased", "labels that fell", digits=0),
+    Measure("cross-task", "mean_change", "mean change of the distance", digits=2),
+    *(
+        Measure("cross-task", one.name, one.label, one.unit, one.digits, facets=one.facets)
+        for one in CLASSIFIED[:3]
+    ),
+)
+
+
+def task_key(task: str) -> str:
+    """A task without its corpus; one that the paper does not have keeps its name.
+
+    >>> task_key("world-ps-role"), task_key("ewt-pos"), task_key("sst2")
+    ('ps-role', 'pos', 'sst2')
+    """
+    return next((key for key in TASKS if task == key or task.endswith(f"-{key}")), task)
+
+
+def task_label(task: str) -> str:
+    """A task as the paper spells it.
+
+    >>> task_label("world-ps-role"), task_label("sst2")
+    ('PS-role', 'sst2')
+    """
+    return TASKS.get(task_key(task), task)
+
+
+def tasks_of(results: pd.DataFrame, *studies: str) -> list[str]:
+    """Tasks that any of the studies has numbers of, in the paper's order."""
+    order = list(TASKS)
+
+    def place(task: str) -> tuple[int, str]:
+        key = task_key(task)
+        return (order.index(key) if key in TASKS else len(order), task)
+
+    return sorted(set(select(results, study=studies or STUDIES).task), key=place)
+
+
+def deepest(results: pd.DataFrame) -> int:
+    """Number of the last layer in any study of labelled spaces; -1 where none has run."""
+    return max(last_layer(results, study) for study in STUDIES)
+
+
+def estimates_at_last(
+    results: pd.DataFrame, study: str, metric: str, state: str, **facets: Any
+) -> dict[str, Estimate]:
+    """Task to the estimate at its last layer, where it was measured."""
+    rows = select(results, study=study, metric=metric, state=state, **({"label": ""} | facets))
+    rows = rows[rows.layer == rows.groupby("task").layer.transform("max")]
+    return dict(zip(rows.task, estimates(rows), strict=True))
+
+
+def at_last(
+    results: pd.DataFrame, study: str, metric: str, state: str, **facets: Any
+) -> dict[str, float]:
+    """Task to the value at its last layer, where it was measured."""
+    found = estimates_at_last(results, study, metric, state, **facets)
+    return {task: one.value for task, one in found.items()}
+
+
+class CrossTask(NamedTuple):
+    """A row of Table 5: a task probed after tuning on another, or on itself.
+
+    ``rose`` and ``fell`` count the labels whose smallest distance to another label changed,
+    ``change`` is the mean change, ``accuracy`` that of the MLP, in percent; all at the last layer.
+    """
+
+    task: str
+    tuned_on: str
+    layer: int
+    rose: int
+    fell: int
+    change: float
+    accuracy: float
+
+    @property
+    def related(self) -> bool:
+        """Whether both tasks are of one family, as PS-role and PS-fxn."""
+        probed, tuned = (task_key(name).partition("-")[0] for name in (self.task, self.tuned_on))
+        return probed == tuned
+
+    @property
+    def facets(self) -> dict[str, Any]:
+        """Columns of its accuracy in the result rows."""
+        return {"tuned_on": "" if self.tuned_on == self.task else self.tuned_on}
+
+
+def cross_tasks(results: pd.DataFrame) -> list[CrossTask]:
+    """The rows of Table 5: first tuned on the probed task itself, then related, then others."""
+    rows = select(results, study="cross-task", state=AFTER, label="", classifier=["", "mlp"])
+    rows = rows[rows.layer == rows.groupby("task").layer.transform("max")]
+    found = [
+        _cross_task(str(task), str(tuned_on or task), of_task)
+        for (task, tuned_on), of_task in rows.groupby(["task", "tuned_on"])
+    ]
+    return sorted(found, key=lambda row: (row.task, row.tuned_on != row.task, not row.related))
+
+
+def _cross_task(task: str, tuned_on: str, rows: pd.DataFrame) -> CrossTask:
+    values = rows.set_index("metric").value.to_dict()
+    return CrossTask(
+        task,
+        tuned_on,
+        int(rows.layer.iloc[0]),
+        int(values.get("n_increased", 0)),
+        int(values.get("n_decreased", 0)),
+        values.get("mean_change", nan),
+        values.get("accuracy", nan),
+    )

@@ -1,0 +1,768 @@
+"""The geometry study on the page: its figures, tables, methods and deviations."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import isfinite, nan
+from statistics import fmean, median
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.collect.estimates import Estimate
+from tuneprobe.collect.tables import records, select
+from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Rows, ScoreTable
+from tuneprobe.page.charts import STATES
+from tuneprobe.page.figures import Curves, HeatMaps, Plot, Quantity
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.render import draw_figure
+from tuneprobe.page.study import Study, published
+from tuneprobe.page.wording import listed, number, signed
+from tuneprobe.studies.geometry.claims import GEOMETRY_CLAIMS, KEPT, distance_changes
+from tuneprobe.studies.geometry.measures import (
+    AFTER,
+    BEFORE,
+    CLASSIFIERS,
+    MEASURES,
+    ORIGINAL,
+    TASKS,
+    TRAIN_TEST,
+    ZHOU,
+    at_last,
+    cross_tasks,
+    deepest,
+    estimates_at_last,
+    task_key,
+    task_label,
+    tasks_of,
+)
+from tuneprobe.studies.geometry.steps import step_figures
+
+NOTHING_TO_COMPARE = "There are no two states to compare."
+PUBLISHED = published(__file__)
+ALIKE = {"cka": "CKA", "cka_debiased": "CKA, debiased", "rsa": "RSA"}
+ALIKE_SERIES = [
+    replace(state, name=metric, label=label)
+    for (metric, label), state in zip(ALIKE.items(), STATES, strict=True)
+]
+Line = tuple[str, list[CellLike]]  # label, cells
+
+
+# captions
+
+
+def both(
+    inputs: PageInputs, study: str, metric: str, **facets: Any
+) -> dict[str, tuple[float, float]]:
+    """Task to the value before and after tuning at the last layer, where both are known."""
+    before, after = (
+        at_last(inputs.results, study, metric, state, **facets) for state in (BEFORE, AFTER)
+    )
+    return {
+        task: (before[task], after[task])
+        for task in tasks_of(inputs.results, study)
+        if isfinite(before.get(task, nan)) and isfinite(after.get(task, nan))
+    }
+
+
+def of_tasks(count: int, total: int) -> str:
+    """How many of the tasks.
+
+    >>> of_tasks(4, 5), of_tasks(1, 1)
+    ('4 of 5 tasks', 'the one task')
+    """
+    if total == 1:
+        return "the one task" if count else "not the one task"
+    return f"{count} of {total} tasks"
+
+
+def classifiers_caption(inputs: PageInputs) -> str:
+    """In how many tasks tuning raises the accuracy, and where most."""
+    found = both(inputs, "classify", "accuracy", classifier="mlp")
+    if not found:
+        return NOTHING_TO_COMPARE
+    gaps = {task: after - before for task, (before, after) in found.items()}
+    widest = max(gaps, key=lambda task: abs(gaps[task]))
+    text = (
+        "At the last layer the MLP is more accurate after tuning in "
+        f"{of_tasks(sum(gap > 0 for gap in gaps.values()), len(gaps))}. The difference is widest "
+        f"in {task_label(widest)}: {_from_to(found[widest])} %."
+    )
+    random = at_last(inputs.results, "classify", "accuracy", "random", classifier="mlp")
+    if random:
+        text += f" An encoder with random weights gives {_range(list(random.values()))} %."
+    return text
+
+
+def clusters_caption(inputs: PageInputs) -> str:
+    """How many spaces are linear, before and after."""
+    rows = select(inputs.results, study="geometry", metric="is_linear")
+    if not len(rows):
+        return "DirectProbe has not run."
+    parts = []
+    for state, name in ((BEFORE, "before"), (AFTER, "after")):
+        of_state = select(rows, state=state)
+        if len(of_state):
+            parts.append(f"{int(of_state.value.sum())} of {len(of_state)} {name} tuning")
+    text = f"Spaces (a task at a layer) whose labels are one cluster each: {listed(parts)}."
+    labels = at_last(inputs.results, "geometry", "n_labels", BEFORE)
+    shown = [
+        f"{task_label(task)} {_from_to(pair, 0)}"
+        for task, pair in both(inputs, "geometry", "n_clusters").items()
+        if pair[0] > labels.get(task, pair[0])
+    ]
+    return text + (f" Clusters at the last layer: {'; '.join(shown)}." if shown else "")
+
+
+def distances_caption(inputs: PageInputs) -> str:
+    """How many labels move apart, and by how much against the width of labels."""
+    parts = []
+    for task in tasks_of(inputs.results, "geometry"):
+        changes = distance_changes(inputs.evidence, task)
+        if changes:
+            risen = sum(change > 0 for change in changes.values())
+            parts.append(f"{risen} of {len(changes)} ({task_label(task)})")
+    if not parts:
+        return NOTHING_TO_COMPARE
+    text = (
+        "Labels whose nearest other label is farther away after tuning, at the last layer: "
+        f"{listed(parts)}."
+    )
+    wide = both(inputs, "geometry", "inside_mean")
+    if wide:
+        narrower = sum(after < before for before, after in wide.values())
+        text += f" The labels themselves become narrower in {of_tasks(narrower, len(wide))}."
+    return text
+
+
+def spatial_caption(inputs: PageInputs) -> str:
+    """The least similarity to the original; whether train and test part."""
+    rows = select(
+        inputs.results, study="similarity", metric="spatial_similarity", state=AFTER, **ORIGINAL
+    )
+    parts = []
+    if len(rows):
+        least = lowest(rows)
+        parts.append(
+            f"The tuned spaces keep a similarity of at least {number(least['value'], 2)} to the "
+            f"original ones ({task_label(least['task'])}, layer {least['layer']}); the paper finds "
+            f"{number(KEPT, 1)} or more."
+        )
+    found = both(inputs, "similarity", "spatial_similarity", **TRAIN_TEST)
+    if found:
+        fell = sum(after < before for before, after in found.values())
+        before, after = (fmean(values) for values in zip(*found.values(), strict=True))
+        parts.append(
+            f"At the last layer train and test are less alike after tuning in "
+            f"{of_tasks(fell, len(found))}; on average {_from_to((before, after), 2)}."
+        )
+    return " ".join(parts) or "No pair of linear spaces was compared."
+
+
+def alike_rows(inputs: PageInputs) -> pd.DataFrame:
+    """CKA and RSA of the tuned to the original layer."""
+    return select(inputs.results, study="similarity", metric=list(ALIKE), state=AFTER, **ORIGINAL)
+
+
+def alike_caption(inputs: PageInputs) -> str:
+    """Where each measure is lowest."""
+    parts = []
+    for metric, name in ALIKE.items():
+        of_metric = select(alike_rows(inputs), metric=metric)
+        if len(of_metric):
+            least = lowest(of_metric)
+            parts.append(
+                f"{name} is lowest in {task_label(least['task'])} at layer {least['layer']}, "
+                f"{number(least['value'], 2)}"
+            )
+    return f"{'; '.join(parts)}." if parts else "No two states were compared."
+
+
+def controls_caption(inputs: PageInputs) -> str:
+    """Whether tuning raises selectivity and shortens the code."""
+    chosen = both(inputs, "classify", "selectivity", classifier="mlp")
+    coded = both(inputs, "classify", "compression", classifier="mlp")
+    parts = []
+    if chosen:
+        rose = sum(after > before for before, after in chosen.values())
+        middle = median(after - before for before, after in chosen.values())
+        parts.append(
+            f"The MLP becomes more selective with tuning in {of_tasks(rose, len(chosen))} (median "
+            f"change {signed(middle)} points)."
+        )
+    if coded:
+        rose = sum(after > before for before, after in coded.values())
+        parts.append(f"The labels compress better after it in {of_tasks(rose, len(coded))}.")
+    return " ".join(parts) or "Neither control labels nor codelength were measured in two states."
+
+
+def layer_map_caption(inputs: PageInputs) -> str:
+    """How like the first and the last layer are, by task before and after tuning."""
+    parts: dict[str, list[str]] = {}
+    for (task, _), rows in layer_pairs(inputs).groupby(["group", "measure"], sort=False):
+        ends = rows[(rows.layer == rows.layer.min()) & (rows.other == rows.other.max())]
+        parts.setdefault(task_label(str(task)), []).append(number(float(ends.value.iloc[0]), 2))
+    if not parts:
+        return "No two layers of one state were compared."
+    shown = "; ".join(f"{task} {' and '.join(values)}" for task, values in parts.items())
+    return f"Similarity of the lowest to the last layer, before and after tuning: {shown}."
+
+
+def lowest(rows: pd.DataFrame) -> dict[str, Any]:
+    """The row with the least value."""
+    return min(records(rows), key=lambda row: float(row["value"]))
+
+
+def _from_to(pair: tuple[float, float], digits: int = 1) -> str:
+    return f"{number(pair[0], digits)} to {number(pair[1], digits)}"
+
+
+def _range(values: list[float]) -> str:
+    low, high = number(min(values)), number(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+# figures
+
+
+def _of(study: str, metric: str, **facets: Any) -> dict[str, Any]:
+    return {"study": study, "metric": metric, **facets}
+
+
+def _space(metric: str) -> dict[str, Any]:
+    return _of("geometry", metric, label="")
+
+
+def _tasks(*studies: str) -> Any:
+    return lambda inputs: tasks_of(inputs.results, *studies)
+
+
+def _without_types(inputs: PageInputs) -> set[str]:
+    """Tasks of whole texts: measured, but without control labels."""
+    rows = select(inputs.results, study="classify", classifier="mlp")
+    selective = set(select(rows, metric="selectivity").task)
+    return set(select(rows, metric="compression").task) - selective if selective else set()
+
+
+def _not_linear(facets: dict[str, Any]) -> Any:
+    """Tasks whose vectors were compared, but never two linear spaces."""
+
+    def undefined(inputs: PageInputs) -> set[str]:
+        rows = select(inputs.results, study="similarity")
+        linear = set(select(rows, metric="spatial_similarity", **facets).task)
+        return set(select(rows, metric="cka").task) - linear
+
+    return undefined
+
+
+def _distances_reading(inputs: PageInputs) -> str:
+    """With how many spaces were clustered without that their distances were measured."""
+    keys = ["task", "state", "layer"]
+    clustered, measured = (
+        set(select(inputs.results, **_space(metric))[keys].itertuples(index=False))
+        for metric in ("n_clusters", "outside_min")
+    )
+    left = len(clustered - measured)
+    return (
+        "First of each pair: the distance from a label’s hull to the nearest hull of another "
+        "label, the mean over the labels. Second: the mean distance between two examples of "
+        "one cluster. Both are Euclidean; each has its axis."
+        + (f" {left} spaces of too many clusters have no distances." if left else "")
+    )
+
+
+CLASSIFIERS_FIGURE = Curves(
+    "classifiers",
+    "What a classifier can recover from each layer",
+    axis="accuracy, %",
+    reading="The accuracy on test examples of a network of two hidden layers (MLP) and of one "
+    "without (linear), trained on the frozen vectors of a layer. Bands are the intervals of the "
+    "mean over initialisations of the classifier. The share of the largest class, which needs no "
+    "vectors, stands in the heading, and as a dotted line where the axis reaches it.",
+    caption=classifiers_caption,
+    groups=_tasks("classify"),
+    label=task_label,
+    quantities=[
+        Quantity(
+            label,
+            _of("classify", "accuracy", classifier=classifier),
+            baseline=_of("classify", "majority"),
+            baseline_label="majority",
+        )
+        for classifier, label in CLASSIFIERS.items()
+    ],
+    plot=Plot("accuracy", "curves", "layer", "accuracy, %"),
+)
+SELECTIVITY = Curves(
+    "selectivity",
+    "Control: is it the space, or the classifier?",
+    axis="points; times",
+    reading="First of each pair: accuracy minus that of the same network on control labels, which "
+    "every word type draws at random: what is left was not learned by heart. Second: how many "
+    "times shorter the labels become when they are sent to someone who has the vectors and learns "
+    "as they come. Higher is better in both. Whole texts have no word type, so no selectivity.",
+    caption=controls_caption,
+    groups=_tasks("classify"),
+    label=task_label,
+    quantities=[
+        Quantity(
+            "selectivity, points",
+            _of("classify", "selectivity", classifier="mlp"),
+            undefined=_without_types,
+        ),
+        Quantity("compression, times", _of("classify", "compression", classifier="mlp")),
+    ],
+)
+CLUSTERS = Curves(
+    "clusters",
+    "How many clusters a label needs",
+    axis="clusters per label",
+    reading="DirectProbe merges examples of one label into clusters whose convex hulls meet no "
+    "hull of another label. One cluster per label (dotted) means that a linear classifier "
+    "separates all training examples. The axis is logarithmic.",
+    caption=clusters_caption,
+    groups=_tasks("geometry"),
+    label=task_label,
+    quantities=[
+        Quantity(
+            "clusters per label",
+            _space("n_clusters"),
+            over=_space("n_labels"),
+            around=[1, 3],
+            baseline=1.0,
+            scale="log",
+            digits=2,
+        )
+    ],
+)
+DISTANCES = Curves(
+    "distances",
+    "How far labels lie apart, and how wide they are",
+    axis="Euclidean distance",
+    reading=_distances_reading,
+    caption=distances_caption,
+    groups=_tasks("geometry"),
+    label=task_label,
+    quantities=[
+        Quantity("to the nearest label", _space("outside_min")),
+        Quantity("inside a label", _space("inside_mean")),
+    ],
+)
+SPATIAL = Curves(
+    "spatial",
+    "Which layers keep their spatial structure",
+    axis="correlation",
+    reading="Spatial similarity is the correlation of the distances between all pairs of labels in "
+    "two spaces. First of each pair: the tuned space against the original one. Second: the "
+    "training examples against the test examples of one state. A point is missing where a space is "
+    "not linear.",
+    caption=spatial_caption,
+    groups=_tasks("similarity"),
+    label=task_label,
+    quantities=[
+        Quantity(
+            label,
+            _of("similarity", "spatial_similarity", **facets),
+            around=[1.0],
+            digits=2,
+            undefined=_not_linear(facets),
+        )
+        for label, facets in (
+            ("to the original", {"state": AFTER, **ORIGINAL}),
+            ("train to test", TRAIN_TEST),
+        )
+    ],
+    plot=Plot(
+        "spatial", "curves", "layer", "correlation", title="Spatial similarity, layer by layer"
+    ),
+)
+ALIKE_FIGURE = Curves(
+    "alike",
+    "Which layers keep the places of single examples",
+    axis="similarity",
+    reading="The same examples in the same layer before and after tuning. Linear CKA compares "
+    "their centred inner products; the debiased estimate is 0 for unrelated spaces. RSA is the "
+    "rank correlation of the distances between all pairs of examples.",
+    caption=alike_caption,
+    groups=lambda inputs: (
+        tasks_of(alike_rows(inputs), "similarity") or tasks_of(inputs.results, "similarity")
+    ),
+    label=task_label,
+    quantities=[Quantity("tuned to original", alike_rows, around=[1.0], digits=2)],
+    rev="metric",
+    series=ALIKE_SERIES,
+)
+
+
+def layer_pairs(inputs: PageInputs) -> pd.DataFrame:
+    """Linear CKA of all pairs of layers of one state: ``group, measure, layer, other, value``."""
+    rows = select(inputs.results, study="similarity", metric="cka")
+    rows = rows[rows.other >= 0]
+    parts = [
+        found.assign(group=task, measure=state.label)
+        for task in tasks_of(rows, "similarity")
+        for state in STATES[1::-1]
+        if len(found := select(rows, task=task, state=state.name))
+    ]
+    columns = ["group", "measure", "state", "layer", "other", "value"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+LAYER_MAP = HeatMaps(
+    "layer-map",
+    "Which layers are like each other",
+    axis="layer",
+    reading="Each cell is the linear CKA of two layers of one state over the same examples. A "
+    "bright block is a run of layers that changes little; a dark edge is a step.",
+    caption=layer_map_caption,
+    groups=_tasks("similarity"),
+    label=task_label,
+    rows=layer_pairs,
+    x="other",
+    y="layer",
+    row_height=24,
+    step=0.01,
+    ends=(None, 1.0),
+    digits=3,
+    pairs=True,
+)
+
+
+# tables
+
+
+def _ours(inputs: PageInputs, lines: Sequence[Line]) -> Rows:
+    return Rows(f"This run, {inputs.encoder}", True, lines)
+
+
+def _theirs(lines: dict[str, list[Line]]) -> list[Rows]:
+    return [Rows(f"{ZHOU}, {encoder}", False, found) for encoder, found in lines.items()]
+
+
+def _pair(
+    inputs: PageInputs, study: str, task: str, metric: str, **facets: Any
+) -> tuple[float, float]:
+    """Before and after tuning, at the last layer of the run."""
+    layer = deepest(inputs.results)
+    before, after = (
+        inputs.evidence.find(study, task, state, metric, layer, **facets).value
+        for state in (BEFORE, AFTER)
+    )
+    return before, after
+
+
+def baselines(inputs: PageInputs, task: str) -> tuple[float, float]:
+    """Accuracy of the largest class, and of the MLP on a random encoder at the last layer."""
+    majority = select(inputs.results, study="classify", task=task, metric="majority").value
+    random = at_last(inputs.results, "classify", "accuracy", "random", classifier="mlp")
+    return (float(majority.iloc[0]) if len(majority) else nan, random.get(task, nan))
+
+
+def gain(value: float, others: Sequence[float]) -> float:
+    """The value minus the best of the others that were measured; NaN without any.
+
+    >>> gain(72.5, [18.3, float("nan"), 61.5])
+    11.0
+    """
+    known = [other for other in others if isfinite(other)]
+    return value - max(known) if known else nan
+
+
+def accuracy_table(inputs: PageInputs) -> ScoreTable:
+    """Accuracy and clusters at the last layer, before and after, beside the baselines."""
+    ours: list[Line] = [
+        (task_label(task), _accuracy_cells(inputs, task))
+        for task in tasks_of(inputs.results, "classify", "geometry")
+    ]
+    lines: dict[str, list[Line]] = {}
+    for encoder, tasks in PUBLISHED["tasks"].items():
+        for task, row in tasks.items():
+            before, after = row["accuracy"]
+            scores = [Cell(value, digits=2) for value in (before, after)]
+            change = Cell(after - before, digits=2, signed=True)
+            clusters = [Cell(value, digits=0) for value in row.get("clusters", (nan, nan))]
+            cells: list[CellLike] = [NOTHING, NOTHING, *scores, change, *clusters, NOTHING]
+            lines.setdefault(encoder, []).append((task, cells))
+    return ScoreTable(
+        "accuracies",
+        "Tables 2, 3 and 7 of Zhou & Srikumar 2022",
+        "Accuracy and clusters at the last layer",
+        "Accuracy of the MLP in percent with its standard deviation, and clusters of DirectProbe, "
+        f"before and after tuning, beside {ZHOU}",
+        [("Baselines, %", 2), ("Accuracy, %", 3), ("Clusters", 3)],
+        ["majority", "random", "before", "after", "gain", "before", "after", "labels"],
+        [_ours(inputs, ours), *_theirs(lines)],
+        [
+            "The gain of this run is over the best of the largest class, the random encoder and "
+            "the encoder before tuning; that of the paper, which prints no baselines, over the "
+            "encoder before tuning. ± is the standard deviation over initialisations of the "
+            "classifier. The "
+            "paper’s accuracies are those of other encoders on other corpora: a reference, not a "
+            "target. Where no clusters are quoted (–), its space was linear before tuning too, or "
+            "the number is not printed; its counts above the labels very probably come from an "
+            "older loop that stopped early."
+        ],
+        []
+        if ours
+        else ["neither ‘classify’ nor ‘geometry’ has run; only published rows are shown"],
+    )
+
+
+def _accuracy_cells(inputs: PageInputs, task: str) -> list[CellLike]:
+    before, after = _pair(inputs, "classify", task, "accuracy", classifier="mlp")
+    spreads = _pair(inputs, "classify", task, "std", classifier="mlp")
+    clusters = _pair(inputs, "geometry", task, "n_clusters")
+    layer, known = deepest(inputs.results), baselines(inputs, task)
+    labels = inputs.evidence.find("geometry", task, AFTER, "n_labels", layer).value
+    return [
+        *map(Cell, known),
+        *map(_with_spread, (before, after), spreads),
+        Cell(gain(after, [*known, before]), signed=True),
+        *(Cell(value, digits=0) for value in (*clusters, labels)),
+    ]
+
+
+def _with_spread(value: float, spread: float) -> CellLike:
+    known = isfinite(value) and isfinite(spread)
+    return f"{number(value)} ± {number(spread)}" if known else Cell(value)
+
+
+def controls_table(inputs: PageInputs) -> ScoreTable:
+    """Selectivity and codelength at the last layer, before and after."""
+    digits = {"control_accuracy": 1, "selectivity": 1, "codelength": 2, "compression": 2}
+    lines: list[Line] = []
+    for task in tasks_of(inputs.results, "classify"):
+        cells = [
+            Cell(value, digits=places)
+            for metric, places in digits.items()
+            for value in _pair(inputs, "classify", task, metric, classifier="mlp")
+        ]
+        if any(isfinite(cell.value) for cell in cells):
+            lines.append((task_label(task), [*cells]))
+    return ScoreTable(
+        "controls",
+        "Control",
+        "Is it the space, or the classifier?",
+        "Control accuracy, selectivity, codelength and compression before and after tuning",
+        [
+            ("Control labels, %", 2),
+            ("Selectivity, points", 2),
+            ("Bits per example", 2),
+            ("Compression, times", 2),
+        ],
+        ["before", "after"] * 4,
+        [_ours(inputs, lines)],
+        [
+            "The MLP at the last layer. Control labels are drawn at random for every word type "
+            "(Hewitt & Liang 2019); selectivity is the accuracy minus that on them. Codelength is "
+            "what the training labels cost someone who has the vectors and learns as they come "
+            "(Voita & Titov 2020); compression is how many times shorter that is than without "
+            "vectors. Whole texts have no word type, so no control labels."
+        ],
+        [] if lines else ["neither control labels nor codelength were measured"],
+    )
+
+
+def linearity_table(inputs: PageInputs) -> ScoreTable:
+    """Clusters layer by layer."""
+    layers = range(deepest(inputs.results) + 1)
+    groups = []
+    for state in (STATES[1], STATES[0], STATES[2]):
+        lines: list[Line] = []
+        for task in tasks_of(inputs.results, "geometry"):
+            cells = [_linearity(inputs, task, state.name, layer) for layer in layers]
+            if any(cell is not NOTHING for cell in cells):
+                lines.append((task_label(task), cells))
+        if lines:
+            groups.append(Rows(state.label[:1].upper() + state.label[1:], True, lines))
+    return ScoreTable(
+        "linearity",
+        "Table 3 of Zhou & Srikumar 2022",
+        "Linear or not, layer by layer",
+        "Number of clusters of each task and state at each layer",
+        [],
+        [f"layer {layer}" for layer in layers],
+        groups,
+        ["‘linear’: one cluster per label. Otherwise the number of clusters."] if groups else [],
+        [] if groups else ["the study ‘geometry’ has not run"],
+    )
+
+
+def _linearity(inputs: PageInputs, task: str, state: str, layer: int) -> CellLike:
+    clusters, labels = (
+        inputs.evidence.find("geometry", task, state, metric, layer).value
+        for metric in ("n_clusters", "n_labels")
+    )
+    if not isfinite(clusters):
+        return NOTHING
+    return "linear" if clusters == labels else Cell(clusters, digits=0)
+
+
+def similarity_table(inputs: PageInputs) -> ScoreTable:
+    """Spatial similarity of train to test at the last layer."""
+    ours: list[Line] = []
+    for task in tasks_of(inputs.results, "similarity"):
+        pair = _pair(inputs, "similarity", task, "spatial_similarity", **TRAIN_TEST)
+        if any(map(isfinite, pair)):
+            ours.append((task_label(task), _similarity_cells(*pair)))
+    lines: dict[str, list[Line]] = {}
+    for encoder, tasks in PUBLISHED["tasks"].items():
+        for task, row in tasks.items():
+            if "similarity" in row:
+                lines.setdefault(encoder, []).append((task, _similarity_cells(*row["similarity"])))
+    return ScoreTable(
+        "train-test",
+        "Tables 2 and 7 of Zhou & Srikumar 2022",
+        "Train against test at the last layer",
+        f"Spatial similarity of training to test examples before and after, beside {ZHOU}",
+        [("Similarity of train to test", 3)],
+        ["before", "after", "change"],
+        [_ours(inputs, ours), *_theirs(lines)],
+        ["Labels that one of the two sets lacks take no part."],
+        [] if ours else ["no linear train and test space were compared"],
+    )
+
+
+def _similarity_cells(before: float, after: float) -> list[CellLike]:
+    change = Cell(after - before, digits=2, signed=True)
+    return [Cell(before, digits=2), Cell(after, digits=2), change]
+
+
+def cross_table(inputs: PageInputs) -> ScoreTable:
+    """One task probed after tuning on others."""
+    found = cross_tasks(inputs.results)
+    groups = []
+    for task in dict.fromkeys(row.task for row in found):
+        of_task = [row for row in found if row.task == task]
+        before = inputs.evidence.find(
+            "cross-task", task, BEFORE, "accuracy", of_task[0].layer, classifier="mlp"
+        )
+        lines: list[Line] = [("not tuned", [NOTHING, NOTHING, NOTHING, Cell(before.value)])]
+        for row in of_task:
+            cells = _cross_cells(row.rose, row.fell, row.change, row.accuracy, digits=1)
+            lines.append((task_label(row.tuned_on), cells))
+        groups.append(Rows(f"This run, {inputs.encoder} probed on {task_label(task)}", True, lines))
+    theirs: list[Line] = [
+        (task, _cross_cells(*numbers, digits=2))
+        for task, numbers in PUBLISHED["cross_task"].items()
+    ]
+    groups.append(Rows(f"{ZHOU}, BERT-base probed on PS-fxn", False, theirs))
+    return ScoreTable(
+        "cross-task",
+        "Table 5 of Zhou & Srikumar 2022",
+        "Tuned on one task, probed on another",
+        f"Labels whose smallest distance rose or fell, mean change and accuracy, beside {ZHOU}",
+        [("Smallest distances", 3), ("Classifier", 1)],
+        ["rose", "fell", "mean change", "accuracy, %"],
+        groups,
+        ["Rows name the task that the encoder was tuned on; all at the last layer."],
+        [] if found else ["the study ‘cross-task’ has not run; only the published rows are shown"],
+    )
+
+
+def _cross_cells(
+    rose: int, fell: int, change: float, accuracy: float, *, digits: int
+) -> list[CellLike]:
+    counts = [Cell(value, digits=0) for value in (rose, fell)]
+    return [*counts, Cell(change, digits=2, signed=True), Cell(accuracy, digits=digits)]
+
+
+# headline
+
+HEADLINE_NAMES = (
+    *(f"{key.removesuffix('-50').replace('-', '_')}_accuracy" for key in TASKS),
+    "linear_layers",
+    "train_test_similarity",
+)
+
+
+def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
+    """Estimates of the state `focus`.
+
+    ``<task>_accuracy`` of the paper's tasks at the last layer, by the MLP, in percent, its
+    interval over the initialisations of the classifier; ``linear_layers``, how many layers of all
+    tasks need one cluster per label; and ``train_test_similarity``, the spatial similarity of train
+    to test at the last layer, the mean over the tasks. Of two corpora with one kind of labels the
+    first counts.
+    """
+    found: dict[str, Estimate] = {}
+    accuracy = estimates_at_last(results, "classify", "accuracy", focus, classifier="mlp")
+    for task in tasks_of(results, "classify"):
+        if task_key(task) in TASKS and task in accuracy:
+            name = task_key(task).removesuffix("-50").replace("-", "_")
+            found.setdefault(f"{name}_accuracy", accuracy[task])
+    linear = select(results, study="geometry", metric="is_linear", state=focus)
+    if len(linear):
+        found["linear_layers"] = Estimate(float(linear.value.sum()))
+    similar = at_last(results, "similarity", "spatial_similarity", focus, **TRAIN_TEST).values()
+    if similar:
+        found["train_test_similarity"] = Estimate(fmean(similar))
+    return found
+
+
+# text
+
+
+def methods(_: PageInputs) -> str:
+    """How the study measures."""
+    return (
+        "Each layer of each state is a space of labelled vectors: a word is the mean of its word "
+        "pieces, a pair of words both vectors, a text its [CLS]. Classifiers are trained on the "
+        "frozen vectors of the training examples (sizes and decay chosen on a held-out part) and "
+        "scored on the test examples, each mean and standard deviation over several "
+        "initialisations. DirectProbe trains nothing: it merges examples of a label as long as "
+        "their convex hull meets no other label’s, and its distances are those between hulls. "
+        "Spatial similarity is Pearson’s correlation of the label-pair distances of two spaces "
+        "that are both linear."
+    )
+
+
+def notes(inputs: PageInputs) -> Iterator[str]:
+    """How this run differs from the paper."""
+    found = {task_key(task) for task in tasks_of(inputs.results)}
+    if not found:
+        yield "The geometry study has not run."
+        return
+    absent = [label for key, label in TASKS.items() if key not in found]
+    if absent:
+        yield f"The paper’s {'tasks' if len(absent) > 1 else 'task'} {listed(absent)} did not run."
+    corpus = inputs.params.get("geometry", {}).get("corpus", "english")
+    if corpus != "english":
+        yield (
+            "The paper takes its labels from UD English-PUD, STREUSLE 4.2 and TREC; this run takes "
+            f"them from the corpus ‘{corpus}’."
+        )
+
+
+def selectivity_figure(inputs: PageInputs) -> list[Figure]:
+    """Curves of the controls, where several layers have them; else their table says it all."""
+    rows = select(inputs.results, study="classify", metric=["selectivity", "compression"])
+    return [draw_figure(SELECTIVITY, inputs)] if rows.layer.nunique() > 1 else []
+
+
+GEOMETRY = Study(
+    "geometry",
+    "Spaces of labels",
+    "What does fine-tuning do to the places of labelled words and texts, layer by layer?",
+    ZHOU,
+    methods,
+    notes,
+    MEASURES,
+    [
+        CLASSIFIERS_FIGURE,
+        accuracy_table,
+        controls_table,
+        selectivity_figure,
+        CLUSTERS,
+        linearity_table,
+        DISTANCES,
+        SPATIAL,
+        similarity_table,
+        ALIKE_FIGURE,
+        LAYER_MAP,
+        cross_table,
+        step_figures,
+    ],
+    GEOMETRY_CLAIMS,
+    headline,
+    HEADLINE_NAMES,
+)

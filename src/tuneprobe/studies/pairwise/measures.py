@@ -1,0 +1,85 @@
+"""What the pairwise study measures, under which names, and which rows the paper shows."""
+
+from typing import Any
+
+from tuneprobe.measures import FRACTION, PERCENT, POINTS, Measure
+from tuneprobe.states import FINETUNED, PRETRAINED
+
+PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
+PAIR_PROBES = PROBES[:-1]
+BEFORE, AFTER = PRETRAINED, FINETUNED
+Facets = dict[str, Any]
+
+GAP: Facets = {"against": BEFORE}  # of the tuned state
+OWN: Facets = {"part": ""}  # the score of the own anchor, as in the paper
+PLAIN: Facets = {"centred": 0, "axis_removed": 0, **OWN}
+WORDS: Facets = {"negatives": "words", **PLAIN}  # single words, as in the paper
+COSINE: Facets = {"similarity": "cosine", **WORDS}
+EUCLIDEAN: Facets = {"similarity": "euclidean", **WORDS}
+LINEAR: Facets = {"readout": "linear", **OWN}
+LENS: Facets = {"readout": "lens", **OWN}
+SPECIFIC: Facets = {"part": "specific"}
+OTHER: Facets = {"part": "other"}
+TYPE: Facets = {"part": "type"}
+NO_ENCODER = "no-encoder"  # the state of boundary by shapes and positions of words
+ANSWERS = ("precision", "recall", "f1")
+ANSWER_METRICS = (
+    *(f"{answer}_{metric}" for answer in ("long", "short") for metric in ANSWERS),
+    "exact_match",
+    "f1",
+)
+CITE = "Cai et al. 2020"
+HOW = ("similarity", "negatives", "centred", "axis_removed", "readout", "part")
+TESTED = (*HOW, "against")
+
+
+def usual(probe: str) -> dict[str, Any]:
+    """The paper's own condition: cosine against single words; for boundary a linear head."""
+    return LINEAR if probe == "boundary" else COSINE
+
+
+def _of_pairs(name: str, label: str, unit: str = PERCENT, **more: Any) -> Measure:
+    return Measure("pairwise", name, label, unit, **{"cite": CITE, "facets": HOW, **more})
+
+
+MEASURES = (
+    _of_pairs("eq3", "share of the paragraph below the match", cite=f"{CITE}, eq. 3"),
+    _of_pairs("auc_micro", "AUC over all negatives", chance=50, better="higher"),
+    _of_pairs("auc_macro", "AUC, mean over examples", chance=50, better="higher"),
+    _of_pairs("trend", "trend of the AUC over layers", "", digits=2, chance=0),
+    _of_pairs("trend_eq3", "trend of equation 3 over layers", "", digits=2, chance=0),
+    _of_pairs("rise_eq3", "eq. 3, last third of the layers minus first third", POINTS, chance=0),
+    _of_pairs("best_layer", "best layer on one half of the examples", "", digits=0),
+    _of_pairs("best_auc", "AUC there on the other half", better="higher"),
+    _of_pairs("axis_share", "variance along the principal axis", FRACTION, digits=2),
+    _of_pairs("excluded", "examples without a negative", "", digits=0),
+    *(
+        _of_pairs(name, label, POINTS, facets=TESTED)
+        for name, label in (
+            ("gap", "fine-tuned minus pre-trained"),
+            ("equivalence", "fine-tuned minus pre-trained, interval of the equivalence test"),
+            ("contrast", "gap above the mark minus gap up to it"),
+        )
+    ),
+    *(
+        _of_pairs(name, f"p-value of {what}", "", digits=3, facets=TESTED)
+        for name, what in (
+            ("p", "the gap"),
+            ("p_holm", "the gap, Holm"),
+            ("equivalence_p", "equivalence"),
+            ("contrast_p", "the contrast"),
+        )
+    ),
+    *(
+        Measure(
+            "evaluate",
+            metric,
+            metric.replace("_", " ").replace("f1", "F1"),
+            PERCENT,
+            better="higher",
+            facets=("threshold", "readout"),
+        )
+        for metric in ANSWER_METRICS
+        if metric != "f1"
+    ),
+)

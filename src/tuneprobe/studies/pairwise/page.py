@@ -1,0 +1,531 @@
+"""The pairwise study on the page: Figure 1 and Table 2 of Cai et al. 2020, and the controls."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import isfinite, nan
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
+from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.page.blocks import NOTHING, Cell, Funnel, Rows, ScoreTable
+from tuneprobe.page.charts import GAP as GAP_LOOK
+from tuneprobe.page.charts import STATES
+from tuneprobe.page.figures import Beside, Curves, Plot, Quantity, Tabled
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.study import Study, published
+from tuneprobe.page.wording import bounded, layer_ranges, listed, number, plain, signed, spread
+from tuneprobe.studies.pairwise.claims import PAIRWISE_CLAIMS
+from tuneprobe.studies.pairwise.measures import (
+    AFTER,
+    ANSWER_METRICS,
+    BEFORE,
+    COSINE,
+    EUCLIDEAN,
+    GAP,
+    HOW,
+    LENS,
+    LINEAR,
+    MEASURES,
+    OTHER,
+    PAIR_PROBES,
+    PLAIN,
+    PROBES,
+    SPECIFIC,
+    TYPE,
+    WORDS,
+    usual,
+)
+
+CHANCE = 50.0
+PAPER_LAYERS = 12
+PUBLISHED = published(__file__)
+ANSWER_STATES = {
+    "random": "Random encoder, untrained head",
+    "pretrained": "Pre-trained, untrained head",
+    "frozen": "Pre-trained and frozen, trained head",
+    "finetuned": "Fine-tuned",
+}
+AUC = {"study": "pairwise", "metric": "auc_macro"}
+MATCHED = {**PLAIN, "negatives": "length-matched"}
+CENTRED = {**WORDS, "centred": 1}
+WITHOUT_AXIS = {**WORDS, "axis_removed": 1}
+BOTH = {**PLAIN, "negatives": "length-matched", "centred": 1}
+At = Mapping[tuple[str, str], float]  # (probe, state) to a number
+
+
+def _auc(label: str, facets: Mapping[str, Any], groups: Sequence[str] = PAIR_PROBES) -> Quantity:
+    return Quantity(label, AUC | dict(facets), around=[CHANCE], groups=groups)
+
+
+def _gap(label: str, facets: Mapping[str, Any], groups: Sequence[str]) -> Quantity:
+    where = {"study": "pairwise", "metric": "gap", "state": AFTER, **GAP, **facets}
+    return Quantity(label, where, groups=groups)
+
+
+def significance(inputs: PageInputs, gaps: pd.DataFrame) -> pd.DataFrame:
+    """The gaps with ``significant``: whether Holm's p-value is below alpha."""
+    keys = ["task", "layer", *HOW]
+    p = select(inputs.results, study="pairwise", metric="p_holm", state=AFTER, **GAP)
+    p_holm = p.set_index(keys).value.reindex(pd.MultiIndex.from_frame(gaps[keys])).to_numpy()
+    return gaps.assign(
+        significant=["yes" if one < inputs.evidence.alpha else "no" for one in p_holm]
+    )
+
+
+# captions
+
+
+def at_last(inputs: PageInputs, facets: Mapping[str, Any] | None = None) -> dict[Any, float]:
+    """(probe, state) to auc_macro at the last layer, where measured."""
+    evidence = inputs.evidence
+    found = {
+        (probe, state.name): evidence.number(
+            probe, state.name, "auc_macro", evidence.last, **(facets or {})
+        ).value
+        for probe in PROBES
+        for state in STATES
+    }
+    return {key: value for key, value in found.items() if isfinite(value)}
+
+
+def differences(values: At) -> dict[str, float]:
+    """Fine-tuned minus pre-trained for each probe that has both."""
+    return {
+        probe: values[probe, AFTER] - values[probe, BEFORE]
+        for probe in PROBES
+        if {(probe, AFTER), (probe, BEFORE)} <= values.keys()
+    }
+
+
+def layers_caption(inputs: PageInputs) -> str:
+    """In how many probes fine-tuned is above pre-trained, and where most."""
+    values = at_last(inputs)
+    gaps = differences(values)
+    if not gaps:
+        return "There are no two states to compare."
+    higher = sum(gap > 0 for gap in gaps.values())
+    widest = max(gaps, key=lambda probe: abs(gaps[probe]))
+    after, before = values[widest, AFTER], values[widest, BEFORE]
+    text = (
+        f"At layer {inputs.evidence.last} the fine-tuned encoder scores above the pre-trained one "
+        f"in {higher} of {len(gaps)} probes (cosine; for boundary the linear head). The difference "
+        f"is widest in {plain(widest)}: {number(after)} against {number(before)}."
+    )
+    random = [values[probe, "random"] for probe in PROBES if (probe, "random") in values]
+    if random:
+        text += f" An encoder with random weights scores {spread(random)} there."
+    return text
+
+
+def gaps_caption(inputs: PageInputs) -> str:
+    """Which layers differ, and in which probes the gap grows across the mark."""
+    evidence = inputs.evidence
+    rows = select(inputs.results, study="pairwise", metric="gap", state=AFTER, **GAP)
+    if not len(rows):
+        return "There are no gaps to show."
+    points = significance(inputs, rows)
+    different, equal = [], []
+    for probe in PROBES:
+        rows = select(points, task=probe, **usual(probe))
+        layers = rows.layer[rows.significant == "yes"].tolist()
+        if layers:
+            different.append(f"{plain(probe)} (layers {layer_ranges(layers)})")
+        elif len(rows):
+            equal.append(plain(probe))
+    text = (
+        f"The two states differ significantly in {listed(different)}."
+        if different
+        else "No layer of any probe differs significantly."
+    )
+    if different and equal:
+        text += f" No layer differs in {listed(equal)}."
+    growth = [(probe, evidence.number(probe, AFTER, "contrast", **GAP)) for probe in PROBES]
+    grown = [f"{plain(probe)} {bounded(*cell, sign=True)}" for probe, cell in growth if cell[1] > 0]
+    above = f"above layer {evidence.mark} than up to it"
+    return text + (
+        f" The gap is larger {above} in {listed(grown)}."
+        if grown
+        else f" In no probe is the gap shown to be larger {above}."
+    )
+
+
+def negatives_caption(inputs: PageInputs) -> str:
+    """What the random encoder scores with and without the bias; which gaps survive."""
+    words, matched = (at_last(inputs, EUCLIDEAN | one) for one in ({}, MATCHED))
+    both = [probe for probe in PAIR_PROBES if {(probe, "random")} <= words.keys() & matched.keys()]
+    if not both:
+        return "The random encoder, which would show the bias, is missing."
+    pairs = [
+        f"{plain(probe)} {number(words[probe, 'random'])} and {number(matched[probe, 'random'])}"
+        for probe in both
+    ]
+    text = (
+        "An encoder with random weights should be at chance, 50. Under Euclidean distance its last "
+        "layer scores, against single words and against windows as long as the match: "
+        f"{'; '.join(pairs)}."
+    )
+    gaps, controlled = differences(words), differences(matched)
+    kept = [probe for probe in gaps if gaps[probe] * controlled.get(probe, nan) > 0]
+    if gaps:
+        text += (
+            " The gap between fine-tuned and pre-trained has the same sign under the control in "
+            f"{len(kept)} of {len(gaps)} probes."
+        )
+    return text
+
+
+def centred_caption(inputs: PageInputs) -> str:
+    """By how much the mean vector moves each state."""
+    as_it_is, centred = at_last(inputs, COSINE), at_last(inputs, COSINE | CENTRED)
+    parts = []
+    for state in STATES:
+        moved = {
+            probe: centred[probe, state.name] - as_it_is[probe, state.name]
+            for probe in PAIR_PROBES
+            if {(probe, state.name)} <= as_it_is.keys() & centred.keys()
+        }
+        if moved:
+            widest = max(moved, key=lambda probe: abs(moved[probe]))
+            parts.append(f"{signed(moved[widest])} ({state.label}, {plain(widest)})")
+    if not parts:
+        return "There are no centred vectors to compare."
+    return (
+        "Largest change at the last layer when the mean vector is subtracted, in points: "
+        f"{', '.join(parts)}."
+    )
+
+
+def specific_caption(inputs: PageInputs) -> str:
+    """What of each probe's change is due to the pair itself."""
+    evidence = inputs.evidence
+    changes = {
+        probe: evidence.number(
+            probe, AFTER, "gap", evidence.last, **{**usual(probe), **SPECIFIC, **GAP}
+        )
+        for probe in PROBES
+    }
+    told = [
+        f"{plain(probe)} {bounded(*change, sign=True)}"
+        for probe, change in changes.items()
+        if isfinite(change.value)
+    ]
+    if not told:
+        return "No foreign anchors were ranked."
+    return (
+        "What fine-tuning adds to the pair-specific part at the last layer, in points: "
+        f"{'; '.join(told)}."
+    )
+
+
+def axis_caption(inputs: PageInputs) -> str:
+    """Which share of the variance lies along one axis, before and after."""
+    rows = select(inputs.results, study="pairwise", metric="axis_share")
+    rows = select(rows, layer=last_layer(inputs.results)).set_index("state").value
+    if not {BEFORE, AFTER} <= set(rows.index):
+        return "The share of the principal axis was not measured in both states."
+    return (
+        f"At the last layer the first principal axis holds {number(100 * rows[BEFORE])} % of the "
+        f"variance of the paragraphs’ words before tuning and {number(100 * rows[AFTER])} % after."
+    )
+
+
+# figures
+
+SHARED: dict[str, Any] = {
+    "axis": "AUC, %",
+    "groups": lambda _: PROBES,
+    "label": plain,
+    "template": "layer_curves",
+    "mark": True,
+    "together": True,
+    "beside": [Beside("eq. 3", {"metric": "eq3"})],
+}
+LAYERS = Curves(
+    "layers",
+    "Five abilities, layer by layer",
+    reading="Each panel is one ability. A curve is the share of unmatched pairs that score below "
+    "the matched pair, averaged over examples: higher is better, chance is 50 (dotted). Bands are "
+    "bootstrap intervals; the vertical line is the layer mark. Where the two states coincide, "
+    "orange dashes lie on the blue line.",
+    caption=layers_caption,
+    quantities=[
+        _auc("cosine", COSINE),
+        _auc("Euclidean", EUCLIDEAN),
+        _auc("linear head", LINEAR, ["boundary"]),
+        _auc("QA head", LENS, ["boundary"]),
+    ],
+    plot=Plot("layers", "layer_curves", "layer", "AUC, %"),
+    **SHARED,
+)
+SPECIFIC_FIGURE = Curves(
+    "specific",
+    "What is due to this pair",
+    axis="points of AUC",
+    reading="The pair-specific part of the score: AUC with the own anchor minus the mean AUC of "
+    "the same match with anchors of other questions (for boundary: after the words of another "
+    "question). 0 (dotted) means that the match is near anything like the anchor, not near this "
+    "one; an encoder with random weights should be there. The type part of answer type compares "
+    "anchors with the same question word to anchors with other ones.",
+    caption=specific_caption,
+    groups=lambda _: PROBES,
+    label=plain,
+    quantities=[
+        Quantity("cosine", AUC | COSINE | SPECIFIC, around=[0.0], groups=PAIR_PROBES, baseline=0.0),
+        Quantity("type part", AUC | COSINE | TYPE, groups=["answer-type"], baseline=0.0),
+        Quantity("linear head", AUC | LINEAR | SPECIFIC, groups=["boundary"], baseline=0.0),
+        Quantity("QA head", AUC | LENS | SPECIFIC, groups=["boundary"], baseline=0.0),
+    ],
+    template="layer_curves",
+    mark=True,
+    beside=[Beside("other anchors", OTHER)],
+    plot=Plot("specific", "layer_curves", "layer", "points of AUC"),
+)
+AXIS_FIGURE = Curves(
+    "axis",
+    "Control: without the principal axis",
+    reading="Each pair of panels shows one ability under cosine, as it is and with the first "
+    "principal axis of the layer’s words removed. Where tuning puts one direction (“is the "
+    "answer”) into all words, the plain score is about that direction.",
+    caption=axis_caption,
+    quantities=[_auc("cosine", COSINE), _auc("cosine, without the axis", COSINE | WITHOUT_AXIS)],
+    **SHARED,
+)
+NEGATIVES = Curves(
+    "negatives",
+    "Control: negatives as long as the match",
+    reading="Each pair of panels shows one ability under Euclidean distance, once against single "
+    "words (as in the paper) and once against windows with as many words as the match. A mean of "
+    "several vectors lies closer to everything; only the second removes that.",
+    caption=negatives_caption,
+    quantities=[
+        _auc("Euclidean", EUCLIDEAN),
+        _auc("Euclidean, length-matched", EUCLIDEAN | MATCHED),
+    ],
+    **SHARED,
+)
+CENTRED_FIGURE = Curves(
+    "centred",
+    "Control: without the mean vector",
+    reading="Each pair of panels shows one ability under cosine, as it is and with the mean vector "
+    "of the layer subtracted, which takes out the common direction (anisotropy).",
+    caption=centred_caption,
+    quantities=[_auc("cosine", COSINE), _auc("cosine, centred", COSINE | CENTRED)],
+    **SHARED,
+)
+CONTROLS = Curves(
+    "controls",
+    "Controls, layer by layer",
+    reading="",
+    caption=centred_caption,
+    quantities=[
+        _auc("cosine, length-matched", COSINE | MATCHED),
+        _auc("cosine, centred", COSINE | CENTRED),
+        _auc("Euclidean, length-matched", EUCLIDEAN | MATCHED),
+        _auc("Euclidean, centred", EUCLIDEAN | CENTRED),
+    ],
+    plot=Plot("controls", "layer_curves", "layer", "AUC, %"),
+    **SHARED,
+)
+GAPS = Curves(
+    "gaps",
+    "What fine-tuning adds, layer by layer",
+    axis="points of AUC",
+    reading=lambda inputs: (
+        "Each point is the mean difference over the same examples, in points of "
+        f"AUC. A filled point differs from zero (Holm, {inputs.evidence.alpha:.2g}); the grey band "
+        f"is the equivalence margin of ±{inputs.margin:g} points; the vertical line is the layer "
+        "mark."
+    ),
+    caption=gaps_caption,
+    groups=lambda _: PROBES,
+    label=plain,
+    quantities=[_gap("cosine", COSINE, PAIR_PROBES), _gap("linear head", LINEAR, ["boundary"])],
+    rev="metric",
+    series=[GAP_LOOK],
+    template="gap_curves",
+    signed=True,
+    mark=True,
+    together=True,
+    margin=True,
+    beside=[
+        Beside(label, {"metric": metric}, significant=True)
+        for label, metric in (("p", "p"), ("p, Holm", "p_holm"), ("p, equal", "equivalence_p"))
+    ],
+    also=significance,
+    keep=["significant"],
+    plot=Plot("gaps", "gap_curves", "layer", "points of AUC", title="Fine-tuned minus pre-trained"),
+)
+
+
+# tables
+
+
+def answer_table(inputs: PageInputs) -> ScoreTable:
+    """Table 2 of the paper and, under the same columns, ours."""
+    ours = list(answer_rows(inputs))
+    theirs = [
+        (label, [*(Cell(score, digits=2) for score in scores), NOTHING, NOTHING])
+        for label, scores in PUBLISHED["rows"].items()
+    ]
+    return ScoreTable(
+        "answers",
+        "Table 2 of Cai et al. 2020",
+        "Answering questions",
+        "Precision, recall and F1 of long and short answers, exact match and F1 of single answers, "
+        "in percent, beside Table 2 of Cai et al. 2020",
+        [("Long answer", 3), ("Short answer", 3), ("Single answer", 2)],
+        ["P", "R", "F1", "P", "R", "F1", "EM", "F1"],
+        [
+            Rows("Cai et al. 2020, BERT-base on Natural Questions", False, theirs),
+            Rows(f"This run, {inputs.encoder} on {inputs.corpus}", True, ours),
+        ],
+        PUBLISHED["notes"],
+        [] if ours else ["the study ‘evaluate’ has not run; only the published rows are shown"],
+    )
+
+
+def answers_of(results: pd.DataFrame) -> pd.DataFrame:
+    """Scores of answers to questions; the other tasks that `evaluate` scores are labels."""
+    rows = select(results, study="evaluate", metric=ANSWER_METRICS)
+    return rows[(rows.threshold != "") | (rows.readout != "")]
+
+
+def answer_rows(inputs: PageInputs) -> Iterator[tuple[str, list[Cell]]]:
+    """Our rows of Table 2: label, and the numbers of `ANSWER_METRICS`."""
+    rows = answers_of(inputs.results)
+    for state, label in ANSWER_STATES.items():
+        of_state = select(rows, state=state)
+        if len(of_state):
+            found = dict(zip(of_state.metric, estimates(of_state), strict=True))
+            yield label, [Cell(*found.get(name, NOT_MEASURED)) for name in ANSWER_METRICS]
+
+
+def funnel(inputs: PageInputs) -> Funnel:
+    """Where the examples come from."""
+    groups = []
+    for probe in dict.fromkeys(inputs.funnel.probe):
+        rows = inputs.funnel[inputs.funnel.probe == probe]
+        largest = max(1, (rows.kept + rows.dropped).max())
+        steps = [
+            {
+                "step": row.step,
+                "kept": row.kept,
+                "dropped": row.dropped,
+                "reason": row.reason if isinstance(row.reason, str) else "",
+                "share": round(100 * row.kept / largest, 1),
+            }
+            for row in rows.itertuples()
+        ]
+        groups.append((probe, steps))
+    return Funnel("funnel", "Where the examples come from", groups)
+
+
+# headline
+
+HEADLINE_ANSWERS = ("long_f1", "short_f1", "f1")
+HEADLINE_NAMES = (
+    *(f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "specific")),
+    *HEADLINE_ANSWERS,
+)
+
+
+def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
+    """Estimates of the state `focus`.
+
+    Per probe, in its usual condition and as auc_macro, at the last layer: ``<probe>_last`` (chance
+    is 50) and ``<probe>_specific``, its pair-specific part (chance is 0). Then ``long_f1``,
+    ``short_f1`` and, for corpora with single answers, ``f1``.
+    """
+    answers = select(answers_of(results), state=focus, metric=HEADLINE_ANSWERS)
+    of_answers = dict(zip(answers.metric, estimates(answers), strict=True))
+    return dict(_probe_numbers(results, focus)) | of_answers
+
+
+def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Estimate]]:
+    rows = select(results, study="pairwise", metric="auc_macro", state=focus)
+    rows = select(rows, layer=last_layer(results))
+    for probe, (what, part) in product(PROBES, (("last", {}), ("specific", SPECIFIC))):
+        found = estimates(select(rows, task=probe, **{**usual(probe), **part}))
+        if found:
+            yield f"{probe.replace('-', '_')}_{what}", found[0]
+
+
+def scores_table(inputs: PageInputs, focus: str) -> pd.DataFrame:
+    """The answers of the focus, a row per score."""
+    rows = select(answers_of(inputs.results), state=focus).set_index("metric").value
+    body = []
+    for metric in ANSWER_METRICS:
+        if metric in rows.index:
+            answer, _, name = metric.partition("_")
+            nested = answer in ("long", "short")
+            label = (name if nested else metric).replace("_", " ").replace("f1", "F1")
+            body.append((f"{answer if nested else 'single'} answer", label, rows[metric]))
+    return pd.DataFrame(body, columns=["panel", "metric", "value"])
+
+
+SCORES = Tabled(
+    "scores",
+    "Answering questions",
+    table=scores_table,
+    plot=Plot("scores", "scores", "percent", "", x="value", y="metric"),
+)
+
+# text
+
+
+def methods(inputs: PageInputs) -> str:
+    """How the study measures."""
+    return (
+        "No probe is trained. A matched pair (an anchor in the question, its match in the "
+        "paragraph) is ranked against the same anchor paired with other words of the paragraph; a "
+        "tie counts as lost. A word’s vector is the mean of its word pieces, a span’s vector the "
+        "mean of its words; layer 0 is the embedding output. Intervals are "
+        f"{100 * inputs.confidence:g} % bootstrap intervals (BCa) over examples. The pair-specific "
+        "part of a score is the AUC with the own anchor minus the mean AUC with anchors of other "
+        "questions, same match and negatives. Differences "
+        "between states are paired over the same examples and tested by random sign flips, with "
+        "Holm’s correction over the layers of a probe; equality is tested by two one-sided tests. "
+        f"The layer mark is layer {inputs.evidence.mark}."
+    )
+
+
+def notes(inputs: PageInputs) -> Iterator[str]:
+    """How this run differs from the paper."""
+    n_layers, mark = last_layer(inputs.results), inputs.evidence.mark
+    if n_layers > 0 and n_layers != PAPER_LAYERS:
+        low = layer_ranges(range(1, mark + 1))
+        yield (
+            f"The paper’s encoder has {PAPER_LAYERS} layers, this one {n_layers}: its mark ‘after "
+            f"layer 5’ is scaled to the depth, so that layers {low} count as early and "
+            f"{layer_ranges(range(mark + 1, n_layers + 1))} as late."
+        )
+    if inputs.corpus != "natural-questions":
+        yield f"The paper uses Natural Questions; this run uses the corpus ‘{inputs.corpus}’."
+    yield (
+        "The curves show AUC averaged over examples, whose chance level is 50 for every paragraph "
+        "length; the paper’s percentage (equation 3) cannot reach 100 and is in the data tables. "
+        "Claim (a) is tested on equation 3."
+    )
+    yield (
+        "The paper says of boundary only that it uses the ‘logits score of each position’. Both "
+        "readings are drawn: a linear head trained on each frozen layer, and the QA head trained "
+        "for the state (for the pre-trained one on the frozen encoder) applied to every layer."
+    )
+
+
+PAIRWISE = Study(
+    "pairwise",
+    "Pairs that reading needs",
+    "Which abilities that reading comprehension needs become stronger, and from which layer?",
+    "Cai et al. 2020",
+    methods,
+    notes,
+    MEASURES,
+    [LAYERS, SPECIFIC_FIGURE, GAPS, NEGATIVES, CENTRED_FIGURE, AXIS_FIGURE, answer_table, funnel],
+    PAIRWISE_CLAIMS,
+    headline,
+    HEADLINE_NAMES,
+    plots=[CONTROLS, SCORES],
+)

@@ -1,0 +1,207 @@
+"""What every study keeps to: a table of checks, generated for each study that is registered."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from made_up_page import made_up_page
+
+from tuneprobe.claims import Evidence
+from tuneprobe.collect.estimates import Estimate
+from tuneprobe.collect.metrics import MetricsError, headline, plot_entries, plot_tables
+from tuneprobe.collect.seeds import mean_over_seeds, two_level
+from tuneprobe.errors import UnknownNameError
+from tuneprobe.formats.results import KEYS
+from tuneprobe.measures import Measure, check_measures
+from tuneprobe.page.blocks import Chapter, Figure, ScoreTable
+from tuneprobe.page.figures import Curves
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.registry import CLAIMS, STUDIES, all_measures, plotted
+from tuneprobe.page.study import Study
+from tuneprobe.studies.geometry.page import CLASSIFIERS_FIGURE
+
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+
+
+@pytest.fixture(scope="module")
+def inputs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> PageInputs:
+    return made_up_page(root, tmp_path_factory.mktemp("maps"))
+
+
+@pytest.fixture(scope="module")
+def chapters(inputs) -> dict[str, Chapter]:
+    """Every study with empty drawings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+        return {name: study.chapter(inputs) for name, study in STUDIES.items()}
+
+
+def rows_of(study: Study, results: pd.DataFrame) -> pd.DataFrame:
+    names = {measure.study for measure in study.measures}
+    return results[results.study.isin(names)]
+
+
+@every_study
+def test_rows_are_unique_and_every_number_is_declared(study, inputs):
+    rows = rows_of(study, inputs.results)
+    assert not rows.duplicated(KEYS).any()
+    declared = all_measures() if study.name == "pairwise" else study.measures
+    own = rows[rows.study != "evaluate"]
+    assert len(check_measures(own, declared)) > 0
+
+
+@every_study
+def test_every_measure_has_a_label_and_columns_that_exist(study):
+    assert len({(one.study, one.name) for one in study.measures}) == len(study.measures)
+    assert all(measure.label for measure in study.measures)
+
+
+@every_study
+def test_every_figure_has_a_caption_a_reading_and_a_named_drawing(study, chapters):
+    for block in chapters[study.name].blocks:
+        if isinstance(block, Figure):
+            assert len(block.caption) > 30, block.name
+            assert len(block.reading) > 60, block.name
+            assert not block.missing, block.name
+            assert block.table.rows
+            for panel in block.panels:
+                if panel.svg:
+                    assert re.search(r'aria-label="[^"]{20,}"', panel.svg), block.name
+
+
+@every_study
+def test_every_claim_points_to_a_figure_or_table_and_states_rule_and_source(study, chapters):
+    shown = {block.name for block in chapters[study.name].blocks}
+    for claim in study.claims:
+        assert claim.figure in shown, claim.name
+        assert claim.rule.endswith(".")
+        assert claim.published
+        assert claim.source.startswith(study.paper.rpartition(" ")[0])
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+
+
+@every_study
+def test_published_numbers_stand_in_a_table_that_names_its_source(study, chapters, root):
+    file = root / "src/tuneprobe/studies" / study.name / "published.yaml"
+    assert re.search(r"Tables? \d", file.read_text())
+    assert yaml.safe_load(file.read_text())
+    theirs = [
+        block
+        for block in chapters[study.name].blocks
+        if isinstance(block, ScoreTable) and any(not group.ours for group in block.groups)
+    ]
+    assert theirs
+    assert all(re.match(r"Tables? \d.* of \w+", block.number) for block in theirs)
+
+
+@every_study
+def test_the_headline_has_the_names_that_the_study_lists(study, inputs):
+    assert set(study.headline(inputs.results, "finetuned")) <= set(study.headline_names)
+    assert study.headline(inputs.results.iloc[:0], "finetuned") == {}
+
+
+@every_study
+def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs, monkeypatch):
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+    empty = PageInputs(inputs.results.iloc[:0], templates=inputs.templates)
+    for block in study.chapter(empty).blocks:
+        if isinstance(block, Figure | ScoreTable):
+            assert block.missing, block.name
+
+
+def test_the_page_imports_of_a_study_its_page_its_claims_and_its_measures_alone(root):
+    source = root / "src/tuneprobe"
+    allowed = {"page", "claims", "measures", "steps", "captions", "example_figure"}
+    for path in [
+        *source.glob("page/*.py"),
+        *source.glob("studies/*/*.py"),
+        *source.glob("collect/*.py"),
+    ]:
+        for study, module in re.findall(r"from tuneprobe\.studies\.(\w+)\.(\w+)", path.read_text()):
+            assert module in allowed, f"{path.name} imports {study}.{module}"
+
+
+def test_the_paper_tables_have_the_numbers_that_the_papers_give_them(chapters):
+    numbers = {
+        block.name: block.number
+        for chapter in chapters.values()
+        for block in chapter.blocks
+        if isinstance(block, ScoreTable)
+    }
+    assert numbers["cross-task"] == "Table 5 of Zhou & Srikumar 2022"
+    assert numbers["linearity"] == "Table 3 of Zhou & Srikumar 2022"
+    assert numbers["train-test"] == "Tables 2 and 7 of Zhou & Srikumar 2022"
+    assert numbers["three-ways"] == "Table 1 of Kovaleva et al. 2019"
+
+
+def test_dvc_yaml_draws_exactly_the_tables_that_figures_declare(root):
+    assert yaml.safe_load((root / "dvc.yaml").read_text())["plots"] == plot_entries()
+
+
+def test_a_plotted_table_has_the_numbers_of_its_figure(inputs):
+    table = plot_tables(inputs.results, "finetuned")["accuracy"]
+    rows = inputs.results
+    rows = rows[(rows.study == "classify") & (rows.metric == "accuracy")]
+    rows = rows[rows.state == "finetuned"]
+    assert sorted(table.value) == sorted(rows.value)
+    assert isinstance(CLASSIFIERS_FIGURE, Curves)
+    assert CLASSIFIERS_FIGURE in plotted()
+
+
+def test_an_unknown_metric_or_facet_is_answered_with_the_nearest(inputs):
+    rows = inputs.results
+    moved = rows.assign(metric=rows.metric.replace("accuracy", "acuracy"))
+    with pytest.raises(UnknownNameError, match=r"unknown metric of the study .* Did you mean"):
+        check_measures(moved, all_measures())
+    with pytest.raises(UnknownNameError, match="unknown facet of 'majority' 'classifier'"):
+        check_measures(
+            rows.assign(classifier=rows.classifier.where(rows.metric != "majority", "mlp")),
+            all_measures(),
+        )
+    with pytest.raises(UnknownNameError, match="Did you mean 'classifier'"):
+        Measure("s", "m", "a measure", facets=("clasifier",))
+    with pytest.raises(UnknownNameError, match="Did you mean 'classifier'"):
+        Evidence(rows, 0.4, 2.0, 0.05).find("classify", "t", "random", "std", clasifier="mlp")
+
+
+def test_rows_of_one_seed_stay_and_several_become_their_mean(inputs):
+    rows = inputs.results[inputs.results.study == "classify"].reset_index(drop=True)
+    assert mean_over_seeds(rows) is rows
+    other = rows.assign(seed=14, value=rows.value + 2, low=rows.low + 2, high=rows.high + 2)
+    found = mean_over_seeds(pd.concat([rows, other], ignore_index=True))
+    assert len(found) == len(rows)
+    first = found[found.metric == "accuracy"].iloc[0]
+    assert first.value == rows[rows.metric == "accuracy"].value.iloc[0] + 1
+    assert first.high - first.value > 0.6
+    numbers = headline(pd.concat([rows, other]), "finetuned")
+    assert numbers["pos_accuracy"] == headline(rows, "finetuned")["pos_accuracy"] + 1
+
+
+def test_the_interval_over_seeds_is_worked_out_by_hand():
+    of = [Estimate(10.0, 7.0, 14.0), Estimate(14.0, 11.0, 18.0)]  # s = √8, t(1) = 12.7062
+    spread = 12.7062 * 8**0.5 / 2**0.5
+    expected = (12, 12 - (9 + spread**2) ** 0.5, 12 + (16 + spread**2) ** 0.5)
+    assert two_level(of, 0.95) == pytest.approx(expected, rel=1e-4)
+
+
+def test_panels_and_rows_of_a_further_encoder_name_it(inputs, monkeypatch):
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+    other = inputs.results.assign(encoder="bert-base", value=inputs.results.value + 1)
+    both = replace(inputs, results=pd.concat([inputs.results, other], ignore_index=True))
+    assert both.encoders == ["minilm-l6", "bert-base"]
+    blocks = {block.name: block for block in STUDIES["geometry"].chapter(both).blocks}
+    alone = {block.name: block for block in STUDIES["geometry"].chapter(inputs).blocks}
+    abilities = [panel.ability for panel in blocks["clusters"].panels]
+    assert abilities[0] == "POS"
+    assert abilities[5] == "POS, bert-base"
+    assert len(blocks["clusters"].table.rows) == 2 * len(alone["clusters"].table.rows)
+    ours = [group.heading for group in blocks["accuracies"].groups if group.ours]
+    assert ours == ["This run, minilm-l6", "This run, bert-base"]
+    assert both.evidence.find("classify", "world-pos", "finetuned", "std", 4, classifier="mlp")
+    assert set(both.evidence.results.encoder) == {"minilm-l6"}
+    with pytest.raises(MetricsError, match="of 2 encoders"):
+        headline(both.results, "finetuned")
