@@ -16,7 +16,7 @@ N_LAYERS = 6
 MARK = 3
 GAP = "finetuned-pretrained"
 GAINING = ("coreference", "answer-type", "boundary")
-LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0)))
+LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0), strict=True))
 STATES = ("random", "pretrained", "finetuned")
 LONG_MATCH = ("abbreviation", "coreference", "answer-type")
 
@@ -117,7 +117,7 @@ def answer_rows() -> Iterator[Result]:
     }
     names = [f"{answer}_{x}" for answer in ("long", "short") for x in ("precision", "recall", "f1")]
     for state, values in scores.items():
-        for metric, value in zip([*names, "exact_match", "f1"], values):
+        for metric, value in zip([*names, "exact_match", "f1"], values, strict=True):
             how = "span" if metric in ("exact_match", "f1") else "best-threshold"
             yield result("world-qa", state, -1, metric, how, float(value))
 

@@ -72,7 +72,7 @@ def slow_rank(X: np.ndarray, pairs: Pairs, condition: Condition, frame: Frame) -
         X = X - np.outer(X @ frame.axis, frame.axis)
     count, n_neg = [], []
     for anchor, paragraph, (start, end), (a, b) in zip(
-        pairs.anchor, pairs.paragraph, pairs.match, pairs.avoid
+        pairs.anchor, pairs.paragraph, pairs.match, pairs.avoid, strict=True
     ):
         words = X[pairs.words_of(paragraph)]
         width = 1 if condition.negatives == "words" else end - start

@@ -204,7 +204,9 @@ def test_colours_reach_contrast_in_both_schemes(page):
     def luminance(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear))
+        return sum(
+            weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
+        )
 
     def contrast(a: str, b: str) -> float:
         high, low = sorted((luminance(a), luminance(b)), reverse=True)
@@ -234,7 +236,7 @@ def test_the_filled_template_keeps_no_anchor_and_the_state_order(templates):
 def test_a_panel_draws_a_line_per_state_with_its_dash_and_nothing_named_twice(templates):
     rows = [
         {"rev": state.name, "panel": "p", "layer": layer, "value": v, "low": v - 1, "high": v + 1}
-        for v, state in zip((70, 60, 50), STATES)
+        for v, state in zip((70, 60, 50), STATES, strict=True)
         for layer in range(3)
     ]
     svg = draw_panel(

@@ -129,7 +129,7 @@ def test_writing_behind_gives_the_bytes_of_writing_at_the_end(
     found = list(span_vectors(encoder, texts, examples.spans, tokens_per_batch=12))
     assert len(found) == 2
     order = np.argsort(np.concatenate([rows for rows, _ in found]))
-    for layer, parts in enumerate(zip(*(layers for _, layers in found))):
+    for layer, parts in enumerate(zip(*(layers for _, layers in found), strict=True)):
         np.save(tmp_path / "plain.npy", np.concatenate(parts)[order])
         stored = tmp_path / "rep" / layer_file(layer)
         assert stored.read_bytes() == (tmp_path / "plain.npy").read_bytes()

@@ -52,7 +52,7 @@ def distance_changes(evidence: Evidence, task: str) -> dict[str, float]:
     rows = rows[rows.label != ""]
     before, after = (select(rows, state=s).set_index("label").value for s in (BEFORE, AFTER))
     changes = (after - before).dropna()
-    return dict(zip(changes.index, changes))
+    return dict(zip(changes.index, changes, strict=True))
 
 
 def _improves(evidence: Evidence) -> Iterator[Check]:

@@ -53,7 +53,7 @@ def _equal(evidence: Evidence, probes: Sequence[str], layers: Sequence[int]) -> 
     def outside(low: float, high: float) -> Outcome:
         return "fail" if low > evidence.margin or high < -evidence.margin else "undecided"
 
-    for check, p_equal in zip(by_interval(gaps, evidence.alpha, outside), p):
+    for check, p_equal in zip(by_interval(gaps, evidence.alpha, outside), p, strict=True):
         yield replace(check, outcome="pass") if p_equal < evidence.alpha else check
 
 
@@ -75,7 +75,9 @@ def _better_and_growing(evidence: Evidence) -> Iterator[Check]:
     def nothing(low: float, high: float) -> Outcome:
         return "fail" if low > -evidence.margin and high < evidence.margin else "undecided"
 
-    for check, p_zero in zip(by_interval(found, evidence.alpha, nothing), holm_over(p)):
+    for check, p_zero in zip(
+        by_interval(found, evidence.alpha, nothing), holm_over(p), strict=True
+    ):
         outcome: Outcome = "pass" if check.value > 0 else "fail"
         yield replace(check, outcome=outcome) if p_zero < evidence.alpha else check
 

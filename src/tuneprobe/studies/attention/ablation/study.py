@@ -202,5 +202,5 @@ def _numbers(
 ) -> list[Result]:
     return [
         Result(metric, value, low, high, layer=place.layer, head=place.head, ablation=ablation)
-        for place, value, low, high in zip(places, *interval)
+        for place, value, low, high in zip(places, *interval, strict=True)
     ]

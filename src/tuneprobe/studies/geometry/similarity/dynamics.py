@@ -126,7 +126,7 @@ def dynamics_results(
     for layer, changes in tables.changes.groupby("layer"):
         mean, n_labels = changes.change.mean(), len(changes)
         rows.append(row(layer, "outside_min_change", mean, n_labels))
-        for label, change in zip(changes.label, changes.change):
+        for label, change in zip(changes.label, changes.change, strict=True):
             rows.append(row(layer, "outside_min_change", change, n_of[label], label=label))
     for now in tables.similarity[tables.similarity.linear].itertuples(index=False):
         what = ("spatial_similarity", now.spatial_similarity, now.n)
