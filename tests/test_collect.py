@@ -41,8 +41,18 @@ def test_every_state_has_the_same_names(results):
     assert names["random"] == names["pretrained"] == names["finetuned"]
 
 
-def test_the_headline_has_at_most_25_numbers_of_all_studies():
-    assert sum(map(len, STUDY_NUMBERS.values())) <= 25
+def test_the_headline_has_at_most_35_numbers_of_all_studies():
+    assert sum(map(len, STUDY_NUMBERS.values())) <= 35
+
+
+def test_the_part_that_belongs_to_the_pair_stands_beside_the_score(results):
+    found = headline_estimates(results, "finetuned")
+    assert found["coreference_specific_last"] == (12.0 + 9.0, 19.0, 23.0)
+    assert found["coreference_specific_over_pretrained"] == (9.0, 8.0, 10.0)
+    assert found["synonyms_specific_over_pretrained"] == (0.0, -1.0, 1.0)
+    assert found["boundary_specific_over_pretrained"].value == 9.0
+    older = results[results.part == ""]
+    assert not any("specific" in name for name in headline(older, "finetuned"))
 
 
 def test_no_name_contains_a_state_of_focus_an_encoder_or_a_corpus(results):

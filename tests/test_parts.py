@@ -160,11 +160,11 @@ def test_an_unknown_part_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize("state", ["pretrained", "finetuned"])
 def test_every_part_equals_its_mean_by_plain_loops(examples, foreign, states, rows, state) -> None:
-    layer, X = 4, states[state].layer(4)
+    X = states[state].layer(4)
     slow = [slow_parts(X, examples, foreign, example) for example in range(N)]
     for part in ("", "other", "specific", "type"):
         (value,) = rows.query(
-            "state == @state and layer == @layer and part == @part and metric == 'auc_macro'"
+            "state == @state and layer == 4 and part == @part and metric == 'auc_macro'"
         ).value
         assert value == pytest.approx(np.mean([one[part] for one in slow]), abs=1e-3), part
 

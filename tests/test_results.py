@@ -49,6 +49,7 @@ def test_an_unknown_facet_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize("rows", [made_up_results, made_up_spaces, made_up_attention])
 def test_facets_and_the_joined_strings_of_older_tables_say_the_same(rows) -> None:
     frame = rows()
+    frame = frame[frame.part == ""]  # older tables have the whole score alone
     names = ["against", "tuned_on", "other", *FACETS]
     none = Result._field_defaults
     for record in frame.to_dict("records"):

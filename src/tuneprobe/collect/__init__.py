@@ -39,7 +39,7 @@ STUDY_NUMBERS = {  # title of a study to the headline numbers that it may have
 
 
 def headline(results: pd.DataFrame, focus: str) -> dict[str, float]:
-    """At most 25 numbers of the state `focus`; a number that was not measured is left out.
+    """At most 35 numbers of the state `focus`; a number that was not measured is left out.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """What runs are compared by in the pairwise study."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import pandas as pd
 
@@ -21,8 +22,12 @@ ANSWER_METRICS = (
     "f1",
 )
 HEADLINE_ANSWERS = ("long_f1", "short_f1", "f1")
+HEADLINE_PARTS = (("", ""), ("specific_", "specific"))  # in a name, and of a score
 _OF_PROBES = tuple(
-    f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "over_pretrained")
+    f"{probe.replace('-', '_')}_{part}{what}"
+    for probe in PROBES
+    for part, _ in HEADLINE_PARTS
+    for what in ("last", "over_pretrained")
 )
 HEADLINE_NAMES = _OF_PROBES + HEADLINE_ANSWERS
 MEASURES = {
@@ -48,6 +53,15 @@ def usual_condition(probe: str) -> str:
     return "linear" if probe == "boundary" else "cosine/words"
 
 
+def part_condition(probe: str, part: str) -> str:
+    """The usual condition of one part of a score (`studies/pairwise/probe/parts.py`).
+
+    >>> part_condition("synonyms", "specific"), part_condition("boundary", "")
+    ('cosine/words/specific', 'linear')
+    """
+    return "/".join(filter(None, (usual_condition(probe), part)))
+
+
 def paper_conditions(probe: str) -> tuple[str, str]:
     """The two curves of one probe in Figure 1 of Cai et al. 2020; both readings of boundary."""
     return ("linear", "lens") if probe == "boundary" else ("cosine/words", "euclidean/words")
@@ -71,7 +85,9 @@ def pairwise_headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
 
     Per probe, in its usual condition and as auc_macro (chance is 50), at the last layer:
     ``<probe>_last``, and ``<probe>_over_pretrained``, the same less that of the pre-trained
-    encoder, its interval paired over the examples where the gap was measured. Then ``long_f1``,
+    encoder, its interval paired over the examples where the gap was measured. Both again of the
+    part of the score that belongs to the pair (chance is 0): ``<probe>_specific_last`` and
+    ``<probe>_specific_over_pretrained``, which says what tuning did to the pair. Then ``long_f1``,
     ``short_f1`` and, for corpora with single answers, ``f1``.
     """
     answers = select(results, study="evaluate", state=focus, metric=HEADLINE_ANSWERS)
@@ -103,16 +119,16 @@ def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Est
     )
     keys = zip(at_last.task, at_last.condition, at_last.state)
     found = dict(zip(keys, estimates(at_last)))
-    for probe in PROBES:
-        name, condition = probe.replace("-", "_"), usual_condition(probe)
+    for probe, (prefix, part) in product(PROBES, HEADLINE_PARTS):
+        name, condition = f"{probe.replace('-', '_')}_{prefix}", part_condition(probe, part)
         here = found.get((probe, condition, focus))
         if here is None:
             continue
-        yield f"{name}_last", here
+        yield f"{name}last", here
         before = found.get((probe, condition, "pretrained"))
         if before:
             gap = found.get((probe, condition, f"{focus}-pretrained"), NOT_MEASURED)
-            yield f"{name}_over_pretrained", gap._replace(value=here.value - before.value)
+            yield f"{name}over_pretrained", gap._replace(value=here.value - before.value)
 
 
 def _curves(
