@@ -309,7 +309,7 @@ def test_the_study_writes_every_number_that_the_claims_read():
         for probe, condition in measured
         for state in ("random", "pretrained", "finetuned")
     ]
-    shared = {"encoder": "made-up", "seed": 1, "confidence": 0.95, "bootstrap": 50}
+    shared = {"encoder": "minilm-l6", "seed": 1, "confidence": 0.95, "bootstrap": 50}
     gaps = pairwise_gaps(
         rankings,
         after="finetuned",

@@ -106,7 +106,7 @@ def slow_points(X, examples: Examples, example: int, anchor: int) -> float:
 
     def cosine(span: int) -> float:
         a, b = X[span].tolist(), X[anchor].tolist()
-        product = sum(x * y for x, y in zip(a, b))
+        product = sum(x * y for x, y in zip(a, b, strict=True))
         return product / (sum(x * x for x in a) * sum(y * y for y in b)) ** 0.5
 
     below = [cosine(span) < cosine(match) for span in others]
@@ -212,7 +212,9 @@ def test_gaps_of_parts_are_tested_like_those_of_the_score(gaps) -> None:
     for part in ("", "specific", "type"):
         of_part = gaps[gaps.part == part]
         assert set(of_part.metric) == tested
-        assert set(zip(of_part.state, of_part.against)) == {("finetuned", "pretrained")}
+        assert set(zip(of_part.state, of_part.against, strict=True)) == {
+            ("finetuned", "pretrained")
+        }
     assert not (gaps.part == "other").any()
     value = gaps[gaps.part == "specific"].set_index(["metric", "layer"]).value
     assert value["gap", 2] == 0 < 20 < value["gap", 4]
