@@ -142,7 +142,10 @@ def result_rows(
     numbers: pd.DataFrame, *, study: str, encoder: str, task: str, seed: int, level: float = nan
 ) -> list[Result]:
     """Result rows of the table of numbers that `measured` gives."""
-    rows = (Result(**record) for record in numbers.to_dict("records"))
+    rows = (
+        Result(**{str(name): value for name, value in record.items()})
+        for record in numbers.to_dict("records")
+    )
     return stamp(rows, study=study, encoder=encoder, task=task, seed=seed, level=level)
 
 

@@ -57,8 +57,10 @@ def head_results(
     )
     places = [(layer, head) for layer in layers for head in (*range(values.shape[2]), NO_HEAD)]
     rows = [
-        Result(metric, *bounds, n=len(kept), layer=layer, head=head, **facets)
-        for (layer, head), *bounds in zip(places, *(bound.tolist() for bound in interval))
+        Result(metric, mean, low, high, len(kept), layer=layer, head=head, **facets)
+        for (layer, head), mean, low, high in zip(
+            places, *(bound.tolist() for bound in interval), strict=True
+        )
     ]
     keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": task, "seed": seed}
     return stamp(rows, **keys, state=state, level=confidence)

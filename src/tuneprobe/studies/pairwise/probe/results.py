@@ -263,9 +263,9 @@ def _result_rows(
     }
     rows = []
     for metric, layer, *numbers in found:
-        bounds = (*map(float, numbers), np.nan, np.nan)[:3]
+        value, low, high = (*map(float, numbers), np.nan, np.nan)[:3]
         level = 2 * confidence - 1 if metric == EQUIVALENCE else np.nan
-        rows.append(Result(metric, *bounds, n=n, layer=layer, level=level, **where))
+        rows.append(Result(metric, value, low, high, n, layer=layer, level=level, **where))
     keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": ranking.probe, "seed": seed}
     return stamp(rows, **keys, level=confidence)
 
