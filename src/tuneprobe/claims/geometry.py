@@ -150,8 +150,8 @@ def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
         related.append(row.related)
     level = evidence.alpha / 2  # of the claim's checks one half are shares, one half gains
     judged = zip(by_interval(shares, level, _above_half), by_interval(gains, level), related)
-    for share, gain, is_related in judged:
-        for check in (share, gain):
+    for farther, gain, is_related in judged:
+        for check in (farther, gain):
             yield check if is_related else replace(check, outcome=OPPOSITE[check.outcome])
 
 

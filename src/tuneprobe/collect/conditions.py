@@ -1,5 +1,6 @@
 """Facets of result rows as one joined string, for readers that still ask for it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -21,12 +22,12 @@ def with_conditions(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(condition=condition, state=state)
 
 
-def _condition(row: dict[str, Any]) -> str:
+def _condition(row: Mapping[Any, Any]) -> str:
     if row["study"] == "pairwise":
         views = {"centred": row["centred"], "without-axis": row["axis_removed"]}
         view = [name for name, used in views.items() if used == 1]
-        parts = (row["readout"], row["similarity"], row["negatives"], *view, row["part"])
-        return "/".join(filter(None, parts))
+        places = (row["readout"], row["similarity"], row["negatives"], *view, row["part"])
+        return "/".join(filter(None, places))
     if row["study"] == "evaluate":
         if row["threshold"]:
             return "best-threshold"
