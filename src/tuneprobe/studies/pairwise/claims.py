@@ -30,9 +30,10 @@ LEAST_RISE = 2.0  # points; a rise, or a difference of two rises, below it is no
 EQUALITY_RULE = (
     "One check per probe and layer, of the gap in the part of the score that belongs to the pair "
     "(own anchor minus anchors of other questions). It passes if two one-sided tests put the mean "
-    "gap within the equivalence margin; it fails if the interval of the gap lies wholly outside the "
-    "margin; else, and with fewer than 50 examples, it is undecided. The equivalence tests are not "
-    "corrected: the claim holds only if all of them pass, an intersection-union test (Berger 1982)."
+    "gap within the equivalence margin; it fails if the interval of the gap lies wholly outside "
+    "the margin; else, and with fewer than 50 examples, it is undecided. The equivalence tests are "
+    "not corrected: the claim holds only if all of them pass, an intersection-union test (Berger "
+    "1982)."
 )
 READ = (  # probe, part of its score, what a check calls it
     ("coreference", "specific", "coreference"),

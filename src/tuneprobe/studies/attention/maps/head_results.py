@@ -56,7 +56,6 @@ def head_results(
         rng=rng(seed, STUDY, named, metric, stream),
     )
     places = [(layer, head) for layer in layers for head in (*range(values.shape[2]), NO_HEAD)]
-    numbers = zip(*(bound.tolist() for bound in interval), strict=True)
     rows = [
         Result(metric, mean, low, high, len(kept), layer=layer, head=head, **facets)
         for (layer, head), mean, low, high in zip(
