@@ -19,14 +19,14 @@ import pytest
 import yaml
 from made_up_page import made_up_page
 from test_report import Outline
-from tuneprobe.report import render_page
-from tuneprobe.report.compare import render_comparison
 
 from tuneprobe.bundle import BundleError, recorded_outputs, verify_bundle
 from tuneprobe.compare import Run
 from tuneprobe.corpora.archives import unpack_tar
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.formats.representations import Representations
+from tuneprobe.page.compare import render_comparison
+from tuneprobe.page.page import render_page
 from tuneprobe.params import ParamsError, load_params
 
 SHELL = "x; touch came && $(touch came) `touch came` | touch came"
