@@ -129,7 +129,7 @@ def test_headings_descend_without_gaps(page):
 @pytest.mark.usefixtures("undrawn")
 def test_a_synthetic_corpus_is_called_so_before_any_number(page, inputs):
     text = text_of(page)
-    assert text.index("Synthetic corpus.") < text.index("Of the 4 claims")
+    assert text.index("Synthetic corpus.") < text.index("Of the 6 claims")
     real = {"examples/qed": {"corpus": "nq-passages", "synthetic": False}}
     honest = render_page(replace(inputs, artifacts=real, corpus="nq-passages"))
     assert "Synthetic corpus" not in text_of(honest)
@@ -137,7 +137,7 @@ def test_a_synthetic_corpus_is_called_so_before_any_number(page, inputs):
 
 def test_the_claims_come_before_the_figures_and_all_hold_in_this_run(page):
     assert page.index('id="claims"') < page.index('id="layers"')
-    assert "Of the 4 claims of Cai et al. 2020, 4 hold." in text_of(page)
+    assert "Of the 6 claims of Cai et al. 2020, 6 hold." in text_of(page)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -115,7 +115,8 @@ def test_writing_twice_gives_the_same_bytes(
     for run in ("first", "second"):
         write_representations(encoder, examples, tmp_path / run)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == ["SHA256SUMS", *(f"layer_{layer:02d}.npy" for layer in range(7)), "meta.json"]
+    layers = [f"layer_{layer:02d}.npy" for layer in range(7)]
+    assert names == ["SHA256SUMS", *layers, "meta.json", "types.npy"]
     for name in names:
         first, second = (tmp_path / run / name for run in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()

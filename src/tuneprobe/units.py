@@ -142,8 +142,10 @@ def result_rows(
     numbers: pd.DataFrame, *, study: str, encoder: str, task: str, seed: int, level: float = nan
 ) -> list[Result]:
     """Result rows of the table of numbers that `measured` gives."""
-    records: list[dict[str, Any]] = numbers.to_dict("records")  # type: ignore[assignment]
-    rows = (Result(**record) for record in records)
+    rows = (
+        Result(**{str(name): value for name, value in record.items()})
+        for record in numbers.to_dict("records")
+    )
     return stamp(rows, study=study, encoder=encoder, task=task, seed=seed, level=level)
 
 

@@ -168,10 +168,10 @@ def frame_of(tokenizer: Any, n_segments: int) -> Frame:
     Where it has no post-processor of its own: [CLS] first [SEP] second [SEP], as BERT's.
     """
     backend = tokenizer.backend_tokenizer
-    bare = backend.post_processor is None
-    texts = ("a", "b")[:n_segments]
-    made = None if bare else backend.encode(*texts, add_special_tokens=True)
-    owners = [] if made is None else made.sequence_ids
+    if backend.post_processor is None:
+        return _bert_frame(tokenizer, n_segments)
+    made = backend.encode(*("a", "b")[:n_segments], add_special_tokens=True)
+    owners = made.sequence_ids
     if set(range(n_segments)) - set(owners):
         return _bert_frame(tokenizer, n_segments)
     places = [[row for row, owner in enumerate(owners) if owner == n] for n in range(n_segments)]
@@ -218,8 +218,9 @@ def layout_pieces(
     lengths = [bounds[-1] - bounds[0] for bounds in (bounds1, bounds2)]
     one, two = ([kind] * length for kind, length in zip(frame.segments, lengths, strict=True))
     types = [*frame.types[0], *one, *frame.types[1], *two, *frame.types[2]]
-    made = (np.array(values, dtype=np.int64) for values in (ids, types))
-    return Pieces(*made, (bounds1, bounds2))
+    return Pieces(
+        np.array(ids, dtype=np.int64), np.array(types, dtype=np.int64), (bounds1, bounds2)
+    )
 
 
 def count_unknown(tokenizer: Any, ids: Iterable[NDArray[np.integer]]) -> dict[str, int]:

@@ -129,8 +129,10 @@ def read_texts(encoder: Encoder, texts: pd.DataFrame, layout: str = "pair") -> l
     """Every text as word pieces, however long; texts of unknown pieces are refused."""
     tokenizer, segments = encoder.tokenizer, list(zip(texts.words1, texts.words2, strict=True))
     cut = [
-        layout_pieces(tokenizer, *(word_pieces(tokenizer, words) for words in pair), layout)
-        for pair in segments
+        layout_pieces(
+            tokenizer, word_pieces(tokenizer, one), word_pieces(tokenizer, two), layout=layout
+        )
+        for one, two in segments
     ]
     ids = (text.ids for text in cut)
     refuse_unknown(encoder.name, tokenizer, ids, chain.from_iterable(segments))

@@ -156,8 +156,8 @@ def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
     judged = zip(
         by_interval(shares, level, _above_half), by_interval(gains, level), related, strict=True
     )
-    for share, gain, is_related in judged:
-        for check in (share, gain):
+    for farther, better, is_related in judged:
+        for check in (farther, better):
             yield check if is_related else replace(check, outcome=OPPOSITE[check.outcome])
 
 

@@ -24,6 +24,7 @@ from tuneprobe.studies.pairwise.measures import (
     COSINE,
     EUCLIDEAN,
     GAP,
+    HEADLINE_ANSWERS,
     HOW,
     LENS,
     LINEAR,
@@ -424,7 +425,6 @@ def funnel(inputs: PageInputs) -> Funnel:
 
 # headline
 
-HEADLINE_ANSWERS = ("long_f1", "short_f1", "f1")
 HEADLINE_NAMES = (
     *(f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "specific")),
     *HEADLINE_ANSWERS,
