@@ -108,9 +108,11 @@ def test_the_headline_has_the_names_that_the_study_lists(study, inputs):
 def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs, monkeypatch):
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
     empty = PageInputs(inputs.results.iloc[:0], templates=inputs.templates)
-    for block in study.chapter(empty).blocks:
+    blocks = study.chapter(empty).blocks
+    for block in blocks:
         if isinstance(block, Figure | ScoreTable):
             assert block.missing, block.name
+    assert {claim.figure for claim in study.claims} <= {block.name for block in blocks}
 
 
 def test_the_page_imports_of_a_study_its_page_its_claims_and_its_measures_alone(root):
