@@ -56,7 +56,7 @@ def mixture(n: int, n_test: int, dim: int, n_labels: int, clouds: int, spread: f
 
 def ours(data: Data, grid: Grid, regimen: Regimen) -> tuple[np.ndarray, str, int]:
     """Test accuracies, the best network, and the epochs that the grid took."""
-    hidden, decays = (list(dict.fromkeys(part)) for part in zip(*grid))
+    hidden, decays = (list(dict.fromkeys(part)) for part in zip(*grid, strict=True))
     found = classify(
         *data,
         hidden=hidden,
@@ -119,7 +119,7 @@ def main() -> None:
         lambda: ours(data, grid, Regimen()),
         lambda: ours(data, grid, REGIMEN),
     )
-    ways = {name: job for name, job in zip(WAYS, jobs) if name not in given.skip}
+    ways = {name: job for name, job in zip(WAYS, jobs, strict=True) if name not in given.skip}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     found = {}
     for _ in range(given.runs):

@@ -157,7 +157,9 @@ def largest_difference(encoder: Encoder, stock: Encoder, texts: list[Pieces]) ->
     found = encoder.model(**pad_batch(encoder, texts), output_hidden_states=True).hidden_states
     with torch.autocast("cpu", enabled=False):
         wanted = stock.model(**pad_batch(stock, texts), output_hidden_states=True).hidden_states
-    return max(float((one.float().cpu() - two).abs().max()) for one, two in zip(found, wanted))
+    return max(
+        float((one.float().cpu() - two).abs().max()) for one, two in zip(found, wanted, strict=True)
+    )
 
 
 if __name__ == "__main__":

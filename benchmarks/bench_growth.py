@@ -169,7 +169,7 @@ def medians(jobs: list[Job], runs: int) -> list[float]:
     """Processor seconds of each job, after a run that does not count."""
     times: list[list[float]] = [[] for _ in jobs]
     for run in range(runs + 1):
-        for job, seconds in zip(jobs, times):
+        for job, seconds in zip(jobs, times, strict=True):
             start = time.process_time()
             job()
             if run:

@@ -48,7 +48,7 @@ def main(data: Path = Path("data"), runs: int = 5) -> None:
     for name, (path, reader, plain) in ways.items():
         size, times = path.stat().st_size / MB, [[], []]
         for _ in range(runs):
-            for way, taken in zip((reader, plain), times):
+            for way, taken in zip((reader, plain), times, strict=True):
                 taken.append(timed(lambda way=way: deque(way(), maxlen=0)))
         ours, others = (size / median(taken) for taken in times)
         typer.echo(f"| {name} | {size:.1f} | {ours:.1f} | {others:.1f} | {ours / others:.2f} |")

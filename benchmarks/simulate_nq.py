@@ -144,7 +144,7 @@ def body(tokens: list[str], candidates: list[tuple[int, int, bool]]) -> bytes:
         "document_html": " ".join(html),
         "document_tokens": [
             {"token": token, "start_byte": a, "end_byte": b, "html_token": token.startswith("<")}
-            for token, (a, b) in zip(tokens, places)
+            for token, (a, b) in zip(tokens, places, strict=True)
         ],
         "long_answer_candidates": [
             {

@@ -30,7 +30,7 @@ def main() -> None:
             if name:
                 workers = [peak_kib(one.pid) for one in process.children(recursive=True)]
                 found = peak_kib(process.pid), max(workers, default=0)
-                stages[name] = [max(pair) for pair in zip(stages[name], found)]
+                stages[name] = [max(pair) for pair in zip(stages[name], found, strict=True)]
         time.sleep(PAUSE)
     sys.stdout.write("| stage | MiB | largest worker, MiB |\n|---|---|---|\n")
     for name, (own, worker) in sorted(stages.items(), key=lambda stage: -stage[1][0]):

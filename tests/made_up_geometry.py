@@ -106,7 +106,7 @@ def geometry_rows() -> Iterator[Result]:
                 yield result(*here, "nearest_accuracy", "", 70.0 + layer)
                 tuned = layer * (state == "finetuned")
                 apart = [outside_min(task, state, layer, place) for place in range(len(labels))]
-                for label, value in zip(labels, apart):
+                for label, value in zip(labels, apart, strict=True):
                     yield result(*here, "outside_min", label, value)
                 yield result(*here, "outside_min", "", sum(apart) / len(apart))
                 yield result(*here, "inside_mean", "", 6 - 0.4 * tuned)

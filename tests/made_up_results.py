@@ -1,7 +1,8 @@
 """Made-up results in the shape of a whole run: curves by formula, no randomness.
 
 What holds by construction (6 layers, mark 3): cosine rises everywhere; synonyms and abbreviation
-are equal; the other probes gain `gain` points per layer above the mark.
+are equal; the other probes gain `gain` points per layer above the mark, in the whole score and in
+the part that belongs to the pair. By Euclidean distance nothing rises.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ N_LAYERS = 6
 MARK = 3
 GAP = "finetuned-pretrained"
 GAINING = ("coreference", "answer-type", "boundary")
-LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0)))
+LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0), strict=True))
 STATES = ("random", "pretrained", "finetuned")
 LONG_MATCH = ("abbreviation", "coreference", "answer-type")
 
@@ -42,16 +43,32 @@ def auc(probe: str, state: str, layer: int, condition: str, gain: float) -> floa
     bias = 18.0 if biased else 0.0
     if state == "random":
         return 50 + bias
-    gained = gain * max(0, layer - MARK) if state == "finetuned" and probe in GAINING else 0.0
     height = LEVEL[probe] - (3 if "centred" in condition else 0) + bias / 2
-    return min(99.0, height + 2 * layer + gained)
+    return min(99.0, height + 2 * layer + gained(probe, state, layer, gain))
 
 
-def result(task: str, state: str, layer: int, metric: str, condition: str, *numbers) -> Result:
+def part_of(probe: str, state: str, layer: int, gain: float) -> float:
+    """The part of a score that belongs to the pair: 2 points a layer, and what is gained."""
+    if state == "random":
+        return 0.0
+    return 2.0 * layer + gained(probe, state, layer, gain)
+
+
+def gained(probe: str, state: str, layer: int, gain: float) -> float:
+    return gain * max(0, layer - MARK) if state == "finetuned" and probe in GAINING else 0.0
+
+
+def result(
+    task: str, state: str, layer: int, metric: str, condition: str, *numbers, **more
+) -> Result:
     study = "evaluate" if task.endswith("-qa") else "pairwise"
     return old_result(
-        study, "minilm-l6", task, state, 13, layer, -1, metric, condition, *numbers, n=300
+        study, "minilm-l6", task, state, 13, layer, -1, metric, condition, *numbers, n=300, **more
     )
+
+
+def parts(probe: str) -> tuple[str, ...]:
+    return ("specific", "type") if probe == "answer-type" else ("specific",)
 
 
 def layer_rows(gain: float) -> Iterator[Result]:
@@ -66,27 +83,21 @@ def layer_rows(gain: float) -> Iterator[Result]:
                 trend = (0.0, -0.6, 0.6) if state == "random" else (1.0, 0.9, 1.0)
                 yield result(probe, state, -1, "trend", condition, *trend)
                 yield result(probe, state, -1, "trend_eq3", condition, *trend)
-                rise = (0.0, -1.0, 1.0) if state == "random" else (8.0, 7.0, 9.0)
-                yield result(probe, state, -1, "rise_eq3", condition, *rise)
+                rise = 0.0 if state == "random" or condition.startswith("euclidean") else 8.0
+                yield result(probe, state, -1, "rise_eq3", condition, rise, rise - 2, rise + 2)
 
 
-def specific(probe: str, state: str, layer: int, gain: float) -> float:
-    """The pair-specific part: a third of what is above chance; none under random weights."""
-    return (auc(probe, state, layer, usual_condition(probe), gain) - 50) / 3
-
-
-def specific_rows(gain: float) -> Iterator[Result]:
+def part_rows(gain: float) -> Iterator[Result]:
     for probe in PROBES:
-        for layer in range(N_LAYERS + 1):
+        for part in parts(probe):
             for state in STATES:
-                value = specific(probe, state, layer, gain)
-                found = result(probe, state, layer, "auc_macro", usual_condition(probe), value)
-                found = found._replace(part="specific", low=value - 1, high=value + 1)
-                yield found
-                if probe == "boundary":
-                    yield found._replace(readout="lens")
-                if probe == "answer-type":
-                    yield found._replace(part="type")
+                for layer in range(N_LAYERS + 1):
+                    at = part_of(probe, state, layer, gain)
+                    where = (probe, state, layer, "auc_macro", usual_condition(probe))
+                    found = result(*where, at, at - 2, at + 2, part=part)
+                    yield found
+                    if probe == "boundary":
+                        yield found._replace(readout="lens")
 
 
 def other_rows() -> list[Result]:
@@ -107,21 +118,34 @@ def other_rows() -> list[Result]:
 
 def gap_rows(gain: float) -> Iterator[Result]:
     for probe in PROBES:
-        condition = usual_condition(probe)
-        for layer in range(N_LAYERS + 1):
-            gap = auc(probe, "finetuned", layer, condition, gain) - auc(
-                probe, "pretrained", layer, condition, gain
-            )
-            different = abs(gap) > 1
-            p = 0.001 if different else 0.6
-            yield result(probe, GAP, layer, "gap", condition, gap, gap - 1, gap + 1)
-            yield result(probe, GAP, layer, "p", condition, p / 2)
-            yield result(probe, GAP, layer, "p_holm", condition, p)
-            same = 0.9 if different else 0.01
-            yield result(probe, GAP, layer, "equivalence_p", condition, same, gap - 0.8, gap + 0.8)
-        growth = 2 * gain if probe in GAINING else 0.0
-        yield result(probe, GAP, -1, "contrast", condition, growth, growth - 1, growth + 1)
-        yield result(probe, GAP, -1, "contrast_p", condition, 0.001 if growth > 1 else 0.5)
+        for part in ("", *parts(probe)):
+            yield from gaps_of_part(probe, part, gain)
+
+
+def gaps_of_part(probe: str, part: str, gain: float) -> Iterator[Result]:
+    condition = usual_condition(probe)
+
+    def row(layer: int, metric: str, *numbers: float) -> Result:
+        return result(probe, GAP, layer, metric, condition, *numbers, part=part)
+
+    for layer in range(N_LAYERS + 1):
+        after, before = (
+            part_of(probe, state, layer, gain)
+            if part
+            else auc(probe, state, layer, condition, gain)
+            for state in ("finetuned", "pretrained")
+        )
+        gap = after - before
+        different = abs(gap) > 1
+        p = 0.001 if different else 0.6
+        yield row(layer, "gap", gap, gap - 1, gap + 1)
+        yield row(layer, "p", p / 2)
+        yield row(layer, "p_holm", p)
+        same = 0.9 if different else 0.01
+        yield row(layer, "equivalence_p", same, gap - 0.8, gap + 0.8)
+    growth = 2 * gain if probe in GAINING else 0.0
+    yield row(-1, "contrast", growth, growth - 1, growth + 1)
+    yield row(-1, "contrast_p", 0.001 if abs(growth) > 1 else 0.5)
 
 
 def answer_rows() -> Iterator[Result]:
@@ -133,14 +157,15 @@ def answer_rows() -> Iterator[Result]:
     }
     names = [f"{answer}_{x}" for answer in ("long", "short") for x in ("precision", "recall", "f1")]
     for state, values in scores.items():
-        for metric, value in zip([*names, "exact_match", "f1"], values):
+        for metric, value in zip([*names, "exact_match", "f1"], values, strict=True):
             how = "span" if metric in ("exact_match", "f1") else "best-threshold"
-            yield result("world-qa", state, -1, metric, how, float(value))
+            numbers = (float(value), value - 3.0, value + 3.0)
+            yield result("world-qa", state, -1, metric, how, *numbers)
 
 
 def made_up_results(gain: float = 3.0) -> pd.DataFrame:
     """Rows of layers.csv, gaps.csv and scores.csv of one run."""
-    paired = [*layer_rows(gain), *specific_rows(gain), *other_rows(), *gap_rows(gain)]
+    paired = [*layer_rows(gain), *part_rows(gain), *other_rows(), *gap_rows(gain)]
     return to_frame([*paired, *answer_rows()])
 
 

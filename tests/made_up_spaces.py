@@ -48,7 +48,10 @@ def write_layers(folder: Path, layers: list[np.ndarray], examples: Examples) -> 
 def _words(examples: Examples) -> list[str]:
     """The first word of each span, as if it were its only word piece."""
     words = examples.texts.words1.tolist()
-    return [words[text][start] for text, start in zip(examples.spans.text, examples.spans.start)]
+    return [
+        words[text][start]
+        for text, start in zip(examples.spans.text, examples.spans.start, strict=True)
+    ]
 
 
 def two_squares() -> tuple[Examples, np.ndarray]:

@@ -31,7 +31,7 @@ def cropped(maps: Tensor) -> list[np.ndarray]:
 def test_similarity_is_the_cosine_of_the_cropped_maps_flattened():
     one, two = padded_maps(0), padded_maps(1)
     found = map_similarity(one, two, REAL)
-    for row, (left, right) in enumerate(zip(cropped(one), cropped(two))):
+    for row, (left, right) in enumerate(zip(cropped(one), cropped(two), strict=True)):
         for head in range(HEADS):
             a, b = left[head].ravel(), right[head].ravel()
             cosine = a @ b / np.sqrt((a @ a) * (b @ b))

@@ -60,7 +60,7 @@ def rows_of(measures: HeadMeasures) -> pd.DataFrame:
 
 
 def test_measures_of_a_batch_are_those_of_each_text_alone(encoders, measures):
-    for text, (pieces, mask) in enumerate(zip(TEXTS, TYPE_MASKS)):
+    for text, (pieces, mask) in enumerate(zip(TEXTS, TYPE_MASKS, strict=True)):
         alone = measure_heads(encoders, [pieces], [mask])
         for state in encoders:
             for name in ("entropy", "share", "cls_row"):

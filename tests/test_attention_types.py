@@ -36,10 +36,12 @@ def typed(encoder: Encoder, nlp: Language, *texts: tuple[str, str]) -> list[list
     )
     pieces = cut_texts(encoder, table, "pair")
     found = []
-    for text, types in zip(pieces, token_types(nlp, encoder.tokenizer, table, pieces)):
+    for text, types in zip(pieces, token_types(nlp, encoder.tokenizer, table, pieces), strict=True):
         assert types.shape == (len(TYPES), len(text))
         names = [" ".join(np.array(TYPES)[column]) for column in types.T]
-        found.append(list(zip(encoder.tokenizer.convert_ids_to_tokens(text.ids), names)))
+        found.append(
+            list(zip(encoder.tokenizer.convert_ids_to_tokens(text.ids), names, strict=True))
+        )
     return found
 
 

@@ -237,7 +237,7 @@ def labels_left_out(corpus: str, target: str, data: Path) -> tuple[list[str], di
     train = examples.spans.text[examples.examples.span1[examples.examples.split == "train"]]
     words = chain.from_iterable(examples.texts.words1[number] for number in train.unique())
     without = counts[counts.split == ""]
-    return list(words), dict(zip(without.label, without["read"]))
+    return list(words), dict(zip(without.label, without["read"], strict=True))
 
 
 def texts_left_out(corpus: str, task_format: str, data: Path) -> tuple[int, dict[str, int]]:
@@ -790,7 +790,7 @@ def test_a_stage_writes_the_same_bytes_in_a_locale_that_is_not_utf_8(root, tmp_p
             },
         )
         subprocess.run(
-            [sys.executable, str(root / "stages/prepare_labels.py"), "english-pos"],
+            [sys.executable, str(root / "stages/prepare_labels.py"), "--task", "english-pos"],
             cwd=folder,
             env={**os.environ, **locale, "PYTHONPATH": str(root / "src")},
             check=True,

@@ -25,7 +25,7 @@ def planted(seed: int, n: int = 60, dim: int = 8) -> tuple[np.ndarray, Pairs]:
     rng = np.random.default_rng(seed)
     start = rng.integers(0, 6, n)
     end = start + rng.integers(1, 4, n)
-    pairs = sentences([10] * n, list(zip(start, end)))
+    pairs = sentences([10] * n, list(zip(start, end, strict=True)))
     X = rng.normal(size=(10 * n, dim)).astype(np.float32)
     X[10 * np.arange(n) + start, 0] += 4
     X[10 * np.arange(n) + end - 1, 1] += 4

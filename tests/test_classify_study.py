@@ -66,7 +66,7 @@ def test_both_probes_have_all_numbers_and_the_search_is_kept() -> None:
 def test_what_is_switched_off_is_left_out() -> None:
     off = {"controls": False, "codelength": False, "linear": False}
     numbers = layer_accuracy(separable(), **{**SETTINGS, **off})["numbers"]
-    assert list(zip(numbers.metric, numbers.classifier)) == [
+    assert list(zip(numbers.metric, numbers.classifier, strict=True)) == [
         *(("accuracy", "mlp"), ("std", "mlp"), ("majority", "")),
     ]
 

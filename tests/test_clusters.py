@@ -92,13 +92,13 @@ def test_final_clusters_are_pure_disjoint_across_labels_and_maximal():
     X, y = crowd()
     found = cluster(X, y)
     members = found.members
-    for rows, label in zip(members, found.labels):
+    for rows, label in zip(members, found.labels, strict=True):
         assert set(y[rows]) == {label}
 
     def meets_a_foe(rows, label):
         return any(
             not separate(X[rows], X[foe]).separable
-            for foe, other in zip(members, found.labels)
+            for foe, other in zip(members, found.labels, strict=True)
             if other != label
         )
 

@@ -14,7 +14,7 @@ LABELS = ["noun"] * 6 + ["verb"] * 3 + ["adverb"]
 
 
 def test_a_word_type_has_one_label_wherever_it_stands() -> None:
-    labels = dict(zip(TYPES, control_labels(TYPES, LABELS)))
+    labels = dict(zip(TYPES, control_labels(TYPES, LABELS), strict=True))
     mixed = TYPES[100:300][::-1] * 2
     assert control_labels(mixed, LABELS).tolist() == [labels[word] for word in mixed]
 

@@ -21,6 +21,7 @@ from test_ablation_spread import many_pairs, tuned_at, write_tuned
 from tiny_labels import tagged_words
 from tiny_reader import DIM, simple_questions
 from tuned_in_process import tune
+from tuneprobe.report.attention_maps import map_cells
 
 from tuneprobe.artifacts import ArtifactError, atomic_folder, read_json, read_meta, write_json
 from tuneprobe.corpora.mrc import Shard
@@ -36,7 +37,6 @@ from tuneprobe.formats.results import Result, read_results, write_results
 from tuneprobe.inventory import read_table
 from tuneprobe.kept import Kept
 from tuneprobe.remedy import remedy, stage_of
-from tuneprobe.report.attention_maps import map_cells
 from tuneprobe.spaces import example_table
 from tuneprobe.studies.attention.ablation.spread import OUTPUTS, kept_sweep, loaded
 from tuneprobe.studies.attention.ablation.sweep import ablation_sweep

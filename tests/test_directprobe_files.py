@@ -23,7 +23,7 @@ def files(tmp_path):
     def write(**replaced):
         texts = {"entities": ENTITIES, "labels": LABELS, "embeddings": EMBEDDINGS} | replaced
         paths = [tmp_path / f"{name}.txt" for name in texts]
-        for path, text in zip(paths, texts.values()):
+        for path, text in zip(paths, texts.values(), strict=True):
             path.write_text(text)
         return paths
 

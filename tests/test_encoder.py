@@ -11,6 +11,7 @@ from tiny_reader import write_tiny_bert
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
+from tuneprobe.artifacts import ArtifactError
 from tuneprobe.encoders.encoder import Encoder, budget_batches, load_encoder, pad_batch
 from tuneprobe.encoders.pieces import layout_pieces, word_pieces
 from tuneprobe.encoders.source import EncoderError
@@ -162,9 +163,12 @@ def test_a_damaged_encoder_is_named(
 def test_a_tuned_encoder_needs_its_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="give its checkpoint"):
         load_encoder("minilm-l6", **MINILM, state="finetuned")
-    missing = tmp_path / "checkpoint"
-    with pytest.raises(EncoderError, match=rf"{missing} has no config\.json"):
-        load_encoder("minilm-l6", **MINILM, state="finetuned", checkpoint=missing)
+    checkpoint = tmp_path / "checkpoint"
+    with pytest.raises(ArtifactError, match=rf"{checkpoint} is missing: run 'dvc repro'"):
+        load_encoder("minilm-l6", **MINILM, state="finetuned", checkpoint=checkpoint)
+    checkpoint.mkdir()
+    with pytest.raises(EncoderError, match=rf"{checkpoint} has no config\.json"):
+        load_encoder("minilm-l6", **MINILM, state="finetuned", checkpoint=checkpoint)
 
 
 def test_a_part_of_a_package_that_is_not_installed_is_named() -> None:

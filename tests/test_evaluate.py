@@ -188,7 +188,7 @@ def test_heads_that_share_an_encoder_answer_as_each_alone(reader) -> None:
     asked = simple_questions(9)
     together = read_answers(encoder, heads, asked, **CUT, **DECODE)
     assert together[0] != together[1]
-    for one, readings in zip(heads, together):
+    for one, readings in zip(heads, together, strict=True):
         assert read_answers(encoder, [one], asked, **CUT, **DECODE) == [readings]
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from test_pairwise import ALL, WORDS, frame_of, ids, random_pairs, slow_rank
+from made_up_pairs import ids
+from test_pairwise import ALL, WORDS, frame_of, random_pairs, slow_rank
 
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
 from tuneprobe.studies.pairwise.probe.foreign import (

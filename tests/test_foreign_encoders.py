@@ -96,7 +96,9 @@ def test_what_can_be_read_gives_a_text_the_same_vectors_alone_and_in_a_padded_ba
     assert len({len(pieces) for pieces in cut}) > 1
     together = states_of(encoder, cut)
     for row, pieces in enumerate(cut):
-        for layer, (alone, padded) in enumerate(zip(states_of(encoder, [pieces]), together)):
+        for layer, (alone, padded) in enumerate(
+            zip(states_of(encoder, [pieces]), together, strict=True)
+        ):
             np.testing.assert_allclose(
                 padded[row, : len(pieces)], alone[0], atol=2e-5, err_msg=f"layer {layer}"
             )
@@ -234,7 +236,7 @@ def test_a_word_without_a_piece_changes_no_other_vector(tmp_path: Path) -> None:
     with_it, without = ["the", "\u200b", "kite", "flew"], ["the", "kite", "flew"]
     spans = [(0, 1), (2, 3), (2, 4), (0, 3)], [(0, 1), (1, 2), (1, 3), (0, 2)]
     stored = []
-    for name, words, some in zip(("with", "without"), (with_it, without), spans):
+    for name, words, some in zip(("with", "without"), (with_it, without), spans, strict=True):
         examples = examples_of(words, some)
         write_representations(encoder, examples, tmp_path / name)
         stored.append(open_representations(tmp_path / name, examples))

@@ -150,7 +150,7 @@ def test_above_max_clusters_the_log_and_a_warning_say_why_there_are_no_distances
     space = space_of(*drawn_space(60, 20, 2, apart, 1))
     settings = {**SETTINGS, "directprobe_files": True, "max_clusters": at_most}
     found = layer_geometry(space, **settings)
-    texts = dict(zip(found["directprobe"].file, found["directprobe"].text))
+    texts = dict(zip(found["directprobe"].file, found["directprobe"].text, strict=True))
     n_clusters = int(value(found, "n_clusters"))
     assert value(found, "is_linear") == (apart > 0)
     assert f"No distances: {n_clusters} clusters" in texts["log.txt"]

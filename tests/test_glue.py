@@ -112,7 +112,9 @@ def test_a_single_file_is_divided_and_pairs_with_one_first_sentence_stay_togethe
     write(tmp_path, "rte", train=RTE + "".join(rows))
     texts = read(tmp_path, "rte", "rte")
     assert split_rule("rte", "rte", tmp_path) == BY_HASH
-    assert all(first.split == second.split for first, second in zip(texts[::2], texts[1::2]))
+    assert all(
+        first.split == second.split for first, second in zip(texts[::2], texts[1::2], strict=True)
+    )
     assert 160 < sum(text.split == "test" for text in texts) < 240
     assert split_of_sentence("kite  12 FLIES.") == split_of_sentence("Kite 12 flies.")
 

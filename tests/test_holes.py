@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tarfile
@@ -18,15 +19,15 @@ import pytest
 import yaml
 from made_up_page import made_up_page
 from test_report import Outline
+from tuneprobe.report import render_page
+from tuneprobe.report.compare import render_comparison
 
 from tuneprobe.bundle import BundleError, recorded_outputs, verify_bundle
 from tuneprobe.compare import Run
+from tuneprobe.corpora.archives import unpack_tar
 from tuneprobe.corpora.lines import CorpusError
-from tuneprobe.corpora.sources import unpack_tar
 from tuneprobe.formats.representations import Representations
 from tuneprobe.params import ParamsError, load_params
-from tuneprobe.report import render_page
-from tuneprobe.report.compare import render_comparison
 
 SHELL = "x; touch came && $(touch came) `touch came` | touch came"
 TAGGED = '<script>alert(1)</script><img src=x onerror="alert(1)">'
@@ -42,7 +43,29 @@ def texts(block: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def with_text(params: dict[str, Any], key: str, text: str) -> dict[str, Any]:
+def may_be_any(key: str) -> bool:
+    """Whether a text names a file of the user's: it is read, and no part of a command or output."""
+    return key.startswith("encoders.") or (key.startswith("tasks.") and key.endswith(".path"))
+
+
+def test_commands_and_outputs_hold_nothing_but_names_and_numbers(
+    root: Path, tmp_path: Path
+) -> None:
+    shipped = yaml.safe_load((root / "params.yaml").read_text())
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"].values()
+    for stage in stages:
+        used = re.findall(r"(?<!\\)\$\{([^}]*)\}", f"{stage['cmd']} {stage.get('outs')}")
+        assert all(re.fullmatch(r"item(\.\w+)*", one) for one in used)
+    axes = {axis for stage in stages for axis in stage.get("matrix", {}).values() if "$" in axis}
+    assert len(axes) > 5
+    for axis in axes:
+        path = tmp_path / "params.yaml"
+        path.write_text(json.dumps(with_text(shipped, axis.strip("${}"), [SHELL])))
+        with pytest.raises(ParamsError, match=axis.strip("${}").replace(".", r"\.")):
+            load_params(path)
+
+
+def with_text(params: dict[str, Any], key: str, text: object) -> dict[str, Any]:
     """The parameters with one text replaced; those given stay as they are."""
     first, _, rest = key.partition(".")
     return {**params, first: with_text(params[first], rest, text) if rest else text}
@@ -53,29 +76,27 @@ def test_no_text_of_params_yaml_is_a_command_or_a_way_out(
     root: Path, tmp_path: Path, text: str
 ) -> None:
     shipped = yaml.safe_load((root / "params.yaml").read_text())
-    keys = [key for key in texts(shipped) if not key.startswith("encoders.")]
+    keys = [key for key in texts(shipped) if not may_be_any(key)]
     assert len(keys) > 20
     for key in keys:
         path = tmp_path / "params.yaml"
         path.write_text(json.dumps(with_text(shipped, key, text)))
-        if key == "launch":
-            continue  # the one that is a command; it is no part of what others hand on
         with pytest.raises(ParamsError, match=key.replace(".", r"\.")):
             load_params(path)
 
 
 def test_a_stage_that_is_called_with_shell_text_runs_nothing(root: Path, tmp_path: Path) -> None:
     params = yaml.safe_load((root / "params.yaml").read_text())
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(with_text(params, "encoder", SHELL)))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(with_text(params, "focus", SHELL)))
     done = subprocess.run(
-        [sys.executable, str(root / "stages" / "prepare_texts.py"), "world-rte"],
+        [sys.executable, str(root / "stages" / "prepare_texts.py"), "--task", "world-rte"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(root / "src")},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: params.yaml: encoder is")
+    assert done.stderr.startswith("error: params.yaml: focus is")
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 

@@ -133,7 +133,7 @@ def test_a_limit_draws_among_the_sentences_with_a_label(data):
 def test_the_counts_tell_what_the_files_hold_and_what_was_kept(data):
     _, counts = build_labels("ud-kites", "deprel", data, train=1, test=None, seed=13)
     assert list(counts.columns) == ["split", "label", "read", "kept"]
-    assert list(zip(counts.split, counts.label, counts.read)) == [
+    assert list(zip(counts.split, counts.label, counts.read, strict=True)) == [
         ("train", "amod", 1),
         ("train", "nsubj", 1),
         ("train", "obj", 2),

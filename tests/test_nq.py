@@ -282,7 +282,7 @@ def test_intervals_of_the_native_examples_hold_the_words_of_the_upstream_ones(sh
     assert question.id == str(upstream["example_id"])
     assert question.document == words(0, len(tokens))
     assert len(question.candidates) == NATIVE[name]
-    for ours, theirs in zip(question.candidates, upstream["long_answer_candidates"]):
+    for ours, theirs in zip(question.candidates, upstream["long_answer_candidates"], strict=True):
         assert question.document[ours.start : ours.end] == words(
             theirs["start_token"], theirs["end_token"]
         )
@@ -303,7 +303,7 @@ def test_words_of_the_native_original_example_are_the_bytes_of_its_page(shared_d
     shorts = [short for one in upstream["annotations"] for short in one["short_answers"]]
     ours = [short for one in question.annotations for short in one.shorts]
     assert len(shorts) == len(ours) == 1
-    for (start, end), theirs in zip(ours, shorts):
+    for (start, end), theirs in zip(ours, shorts, strict=True):
         text = unescape(page[theirs["start_byte"] : theirs["end_byte"]].decode())
         plain = re.sub(r"<[^>]*>|\s", "", text)
         assert "".join(question.document[start:end]) == plain

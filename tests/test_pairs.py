@@ -241,7 +241,7 @@ def test_pairs_found_shard_by_shard_are_drawn_as_those_found_at_once(
     sizes = {"per_probe": 4, "boundary_train": 1, "boundary_test": 3}
     rules = {"synonyms": {"all_pairs": True}, "abbreviation": {}, "coreference": {}}
     folders = [tmp_path / str(number) for number in range(3)]
-    for folder, some in zip(folders, (questions[:8], [], questions[8:])):
+    for folder, some in zip(folders, (questions[:8], [], questions[8:]), strict=True):
         folder.mkdir()
         shard = Shard((), lambda _, some=some: iter(some))
         place = str(write_wordnet(tmp_path / "wordnet"))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from made_up_pairs import Stored, ids
 
 from tuneprobe.encoders.encoder import load_encoder
 from tuneprobe.errors import UnknownNameError
@@ -28,10 +29,6 @@ from tuneprobe.studies.pairwise.probe.study import example_table, rank_pairs
 
 ALL = conditions(("cosine", "euclidean"), ("words", "length-matched"), VIEWS)
 WORDS, WINDOWS = Condition("cosine", "words"), Condition("cosine", "length-matched")
-
-
-def ids(*numbers: int) -> np.ndarray:
-    return np.array(numbers, dtype=np.int64)
 
 
 def one_pair(n_words: int, match: tuple[int, int], avoid: tuple[int, int] = (0, 0)) -> Pairs:
@@ -72,7 +69,7 @@ def slow_rank(X: np.ndarray, pairs: Pairs, condition: Condition, frame: Frame) -
         X = X - np.outer(X @ frame.axis, frame.axis)
     count, n_neg = [], []
     for anchor, paragraph, (start, end), (a, b) in zip(
-        pairs.anchor, pairs.paragraph, pairs.match, pairs.avoid
+        pairs.anchor, pairs.paragraph, pairs.match, pairs.avoid, strict=True
     ):
         words = X[pairs.words_of(paragraph)]
         width = 1 if condition.negatives == "words" else end - start
@@ -316,16 +313,6 @@ def test_pairs_that_cannot_be_ranked_are_refused(span1: int, span2: int, message
     row = pd.DataFrame([(span1, span2, "x", "test", -1)], columns=list(EXAMPLE_COLUMNS))
     with pytest.raises(PairwiseError, match=message):
         pairs_from_examples(Examples(examples.texts, examples.spans, row), [0])
-
-
-class Stored:
-    """Layers in memory."""
-
-    def __init__(self, layers: list[np.ndarray]) -> None:
-        self.layers, self.n_layers = layers, len(layers)
-
-    def layer(self, number: int) -> np.ndarray:
-        return self.layers[number]
 
 
 def many_examples(n: int = 60) -> Examples:

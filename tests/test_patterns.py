@@ -61,8 +61,8 @@ def test_same_seed_draws_the_same_maps_and_another_seed_others() -> None:
     once, again, other = (
         [weights for weights, _ in draw_maps(5, rng(seed, "test"))] for seed in (1, 1, 2)
     )
-    assert all(np.array_equal(one, two) for one, two in zip(once, again))
-    assert not any(np.array_equal(one, two) for one, two in zip(once, other))
+    assert all(np.array_equal(one, two) for one, two in zip(once, again, strict=True))
+    assert not any(np.array_equal(one, two) for one, two in zip(once, other, strict=True))
 
 
 def test_a_map_too_short_to_show_a_pattern_is_not_drawn() -> None:

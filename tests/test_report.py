@@ -122,7 +122,7 @@ def test_headings_descend_without_gaps(page):
 @pytest.mark.usefixtures("undrawn")
 def test_a_synthetic_corpus_is_called_so_before_any_number(page, inputs):
     text = text_of(page)
-    assert text.index("Synthetic corpus.") < text.index("Of the 4 claims")
+    assert text.index("Synthetic corpus.") < text.index("Of the 6 claims")
     real = {"examples/qed": {"corpus": "nq-passages", "synthetic": False}}
     honest = render_page(replace(inputs, artifacts=real, corpus="nq-passages"))
     assert "Synthetic corpus" not in text_of(honest)
@@ -130,7 +130,7 @@ def test_a_synthetic_corpus_is_called_so_before_any_number(page, inputs):
 
 def test_the_claims_come_before_the_figures_and_all_hold_in_this_run(page):
     assert page.index('id="claims"') < page.index('id="layers"')
-    assert "Of the 4 claims of Cai et al. 2020, 4 hold." in text_of(page)
+    assert "Of the 6 claims of Cai et al. 2020, 6 hold." in text_of(page)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -199,7 +199,9 @@ def test_colours_reach_contrast_in_both_schemes(page):
     def luminance(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear))
+        return sum(
+            weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
+        )
 
     def contrast(a: str, b: str) -> float:
         high, low = sorted((luminance(a), luminance(b)), reverse=True)
@@ -229,7 +231,7 @@ def test_the_filled_template_keeps_no_anchor_and_the_state_order(templates):
 def test_a_panel_draws_a_line_per_state_with_its_dash_and_nothing_named_twice(templates):
     rows = [
         {"rev": state.name, "panel": "p", "layer": layer, "value": v, "low": v - 1, "high": v + 1}
-        for v, state in zip((70, 60, 50), STATES)
+        for v, state in zip((70, 60, 50), STATES, strict=True)
         for layer in range(3)
     ]
     svg = draw_panel(

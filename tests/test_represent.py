@@ -115,7 +115,8 @@ def test_writing_twice_gives_the_same_bytes(
     for run in ("first", "second"):
         write_representations(encoder, examples, tmp_path / run)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == ["SHA256SUMS", *(f"layer_{layer:02d}.npy" for layer in range(7)), "meta.json"]
+    layers = [f"layer_{layer:02d}.npy" for layer in range(7)]
+    assert names == ["SHA256SUMS", *layers, "meta.json", "types.npy"]
     for name in names:
         first, second = (tmp_path / run / name for run in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
@@ -129,7 +130,7 @@ def test_writing_behind_gives_the_bytes_of_writing_at_the_end(
     found = list(span_vectors(encoder, texts, examples.spans, tokens_per_batch=12))
     assert len(found) == 2
     order = np.argsort(np.concatenate([rows for rows, _ in found]))
-    for layer, parts in enumerate(zip(*(layers for _, layers in found))):
+    for layer, parts in enumerate(zip(*(layers for _, layers in found), strict=True)):
         np.save(tmp_path / "plain.npy", np.concatenate(parts)[order])
         stored = tmp_path / "rep" / layer_file(layer)
         assert stored.read_bytes() == (tmp_path / "plain.npy").read_bytes()

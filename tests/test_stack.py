@@ -33,7 +33,7 @@ def weights(trained: Trained) -> np.ndarray:
 @pytest.mark.parametrize("padded", [False, True])
 def test_a_network_in_a_stack_equals_the_network_alone(padded: bool) -> None:
     together = train(MIXED, *rings(), 3, regimen=SHORT, padded=padded)
-    for network, stacked in zip(MIXED, together):
+    for network, stacked in zip(MIXED, together, strict=True):
         (alone,) = train([network], *rings(), 3, regimen=SHORT)
         assert stacked.network == network
         assert [tuple(w.shape) for w, _ in stacked.layers] == [
@@ -72,7 +72,7 @@ def test_a_step_is_adam_on_cross_entropy_and_half_the_squared_weights_per_exampl
         penalty = sum((w**2).sum() for w in (w1, w2, w3))
         (functional.cross_entropy(outputs, y) + 0.3 / (2 * 32) * penalty).backward()
         adam.step()
-    for stacked, by_hand in zip(stack.parameters, plain):
+    for stacked, by_hand in zip(stack.parameters, plain, strict=True):
         torch.testing.assert_close(stacked[0], by_hand, atol=1e-6, rtol=1e-5)
 
 
@@ -95,7 +95,7 @@ def test_the_number_of_threads_is_left_as_it_was_and_does_not_matter() -> None:
             assert torch.get_num_threads() == number
     finally:
         torch.set_num_threads(threads)
-    for one, three in zip(*found):
+    for one, three in zip(*found, strict=True):
         np.testing.assert_allclose(one, three, atol=1e-5)
 
 
@@ -152,15 +152,15 @@ def test_a_race_halves_the_contenders_and_leaves_the_others_alone() -> None:
     at_two, at_four, raced = run(2), run(4), run(6, race=(2, 4))
     first_bar = sorted(trained.score for trained in at_two)[4]
     in_race = [trained.score >= first_bar for trained in at_two]
-    scores = sorted(trained.score for trained, still in zip(at_four, in_race) if still)
+    scores = sorted(trained.score for trained, still in zip(at_four, in_race, strict=True) if still)
     second_bar = scores[len(scores) // 2]
     expected = [
         2 if not still else 4 if trained.score < second_bar else 6
-        for still, trained in zip(in_race, at_four)
+        for still, trained in zip(in_race, at_four, strict=True)
     ]
     assert [trained.epochs for trained in raced] == expected
     assert set(expected) == {2, 4, 6}
-    for end, got in zip(run(6), raced):
+    for end, got in zip(run(6), raced, strict=True):
         if got.epochs == 6:
             np.testing.assert_allclose(weights(got), weights(end), atol=1e-5)
 

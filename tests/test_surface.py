@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_pairwise import ids
+from made_up_pairs import ids
 
 from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.studies.pairwise.probe.ranking import Outcomes, auc_macro

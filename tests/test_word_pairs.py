@@ -62,7 +62,11 @@ def slow_weights(encoder: Encoder, examples: Examples, pairing: str) -> dict:
         places = [
             range(*pieces.bounds[span.segment][[span.start, span.end]]) for span in (one, two)
         ]
-        pairs = zip(*places) if pairing == "zip" else [(a, b) for a in places[0] for b in places[1]]
+        pairs = (
+            zip(*places, strict=False)
+            if pairing == "zip"
+            else [(a, b) for a in places[0] for b in places[1]]
+        )
         for a, b in pairs:
             for direction, weight in (("from-to", maps[..., a, b]), ("to-from", maps[..., b, a])):
                 key = (one.text, row.label, direction)
@@ -99,7 +103,7 @@ def test_rows_are_means_over_texts_by_relation_and_direction(encoders, examples)
         found, encoder="small", task="made-up", seed=1, confidence=0.9, bootstrap=50
     )
     frame = to_frame(rows)
-    assert set(zip(frame.relation, frame.direction, frame.pairing)) == {
+    assert set(zip(frame.relation, frame.direction, frame.pairing, strict=True)) == {
         (relation, direction, "all")
         for relation in ("subject", "object")
         for direction in ("from-to", "to-from")

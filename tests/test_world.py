@@ -268,7 +268,7 @@ def test_many_documents_are_asked_about_the_same_names_in_another_order(
 ) -> None:
     """Both questions of a document begin alike and name the same, with different answers."""
     pairs = 0
-    for one, two in zip(records["train"][::2], records["train"][1::2]):
+    for one, two in zip(records["train"][::2], records["train"][1::2], strict=True):
         names = [
             {w for w in r["question_text"].split(" ") if w.capitalize() in _tokens(r)}
             for r in (one, two)

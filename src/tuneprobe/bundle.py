@@ -14,11 +14,10 @@ from tuneprobe.artifacts import META, ArtifactError, atomic_folder
 from tuneprobe.digests import SUMS, file_sha256
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.paths import FIGURES, PAGE, PLOTS, SUMMARY
-from tuneprobe.yaml_file import read_yaml
+from tuneprobe.yaml_file import LOCK_BYTES, read_yaml
 
 CONDITIONS = ("params.yaml", "dvc.yaml", "dvc.lock", "data.dvc")
 LISTED = re.compile("([0-9a-f]{64})  (.+)")
-LOCK_BYTES = 64 << 20  # a lock of 150 stages has 200 KiB
 
 
 class BundleError(TuneprobeError):

@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
-from tuneprobe.tasks import Task, get_task
+from tuneprobe.tasks import Task, Text, get_task
 from tuneprobe.yaml_file import YamlFileError, read_yaml
 
 MAX_FAULTS = 10  # said of one file
@@ -53,13 +53,6 @@ def _name(name: str) -> str:
     return name
 
 
-def _text(text: str) -> str:
-    """Refuse a text that no file or package can be called."""
-    if not text.strip() or not text.isprintable():
-        raise ValueError("expected a text of printable characters")
-    return text
-
-
 PositiveInt = Annotated[int, Field(gt=0, le=10_000_000)]  # of examples, steps, tokens
 Size = Annotated[int, Field(gt=0, le=100_000)]  # of what is held in memory at once, or squared
 Repeats = Annotated[int, Field(gt=0, le=1_000_000)]  # of a bootstrap or a permutation test
@@ -70,7 +63,6 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Confidence = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, AfterValidator(_name)]
-Text = Annotated[str, Field(max_length=4096), AfterValidator(_text)]
 Unique = Annotated[tuple[Item, ...], Field(max_length=1000), AfterValidator(_distinct)]
 NonEmptyUnique = Annotated[Unique[Item], Field(min_length=1)]
 LayerShare = Annotated[Fraction, Field(gt=0, lt=1)]  # 5/12, or 0.5
@@ -110,8 +102,8 @@ class EncoderSource(_Block):
 class Intervals(_Block):
     """Level and samples of the intervals of every study."""
 
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    bootstrap: PositiveInt
+    confidence: Confidence
+    bootstrap: Repeats
 
 
 class Annotator(_Block):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import yaml
+from tuneprobe.yaml_file import LOCK_BYTES, YamlFileError, read_yaml
 
 LOCK = Path("dvc.lock")
 
@@ -22,11 +22,11 @@ def remedy(path: Path) -> str:
 def stage_of(path: Path) -> str:
     """Name of the stage whose output holds `path`, as dvc.lock records it; "" if none does."""
     try:
-        stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
+        stages = read_yaml(LOCK, max_bytes=LOCK_BYTES)["stages"]
         outs = {
             Path(out["path"]): name for name, one in stages.items() for out in one.get("outs", [])
         }
         inside = path.absolute().relative_to(Path.cwd())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, YamlFileError):
         return ""
     return next((outs[one] for one in (inside, *inside.parents) if one in outs), "")

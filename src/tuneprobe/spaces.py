@@ -65,7 +65,7 @@ def example_table(examples: Examples, types: NDArray[np.int64] | None = None) ->
     table["text"] = examples.spans.text.to_numpy()[table.span1]
     table["type"] = ""
     if types is not None:
-        pairs = zip(types[table.span1], table.span2)
+        pairs = zip(types[table.span1], table.span2, strict=True)
         table["type"] = [
             "" if not first else f"{first}" if other == NO_SPAN else f"{first} {types[other]}"
             for first, other in pairs

@@ -5,9 +5,10 @@ the files hold. The built-in tasks are entries of params.yaml like a user's own.
 """
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tuneprobe.errors import UnknownNameError
 
@@ -35,14 +36,33 @@ Format = Literal[
 ]  # fmt: skip
 
 
+def _text(text: str) -> str:
+    """Refuse a text that no file or package can be called."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError("expected a text of printable characters")
+    return text
+
+
+def _folder(path: str) -> str:
+    """Refuse a path that leaves data/ without saying where it goes."""
+    if ".." in PurePosixPath(path).parts:
+        raise ValueError("expected a folder below data/, without '..', or an absolute one")
+    return path
+
+
+Text = Annotated[str, Field(max_length=4096), AfterValidator(_text)]
+Folder = Annotated[Text, AfterValidator(_folder)]
+Shown = Annotated[str, Field(max_length=4096)]  # on a page
+
+
 class Columns(BaseModel):
     """The columns of a table, or keys of a JSON line: one text, or two, and the label."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    text: str
-    text2: str | None = None
-    label: str
+    text: Shown
+    text2: Shown | None = None
+    label: Shown
 
 
 class Task(BaseModel):
@@ -78,20 +98,20 @@ class Task(BaseModel):
         Whether a reproduced paper has it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     format: Format
-    path: Annotated[str, Field(min_length=1)]
+    path: Folder
     target: str = ""
     kind: Kind = "label"
     columns: Columns | None = None
-    files: tuple[str, ...] = ()
+    files: tuple[Text, ...] = ()
     split: Literal["file", "title"] | Annotated[int, Field(gt=0)] = "file"
     version: Annotated[int, Field(gt=0)] = 1
     synthetic: bool = False
-    label: str = ""
-    family: str = ""
-    licence: str = ""
+    label: Shown = ""
+    family: Shown = ""
+    licence: Shown = ""
     paper: bool = False
 
     @model_validator(mode="before")
@@ -107,6 +127,8 @@ class Task(BaseModel):
         targets = TARGETS.get(self.format)
         if targets and self.target not in targets:
             raise ValueError(f"the format {self.format} has the targets {', '.join(targets)}")
+        if self.target and not targets:
+            raise ValueError(f"the format {self.format} has no target")
         if (self.format in TABLES) != (self.columns is not None):
             raise ValueError(
                 "give columns (text, label, and text2 for pairs) of a table, of it only"

@@ -120,7 +120,7 @@ def measured(
     """
     kept = Kept(cache)
     digests = [unit.digest(measure, table) for unit in units]
-    left = {digest: unit for digest, unit in zip(digests, units) if digest not in kept}
+    left = {digest: unit for digest, unit in zip(digests, units, strict=True) if digest not in kept}
     calls = [(measure, unit.at_full_path(), table, digest) for digest, unit in left.items()]
     function = _measure if backend == "local" else _measure_away
     done = outcomes(function, calls, backend=backend, processes=workers)
@@ -142,8 +142,10 @@ def result_rows(
     numbers: pd.DataFrame, *, study: str, encoder: str, task: str, seed: int, level: float = nan
 ) -> list[Result]:
     """Result rows of the table of numbers that `measured` gives."""
-    records: list[dict[str, Any]] = numbers.to_dict("records")  # type: ignore[assignment]
-    rows = (Result(**record) for record in records)
+    rows = (
+        Result(**{str(name): value for name, value in record.items()})
+        for record in numbers.to_dict("records")
+    )
     return stamp(rows, study=study, encoder=encoder, task=task, seed=seed, level=level)
 
 
@@ -179,7 +181,7 @@ def _measure_away(
 def _gather(units: Sequence[Unit], folders: Sequence[Path]) -> Tables:
     """The tables of all units, one below the other; always as read from the cache."""
     parts: dict[str, list[pd.DataFrame]] = {}
-    for unit, folder in zip(units, folders):
+    for unit, folder in zip(units, folders, strict=True):
         for path in sorted(folder.glob("*.parquet")):
             with readable(path):
                 found = pd.read_parquet(path)

@@ -16,6 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from tuneprobe.errors import TuneprobeError
 
 MAX_BYTES = 1 << 20  # the params.yaml of the project has 8 KiB
+LOCK_BYTES = 64 << 20  # a lock of 150 stages has 200 KiB
 BYTES_A_VALUE = 8  # a file may expand to one value, aliases included, for so many allowed bytes
 MAX_DIGITS = 40  # of a whole number
 MAX_DEPTH = 40

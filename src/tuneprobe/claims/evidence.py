@@ -61,8 +61,8 @@ class Evidence:
     def numbers(self) -> dict[tuple[Any, ...], Estimate]:
         """Estimates by study, task, state, metric, layer and facets; heads are left out."""
         rows = self.results[self.results["head"] == NO_HEAD]
-        keys = zip(*(rows[name].tolist() for name in (*NUMBER_KEYS, *MORE_KEYS)))
-        return dict(zip(keys, estimates(rows)))
+        keys = zip(*(rows[name].tolist() for name in (*NUMBER_KEYS, *MORE_KEYS)), strict=True)
+        return dict(zip(keys, estimates(rows), strict=True))
 
     def states(self, study: str) -> set[str]:
         """The states that a study has numbers of."""

@@ -21,7 +21,10 @@ NOT_MEASURED = Estimate(nan)
 
 def estimates(rows: pd.DataFrame) -> list[Estimate]:
     """The columns ``value, low, high`` of result rows."""
-    return [Estimate(*cells) for cells in zip(*(rows[name].tolist() for name in Estimate._fields))]
+    return [
+        Estimate(*cells)
+        for cells in zip(*(rows[name].tolist() for name in Estimate._fields), strict=True)
+    ]
 
 
 def same(one: Estimate, other: Estimate) -> bool:

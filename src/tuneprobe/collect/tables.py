@@ -23,7 +23,7 @@ def select(results: pd.DataFrame, **keys: str | int | Sequence[str]) -> pd.DataF
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as mappings from column to value."""
-    return [dict(zip(rows.columns, row)) for row in rows.itertuples(index=False)]
+    return [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False)]
 
 
 def last_layer(results: pd.DataFrame, study: str = "pairwise") -> int:

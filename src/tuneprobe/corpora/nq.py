@@ -54,7 +54,9 @@ def read_nq(path: Path) -> Iterator[Question]:
 
 def _question(record: Record) -> Question:
     tokens, is_html = _original(record) if _is_original(record) else _simplified(record)
-    is_word = [not html and bool(token.strip()) for token, html in zip(tokens, is_html)]
+    is_word = [
+        not html and bool(token.strip()) for token, html in zip(tokens, is_html, strict=True)
+    ]
     position = [0, *accumulate(map(int, is_word))]  # token → number of words before it
     upstream = [
         candidate.interval("start_token", "end_token", len(tokens), "tokens")
@@ -69,7 +71,7 @@ def _question(record: Record) -> Question:
         document=record.some_words(_document_key(record), compress(tokens, is_word)),
         candidates=tuple(
             Candidate(position[start], position[end], top)
-            for (start, end), top in zip(upstream, top_level)
+            for (start, end), top in zip(upstream, top_level, strict=True)
         ),
         annotations=tuple(_annotation(one, upstream, position) for one in annotated),
     )

@@ -66,7 +66,7 @@ def tokenise(text: str) -> Tokens:
 
 
 def _tokens(found: list[tuple[str, int, int]]) -> Tokens:
-    words, starts, ends = zip(*found) if found else ((), (), ())
+    words, starts, ends = zip(*found, strict=True) if found else ((), (), ())
     return Tokens(words, starts, ends)
 
 

@@ -84,7 +84,7 @@ def _refuse_difference(stock: Encoder, packed: Encoder, batch: dict[str, Tensor]
     layers = (
         one.model(**batch, output_hidden_states=True).hidden_states for one in (stock, packed)
     )
-    largest = max(float((mine - theirs).abs().max()) for mine, theirs in zip(*layers))
+    largest = max(float((mine - theirs).abs().max()) for mine, theirs in zip(*layers, strict=True))
     if not largest <= TOLERANCE:
         raise EncoderError(
             f"oneDNN's linear layers change a hidden state of {stock.name} by {largest:.1e}, "

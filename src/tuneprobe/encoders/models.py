@@ -168,7 +168,7 @@ def _refuse_padding(
     ids = torch.tensor([text + [pad] * PADDED])
     mask = torch.tensor([[1] * len(text) + [0] * PADDED])
     padded = _states(name, model, ids, attention_mask=mask)
-    for number, (one, other) in enumerate(zip(alone, padded)):
+    for number, (one, other) in enumerate(zip(alone, padded, strict=True)):
         change = float((one - other[:, : len(text)]).abs().max() / one.abs().max().clamp(min=1))
         if not change <= TOLERANCE:
             raise EncoderError(

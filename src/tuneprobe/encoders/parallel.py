@@ -107,7 +107,7 @@ def add_gradients(weights: Iterable[nn.Parameter]) -> None:
     total = torch.cat([gradient.flatten() for gradient in gradients])
     distributed.all_reduce(total)
     parts = total.split([gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts):
+    for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
 
 

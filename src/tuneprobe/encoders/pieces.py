@@ -117,7 +117,7 @@ def piece_table(tokenizer: Any, words: Iterable[str]) -> dict[str, list[int]]:
     table: dict[str, list[int]] = {}
     for first in range(0, len(different), TOGETHER):
         some = different[first : first + TOGETHER]
-        table |= zip(some, word_pieces(tokenizer, ["the", *some])[1:])
+        table |= zip(some, word_pieces(tokenizer, ["the", *some])[1:], strict=True)
     return table
 
 
@@ -168,10 +168,10 @@ def frame_of(tokenizer: Any, n_segments: int) -> Frame:
     Where it has no post-processor of its own: [CLS] first [SEP] second [SEP], as BERT's.
     """
     backend = tokenizer.backend_tokenizer
-    bare = backend.post_processor is None
-    texts = ("a", "b")[:n_segments]
-    made = None if bare else backend.encode(*texts, add_special_tokens=True)
-    owners = [] if made is None else made.sequence_ids
+    if backend.post_processor is None:
+        return _bert_frame(tokenizer, n_segments)
+    made = backend.encode(*("a", "b")[:n_segments], add_special_tokens=True)
+    owners = made.sequence_ids
     if set(range(n_segments)) - set(owners):
         return _bert_frame(tokenizer, n_segments)
     places = [[row for row, owner in enumerate(owners) if owner == n] for n in range(n_segments)]
@@ -216,17 +216,18 @@ def layout_pieces(
         bounds2 = bounds2 + len(tail)
     ids = [*head, *chain(*first), *middle, *chain(*second), *tail]
     lengths = [bounds[-1] - bounds[0] for bounds in (bounds1, bounds2)]
-    one, two = ([kind] * length for kind, length in zip(frame.segments, lengths))
+    one, two = ([kind] * length for kind, length in zip(frame.segments, lengths, strict=True))
     types = [*frame.types[0], *one, *frame.types[1], *two, *frame.types[2]]
-    made = (np.array(values, dtype=np.int64) for values in (ids, types))
-    return Pieces(*made, (bounds1, bounds2))
+    return Pieces(
+        np.array(ids, dtype=np.int64), np.array(types, dtype=np.int64), (bounds1, bounds2)
+    )
 
 
 def count_unknown(tokenizer: Any, ids: Iterable[NDArray[np.integer]]) -> dict[str, int]:
     """How many word pieces there are, and how many of them are the one for the unknown."""
     unknown = tokenizer.unk_token_id
     found = [(len(some), int((some == unknown).sum())) for some in ids]
-    n_pieces, n_unknown = map(sum, zip(*found)) if found else (0, 0)
+    n_pieces, n_unknown = map(sum, zip(*found, strict=True)) if found else (0, 0)
     return {"n_pieces": n_pieces, "n_unknown_pieces": n_unknown}
 
 
@@ -268,4 +269,8 @@ def refuse_unknown(
 
 def _unknown_words(tokenizer: Any, words: Sequence[str]) -> list[str]:
     unknown = tokenizer.unk_token_id
-    return [word for word, ids in zip(words, word_pieces(tokenizer, words)) if unknown in ids]
+    return [
+        word
+        for word, ids in zip(words, word_pieces(tokenizer, words), strict=True)
+        if unknown in ids
+    ]

@@ -127,10 +127,12 @@ def cut_texts(encoder: Encoder, texts: pd.DataFrame, layout: str) -> list[Pieces
 
 def read_texts(encoder: Encoder, texts: pd.DataFrame, layout: str = "pair") -> list[Pieces]:
     """Every text as word pieces, however long; texts of unknown pieces are refused."""
-    tokenizer, segments = encoder.tokenizer, list(zip(texts.words1, texts.words2))
+    tokenizer, segments = encoder.tokenizer, list(zip(texts.words1, texts.words2, strict=True))
     cut = [
-        layout_pieces(tokenizer, *(word_pieces(tokenizer, words) for words in pair), layout)
-        for pair in segments
+        layout_pieces(
+            tokenizer, word_pieces(tokenizer, one), word_pieces(tokenizer, two), layout=layout
+        )
+        for one, two in segments
     ]
     ids = (text.ids for text in cut)
     refuse_unknown(encoder.name, tokenizer, ids, chain.from_iterable(segments))
@@ -170,7 +172,11 @@ def span_vectors(
     def encode(batch: np.ndarray) -> Arrays:
         passes = budget.passes(lengths[batch], lambda some: vectors(batch[some]))
         parts = [found for _, found in passes]
-        return parts[0] if len(parts) == 1 else [np.concatenate(layer) for layer in zip(*parts)]
+        return (
+            parts[0]
+            if len(parts) == 1
+            else [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+        )
 
     def empty(batch: np.ndarray) -> Arrays:
         shape = (len(rows_of(batch)), encoder.dim)
@@ -260,7 +266,7 @@ def span_types(texts: list[Pieces], spans: pd.DataFrame) -> np.ndarray:
     """
     columns = (spans[name].tolist() for name in ("text", "segment", "start", "end"))
     types = np.zeros(len(spans), dtype=np.int64)
-    for row, (text, segment, start, end) in enumerate(zip(*columns)):
+    for row, (text, segment, start, end) in enumerate(zip(*columns, strict=True)):
         if segment != WHOLE_TEXT:
             pieces, bounds = texts[text], texts[text].bounds[segment]
             read = pieces.ids[bounds[start] : bounds[end]].astype("<i8").tobytes()
@@ -285,7 +291,7 @@ def _store(
 
         def write(found: SpanVectors) -> None:
             rows, layers = found
-            for layer, (store, vectors) in enumerate(zip(stores, layers)):
+            for layer, (store, vectors) in enumerate(zip(stores, layers, strict=True)):
                 _refuse_not_finite(vectors, rows, layer)
                 store[rows] = vectors
 

@@ -163,7 +163,7 @@ def encoder_facts(name: str, **source: str | None) -> dict[str, Any]:
     tokenizer files by name), ``model_type`` and, where there is one, ``revision`` of the hub and
     ``version`` of the package
     """
-    folder = find_weights(name, **source)  # type: ignore[arg-type]
+    folder = find_weights(name, **source)
     facts: dict[str, Any] = {
         "encoder": name,
         "source": next(kind for kind in ("package", "path", "hub") if source.get(kind)),

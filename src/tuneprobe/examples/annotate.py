@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256 as new_sha256
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 from spacy.language import Language
@@ -72,7 +73,7 @@ def sentence_around(sentences: Sequence[int], n_words: int, span: Interval) -> I
     >>> sentence_around((0, 4), 9, (5, 6))
     (4, 9)
     """
-    for start, end in zip(sentences, (*sentences[1:], n_words)):
+    for start, end in pairwise((*sentences, n_words)):
         if start <= span[0] and span[1] <= end:
             return start, end
     return None

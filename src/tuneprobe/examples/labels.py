@@ -79,7 +79,7 @@ def build_labels(
         raise UnknownNameError("pair order", pair_order, PAIR_ORDERS)
     left_out: Counter[str] = Counter()
     read = read_labelled(corpus, target, data, left_out, first)
-    limits = dict(zip(SPLITS, (train, test)))
+    limits = dict(zip(SPLITS, (train, test), strict=True))
     kept = {}
     for split in SPLITS:
         texts = [readable(text, max_words, left_out) for text in read[split]]

@@ -26,9 +26,9 @@ from tuneprobe.formats.examples import (
 ROW_GROUP = 1 << 24  # bytes of the three tables together
 NUMBER, NAME, WORDS = pa.int64(), pa.large_string(), pa.list_(pa.string())
 SCHEMAS = {
-    "texts": pa.schema(zip(TEXT_COLUMNS, (NAME, WORDS, WORDS))),
-    "spans": pa.schema(zip(SPAN_COLUMNS, (NUMBER, NUMBER, NUMBER, NUMBER, NAME))),
-    "examples": pa.schema(zip(EXAMPLE_COLUMNS, (NUMBER, NUMBER, NAME, NAME, NUMBER))),
+    "texts": pa.schema(zip(TEXT_COLUMNS, (NAME, WORDS, WORDS), strict=True)),
+    "spans": pa.schema(zip(SPAN_COLUMNS, (NUMBER, NUMBER, NUMBER, NUMBER, NAME), strict=True)),
+    "examples": pa.schema(zip(EXAMPLE_COLUMNS, (NUMBER, NUMBER, NAME, NAME, NUMBER), strict=True)),
 }
 
 
@@ -61,7 +61,7 @@ class ExamplesWriter:
         """Write a piece, its ids raised by the rows above it."""
         groups = self._groups_per_text * self.n_texts
         spans, examples = _raised(piece.spans, piece.examples, self.n_texts, self.n_spans, groups)
-        for name, rows in zip(SCHEMAS, (piece.texts, spans, examples)):
+        for name, rows in zip(SCHEMAS, (piece.texts, spans, examples), strict=True):
             table = pa.Table.from_pandas(rows, SCHEMAS[name], preserve_index=False)
             self._waiting[name].append(table)
         self.n_texts += len(piece.texts)

@@ -110,8 +110,8 @@ def qa_questions(examples: Examples) -> list[Question]:
         raise ArtifactError("these are not examples of kind 'qa': some belong to no annotator.")
     candidates = _candidates(examples)
     annotations = _annotations(examples, candidates)
-    splits = dict(zip(table.group // ANNOTATORS, table.split))
-    texts = zip(examples.texts.source, examples.texts.words1, examples.texts.words2)
+    splits = dict(zip(table.group // ANNOTATORS, table.split, strict=True))
+    texts = zip(examples.texts.source, examples.texts.words1, examples.texts.words2, strict=True)
     return [
         Question(
             id=source,
@@ -144,7 +144,7 @@ def _candidates(examples: Examples) -> defaultdict[int, dict[int, Candidate]]:
     spans = examples.spans
     found: defaultdict[int, dict[int, Candidate]] = defaultdict(dict)
     columns = (spans[column].tolist() for column in ("text", "start", "end", "role"))
-    for span, (text, start, end, role) in enumerate(zip(*columns)):
+    for span, (text, start, end, role) in enumerate(zip(*columns, strict=True)):
         if role in (TOP_LEVEL, NESTED):
             found[text][span] = Candidate(start, end, role == TOP_LEVEL)
     return found
@@ -154,11 +154,11 @@ def _annotations(
     examples: Examples, candidates: defaultdict[int, dict[int, Candidate]]
 ) -> dict[int, list[Annotation]]:
     """text → annotations in the order of the annotators."""
-    intervals = list(zip(examples.spans.start.tolist(), examples.spans.end.tolist()))
+    intervals = list(zip(examples.spans.start.tolist(), examples.spans.end.tolist(), strict=True))
     answers: dict[int, tuple[int, list[Interval], str]] = {}
     table = examples.examples
     columns = (table[column].tolist() for column in ("group", "span1", "span2", "label"))
-    for group, long, short, label in zip(*columns):
+    for group, long, short, label in zip(*columns, strict=True):
         _, shorts, _ = answers.setdefault(group, (long, [], label))
         if short != NO_SPAN:
             shorts.append(intervals[short])

@@ -106,7 +106,7 @@ def text_examples(
             raise CorpusError(f"{folder}: no example falls to the split '{split}'.")
     contents = {split: _contents(found[split]) for split in SPLITS}
     refuse_same(contents["train"], contents["test"], _file(found["train"]), _file(found["test"]))
-    limits = dict(zip(SPLITS, (train, test)))
+    limits = dict(zip(SPLITS, (train, test), strict=True))
     kept = {split: draw_texts(found[split], limits[split], seed, split) for split in SPLITS}
     builder = ExamplesBuilder()
     for text in (text for split in SPLITS for text in kept[split]):

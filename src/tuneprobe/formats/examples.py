@@ -74,7 +74,9 @@ class Examples:
                 f"but there are {len(self.texts)} texts."
             )
         lengths = [self.texts[f"words{n}"].str.len().to_numpy() for n in (1, 2)]
-        length = [lengths[segment][text] for text, segment in zip(spans.text, spans.segment)]
+        length = [
+            lengths[segment][text] for text, segment in zip(spans.text, spans.segment, strict=True)
+        ]
         whole = (spans.segment == WHOLE_TEXT) & (spans.start == 0) & (spans.end == 0)
         wrong = (spans.start < 0) | (spans.start >= spans.end) | (spans.end > length)
         wrong &= ~whole
@@ -175,7 +177,7 @@ class ExamplesBuilder:
 
     def build(self) -> Examples:
         """The checked tables."""
-        spans = [(*span, role) for span, role in zip(self._spans, self._roles)]
+        spans = [(*span, role) for span, role in zip(self._spans, self._roles, strict=True)]
         return Examples(
             texts=pd.DataFrame(self._texts, columns=list(TEXT_COLUMNS)),
             spans=pd.DataFrame(spans, columns=list(SPAN_COLUMNS)),

@@ -84,7 +84,7 @@ def render_comparison(
     drawn = [plot for plot in plots if len(overlaid(runs, plot.name))]
     return render(
         "compare.html.jinja",
-        runs=list(zip(runs, map(swatch, looks))),
+        runs=list(zip(runs, map(swatch, looks), strict=True)),
         names=names,
         params=Table(
             ["parameter", *names], [[k, *v] for k, v in differing(runs).items()], 1 + len(runs)
@@ -107,7 +107,7 @@ def looks_of(names: Sequence[str]) -> list[Series]:
     own = {look.name: look for look in charts.RUNS}
     free = iter([look for look in charts.RUNS if look.name not in names])
     looks = [own[name] if name in own else next(free) for name in names]
-    return [replace(look, name=name, label=name) for look, name in zip(looks, names)]
+    return [replace(look, name=name, label=name) for look, name in zip(looks, names, strict=True)]
 
 
 def headline_table(runs: Sequence[Run]) -> ScoreTable:

@@ -73,7 +73,9 @@ def csv_address(table: Table) -> str:
 
 def figure_svg(figure: Figure) -> str:
     """One drawing of all panels, with title and legend, in light colours."""
-    width, height = (max(sides) for sides in zip(*(_size(panel) for panel in figure.panels)))
+    width, height = (
+        max(sides) for sides in zip(*(_size(panel) for panel in figure.panels), strict=True)
+    )
     in_row = min(len(figure.panels), figure.in_row or (WIDE_IN_ROW if figure.wide else IN_ROW))
     by_column = figure.pairs and len(figure.panels) > 1
     if by_column:  # two panels after each other stand below each other

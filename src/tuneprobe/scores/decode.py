@@ -89,7 +89,7 @@ def best_readings(items: Ids, spans: NDArray[np.void], n_items: int) -> list[Rea
     readings = [Reading()] * n_items
     order = np.lexsort((-spans["score"], items))  # the best window of each question first
     found, first = np.unique(items[order], return_index=True)
-    for item, span in zip(found, spans[order[first]]):
+    for item, span in zip(found, spans[order[first]], strict=True):
         if np.isfinite(span["score"]):
             score, start, end, kind = span.tolist()
             readings[item] = Reading(start, end, score, ANSWER_TYPES[kind])

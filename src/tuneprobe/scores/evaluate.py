@@ -111,7 +111,7 @@ def evaluate_readers(
     )
     rows = [
         scored._replace(state=state)
-        for state, its_readings in zip(heads, readings)
+        for state, its_readings in zip(heads, readings, strict=True)
         for scored in (
             *nq_scores(asked, its_readings, min_annotators=min_annotators, seed=seed),
             *squad_scores(asked, its_readings, seed=seed),
@@ -161,7 +161,7 @@ def read_answers(
                     **its_logits, words=words, top_k=top_k, max_answer=max_answer
                 )
         items = np.array([one.item for one in windows.windows])
-        for its_readings, its_best in zip(readings, best):
+        for its_readings, its_best in zip(readings, best, strict=True):
             its_readings += best_readings(items, its_best, len(part))
     return readings
 
@@ -188,7 +188,7 @@ def nq_scores(
     scored = []
     for answer, judge in (("long", judge_long), ("short", judge_short)):
         judgements, scores = [], []
-        for question, reading in zip(questions, readings):
+        for question, reading in zip(questions, readings, strict=True):
             prediction = to_prediction(reading, question.candidates)
             gold = gold_answers(question)
             judgements.append(judge(gold, prediction, min_annotators=min_annotators))
@@ -211,7 +211,7 @@ def squad_scores(
     The gold text of an annotator is the words of all the short spans; the best annotator counts.
     """
     outcomes = []
-    for question, reading in zip(questions, readings):
+    for question, reading in zip(questions, readings, strict=True):
         gold = short_texts(question)
         if gold:
             text = " ".join(question.document[reading.start : reading.end])
@@ -227,7 +227,7 @@ def squad_scores(
     numbers = np.array(bounds).T.tolist()  # (metrics, 3): value, low, high
     return [
         Result(metric, value, low, high, len(outcomes), readout="span")
-        for metric, (value, low, high) in zip(("exact_match", "f1"), numbers)
+        for metric, (value, low, high) in zip(("exact_match", "f1"), numbers, strict=True)
     ]
 
 

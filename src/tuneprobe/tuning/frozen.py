@@ -46,7 +46,7 @@ class ReadOnce:
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Inputs, targets and what the head reads of some rows."""
-        bounds = zip(self.start[rows], self.start[rows] + self.n_rows[rows])
+        bounds = zip(self.start[rows], self.start[rows] + self.n_rows[rows], strict=True)
         parts = [torch.from_numpy(np.array(self.rows[start:stop])) for start, stop in bounds]
         read = self.head.join(parts).to(self.device)
         return self.data.batch(rows) | {READ: read}

@@ -101,7 +101,7 @@ class QAHead(Head):
     def split(self, read: Tensor, batch: Batch) -> list[Tensor]:
         """The real pieces of each input."""
         lengths = batch["attention_mask"].sum(dim=1).tolist()
-        return [hidden[:length] for hidden, length in zip(read, lengths)]
+        return [hidden[:length] for hidden, length in zip(read, lengths, strict=True)]
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Padded to the longest input."""

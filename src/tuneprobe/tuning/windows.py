@@ -153,7 +153,7 @@ def training_windows(
     sizes = {"window": window, "stride": stride, "max_question": max_question}
     reading = iter(questions)
     while some := list(islice(reading, TOGETHER)):
-        for question, its_windows in zip(some, cut_windows(encoder, some, **sizes)):
+        for question, its_windows in zip(some, cut_windows(encoder, some, **sizes), strict=True):
             for number, one in enumerate(its_windows):
                 if one.answer_type != UNKNOWN or _draw(seed, question.id, number) < null_keep:
                     kept.append(one.on_its_own(n_questions))
@@ -243,7 +243,7 @@ def first_answer(question: Question) -> tuple[int, int, int]:
     answer = question.annotations[0]
     kind = ANSWER_TYPES.index(answer.answer_type)
     if answer.answer_type == "short":
-        starts, ends = zip(*answer.shorts)
+        starts, ends = zip(*answer.shorts, strict=True)
         return min(starts), max(ends), kind
     if answer.long < 0:
         return 0, 0, UNKNOWN

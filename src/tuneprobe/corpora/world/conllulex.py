@@ -27,7 +27,9 @@ def conllulex(sentence_id: str, tokens: Tokens, classes: Mapping[str, str]) -> s
         f"# streusle_sent_id = {sentence_id}",
         "# mwe = " + " ".join(_joined(unit, tokens) for unit in units),
     )
-    body = ("\t".join((*row, *more)) for row, more in zip(conllu_rows(tokens), lexical))
+    body = (
+        "\t".join((*row, *more)) for row, more in zip(conllu_rows(tokens), lexical, strict=True)
+    )
     return "\n".join((*header, *body)) + "\n\n"
 
 

@@ -94,7 +94,10 @@ def _both(
     def text(roles: Roles) -> str:
         return plain(close(render(template, lambda name, label: roles[name].name, concept)))
 
-    return [Pair(plain(premise), text(roles), label) for roles, label in zip(versions, LABELS)]
+    return [
+        Pair(plain(premise), text(roles), label)
+        for roles, label in zip(versions, LABELS, strict=True)
+    ]
 
 
 def plain(tokens: Tokens) -> str:

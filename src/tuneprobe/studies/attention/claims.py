@@ -164,7 +164,7 @@ def _estimate(row: Any) -> Estimate:
 def _mean(estimates: Iterable[Estimate]) -> Estimate | None:
     """Mean of estimates from the same examples, its bounds the means of theirs."""
     found = list(estimates)
-    return Estimate(*map(fmean, zip(*found))) if found else None
+    return Estimate(*map(fmean, zip(*found, strict=True))) if found else None
 
 
 def _times(one: Estimate, factor: float) -> Estimate:

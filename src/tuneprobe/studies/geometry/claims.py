@@ -52,7 +52,7 @@ def distance_changes(evidence: Evidence, task: str) -> dict[str, float]:
     rows = rows[rows.label != ""]
     before, after = (select(rows, state=s).set_index("label").value for s in (BEFORE, AFTER))
     changes = (after - before).dropna()
-    return dict(zip(changes.index, changes))
+    return dict(zip(changes.index, changes, strict=True))
 
 
 def _improves(evidence: Evidence) -> Iterator[Check]:
@@ -156,8 +156,8 @@ def _depends_on_relation(evidence: Evidence) -> Iterator[Check]:
     judged = zip(
         by_interval(shares, level, _above_half), by_interval(gains, level), related, strict=True
     )
-    for share, gain, is_related in judged:
-        for check in (share, gain):
+    for farther, better, is_related in judged:
+        for check in (farther, better):
             yield check if is_related else replace(check, outcome=OPPOSITE[check.outcome])
 
 

@@ -114,7 +114,10 @@ def paths_figure(task: str, paths: pd.DataFrame, inputs: PageInputs) -> Figure:
     labels = sorted(paths.label.unique())[:N_SHOWN]
     first = min(layer for layer in paths.layer if layer > 0 or (paths.layer == 0).all())
     rows = paths[paths.label.isin(labels) & paths.layer.isin([first, paths.layer.max()])]
-    series = [replace(state, name=label, label=label) for label, state in zip(labels, STATES)]
+    series = [
+        replace(state, name=label, label=label)
+        for label, state in zip(labels, STATES, strict=False)
+    ]
     lengths = _lengths(rows)
     layer, farthest = max(lengths, key=lambda key: lengths[key])
     return Figure(
@@ -194,7 +197,7 @@ def _plane_panels(
             plot_height=WIDTH,
         )
         lines = spec["spec"]["layer"][0]["encoding"]
-        for axis, centre in zip("xy", middle):
+        for axis, centre in zip("xy", middle, strict=True):
             lines[axis]["scale"] = {"domain": [centre - reach, centre + reach], "nice": False}
         lines["strokeDash"]["scale"] = {
             "domain": [one.name for one in series],
@@ -218,7 +221,7 @@ def _lengths(rows: pd.DataFrame) -> dict[tuple[int, str], float]:
     """Distance from start to end by (layer, label)."""
     ordered = rows.sort_values("step").groupby(["layer", "label"])[["x", "y"]]
     moved = ordered.last() - ordered.first()
-    return dict(zip(moved.index, (moved.x**2 + moved.y**2) ** 0.5))
+    return dict(zip(moved.index, (moved.x**2 + moved.y**2) ** 0.5, strict=True))
 
 
 def _plane_table(rows: pd.DataFrame, keys: list[str]) -> Table:
@@ -233,7 +236,7 @@ def _plane_table(rows: pd.DataFrame, keys: list[str]) -> Table:
 def _label_series(labels: list[str], like: Series) -> list[Series]:
     return [
         Series(label, label, like.colour, dash, like.variable)
-        for label, dash in zip(labels, DASHES)
+        for label, dash in zip(labels, DASHES, strict=False)
     ]
 
 

@@ -28,6 +28,7 @@ ANSWER_METRICS = (
     "exact_match",
     "f1",
 )
+HEADLINE_ANSWERS = ("long_f1", "short_f1", "f1")
 CITE = "Cai et al. 2020"
 HOW = ("similarity", "negatives", "centred", "axis_removed", "readout", "part")
 TESTED = (*HOW, "against")

@@ -24,6 +24,7 @@ from tuneprobe.studies.pairwise.measures import (
     COSINE,
     EUCLIDEAN,
     GAP,
+    HEADLINE_ANSWERS,
     HOW,
     LENS,
     LINEAR,
@@ -222,12 +223,13 @@ def specific_caption(inputs: PageInputs) -> str:
 def axis_caption(inputs: PageInputs) -> str:
     """Which share of the variance lies along one axis, before and after."""
     rows = select(inputs.results, study="pairwise", metric="axis_share")
-    rows = select(rows, layer=last_layer(inputs.results)).set_index("state").value
-    if not {BEFORE, AFTER} <= set(rows.index):
+    last = select(rows, layer=last_layer(inputs.results))
+    shares = dict(zip(last.state, 100 * last.value, strict=True))
+    if not {BEFORE, AFTER} <= shares.keys():
         return "The share of the principal axis was not measured in both states."
     return (
-        f"At the last layer the first principal axis holds {number(100 * rows[BEFORE])} % of the "
-        f"variance of the paragraphs’ words before tuning and {number(100 * rows[AFTER])} % after."
+        f"At the last layer the first principal axis holds {number(shares[BEFORE])} % of the "
+        f"variance of the paragraphs’ words before tuning and {number(shares[AFTER])} % after."
     )
 
 
@@ -424,7 +426,6 @@ def funnel(inputs: PageInputs) -> Funnel:
 
 # headline
 
-HEADLINE_ANSWERS = ("long_f1", "short_f1", "f1")
 HEADLINE_NAMES = (
     *(f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "specific")),
     *HEADLINE_ANSWERS,

@@ -161,13 +161,11 @@ def paired_scores(
         ],
         axis=1,
     )  # (n_predictions, n_bootstrap)
-    scores, changes = (
-        bootstrap_bounds(100 * drawn.T, len(gold), confidence=confidence)
-        for drawn in (samples, samples - samples[0])
-    )
+    low, high = bootstrap_bounds(100 * samples.T, len(gold), confidence=confidence)
     if metric == "accuracy":
-        _, *scores = share_interval(values * len(gold), len(gold), confidence=confidence)
-    return Interval(100 * values, *scores), Interval(100 * (values - values[0]), *changes)
+        _, low, high = share_interval(values * len(gold), len(gold), confidence=confidence)
+    changes = bootstrap_bounds(100 * (samples - samples[0]).T, len(gold), confidence=confidence)
+    return Interval(100 * values, low, high), Interval(100 * (values - values[0]), *changes)
 
 
 def configuration_losses(outputs: NDArray[np.float32], targets: Targets) -> Floats:
@@ -202,5 +200,5 @@ def _numbers(
 ) -> list[Result]:
     return [
         Result(metric, value, low, high, layer=place.layer, head=place.head, ablation=ablation)
-        for place, value, low, high in zip(places, *interval)
+        for place, value, low, high in zip(places, *interval, strict=True)
     ]

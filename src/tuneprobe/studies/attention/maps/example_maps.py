@@ -58,5 +58,5 @@ def example_maps(
             layers[found.layer] = [maps[0].cpu().numpy().astype(np.float16) for maps in found.maps]
 
         stream_maps(list(encoders.values()), [text], see)
-        for state, maps in zip(encoders, zip(*layers.values())):
+        for state, maps in zip(encoders, zip(*layers.values(), strict=True), strict=True):
             yield number, state, np.stack(maps)

@@ -56,10 +56,11 @@ def head_results(
         rng=rng(seed, STUDY, named, metric, stream),
     )
     places = [(layer, head) for layer in layers for head in (*range(values.shape[2]), NO_HEAD)]
-    numbers = zip(*(bound.tolist() for bound in interval), strict=True)
     rows = [
-        Result(metric, value, low, high, len(kept), layer=layer, head=head, **facets)
-        for (layer, head), (value, low, high) in zip(places, numbers, strict=True)
+        Result(metric, mean, low, high, len(kept), layer=layer, head=head, **facets)
+        for (layer, head), mean, low, high in zip(
+            places, *(bound.tolist() for bound in interval), strict=True
+        )
     ]
     keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": task, "seed": seed}
     return stamp(rows, **keys, state=state, level=confidence)

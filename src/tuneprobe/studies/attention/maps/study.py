@@ -148,7 +148,7 @@ def measure_heads(
 
     def see(layer_maps: LayerMaps) -> None:
         for part in layer_maps.parts():
-            _measure(part, dict(zip(encoders, part.maps)), padded, before, measures)
+            _measure(part, dict(zip(encoders, part.maps, strict=True)), padded, before, measures)
         if also is not None:
             also(layer_maps)
 
@@ -271,7 +271,9 @@ def _measured(
         for scale, scaled in (("nats", values), ("normalised", values / largest)):
             yield state, "entropy", scale, {"scale": scale}, scaled
     for state in measures.share:
-        for kind, share, row in zip(TYPES, measures.share[state], measures.cls_row[state]):
+        for kind, share, row in zip(
+            TYPES, measures.share[state], measures.cls_row[state], strict=True
+        ):
             of = {"token_type": kind, "tokens": how.tokens}
             stream = f"{kind}/rows-{how.rows}/tokens-{how.tokens}"
             yield state, "share", stream, {**of, "rows": how.rows}, share
@@ -283,7 +285,7 @@ def _uniform_results(
 ) -> Iterator[Result]:
     """The share of every type under even attention, 1 / pieces for each token."""
     how = measures.aggregation
-    for kind, counts in zip(TYPES, measures.type_counts.T):
+    for kind, counts in zip(TYPES, measures.type_counts.T, strict=True):
         has = counts > 0
         if has.any():
             tokens = counts[has] if how.tokens == "sum" else 1.0

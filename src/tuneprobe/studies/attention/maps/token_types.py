@@ -59,12 +59,18 @@ def token_types(
     -------
     list of bool ndarrays of shape (len(TYPES), n_pieces)
     """
-    segments = [(tuple(first), tuple(second)) for first, second in zip(texts.words1, texts.words2)]
+    segments = [
+        (tuple(first), tuple(second))
+        for first, second in zip(texts.words1, texts.words2, strict=True)
+    ]
     different = list(dict.fromkeys(words for pair in segments for words in pair if words))
     docs = nlp.pipe((" ".join(words) for words in different), batch_size=BATCH)
     shown = tqdm(docs, total=len(different), desc="parse", unit="text", leave=False, disable=None)
-    typed = {words: piece_types(tokenizer, words, doc) for words, doc in zip(different, shown)}
-    return [_text_types(text, pair, typed) for text, pair in zip(pieces, segments)]
+    typed = {
+        words: piece_types(tokenizer, words, doc)
+        for words, doc in zip(different, shown, strict=True)
+    }
+    return [_text_types(text, pair, typed) for text, pair in zip(pieces, segments, strict=True)]
 
 
 def piece_types(tokenizer: Any, words: Sequence[str], doc: Doc) -> Mask:
@@ -113,7 +119,7 @@ def _text_types(
     """Put the segments' types at their places, and the special tokens around them."""
     types = np.zeros((len(TYPES), len(text)), dtype=bool)
     types[TYPES.index("cls"), 0] = True
-    for words, bounds in zip(segments, text.bounds):
+    for words, bounds in zip(segments, text.bounds, strict=True):
         if words:
             types[len(SPECIAL_TYPES) :, bounds[0] : bounds[-1]] = typed[words]
     first, second = text.bounds

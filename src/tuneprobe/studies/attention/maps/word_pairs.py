@@ -82,7 +82,7 @@ def pair_weights(
     first = next(iter(encoders.values()))
     chosen = examples.texts.iloc[np.unique(pairs.text)]
     pieces = cut_texts(first, chosen.reset_index(drop=True), "pair")
-    places = _group_places(pairs, dict(zip(chosen.index, pieces)), pairing)
+    places = _group_places(pairs, dict(zip(chosen.index, pieces, strict=True)), pairing)
     groups = pd.DataFrame(list(places), columns=["text", "relation", "direction"])
     row_of_text = {text: row for row, text in enumerate(chosen.index)}
     text_rows = groups.text.map(row_of_text).to_numpy()
@@ -158,11 +158,11 @@ def _group_places(
     spans = (
         pairs[[f"segment{end}", f"start{end}", f"end{end}"]].to_numpy() for end in ("_from", "_to")
     )
-    for text, relation, *both in zip(pairs.text, pairs.relation, *spans):
+    for text, relation, *both in zip(pairs.text, pairs.relation, *spans, strict=True):
         one, two = (
             range(*pieces[text].bounds[segment][[start, end]]) for segment, start, end in both
         )
-        for direction, rows, columns in zip(DIRECTIONS, (one, two), (two, one)):
+        for direction, rows, columns in zip(DIRECTIONS, (one, two), (two, one), strict=True):
             places = found.setdefault((text, relation, direction), [])
             places += match(rows, columns)
     return {group: np.array(places).T for group, places in found.items()}
@@ -183,7 +183,7 @@ def _largest_weights(
 
     def see(found: LayerMaps) -> None:
         groups, (texts, rows, columns), starts = _joined(found, groups_of_text, places)
-        for state, maps in zip(encoders, found.maps):
+        for state, maps in zip(encoders, found.maps, strict=True):
             values = maps[texts, :, rows, columns].cpu().numpy()  # (n_pairs, heads)
             weights[state][groups, found.layer - 1] = np.maximum.reduceat(values, starts)
 

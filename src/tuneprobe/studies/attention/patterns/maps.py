@@ -64,7 +64,7 @@ def draw_map(pattern: int, length: int, rng: np.random.Generator) -> Map:
         background = (background + _elsewhere(length, rng)) / 2
     parts = [_stripes(length, end, rng), _band(length, rng), _blocks(length, end, rng), background]
     shares = _row_shares(parts, SEEN[PATTERNS[pattern]], rng)
-    mixture: Map = sum(share[:, None] * part for share, part in zip(shares.T, parts))
+    mixture: Map = sum(share[:, None] * part for share, part in zip(shares.T, parts, strict=True))
     return mixture
 
 

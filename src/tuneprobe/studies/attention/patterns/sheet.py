@@ -56,8 +56,10 @@ class SheetMaps:
 
     def __call__(self, found: LayerMaps) -> None:
         """Copy the chosen maps of one layer and batch."""
-        for number, (state, maps) in enumerate(zip(self._states, found.maps)):
-            for row, (text, length) in enumerate(zip(found.texts.tolist(), found.lengths.tolist())):
+        for number, (state, maps) in enumerate(zip(self._states, found.maps, strict=True)):
+            for row, (text, length) in enumerate(
+                zip(found.texts.tolist(), found.lengths.tolist(), strict=True)
+            ):
                 for head in self._wanted.get((number, text, found.layer), ()):
                     one = maps[row, head, :length, :length]
                     self.maps[state, text, found.layer, head] = one.cpu().numpy().copy()

@@ -62,7 +62,7 @@ class PatternReader:
     def __call__(self, found: LayerMaps) -> None:
         """Label one layer's maps of one batch."""
         for part in found.parts():
-            for answers, maps in zip(self.labels.values(), part.maps):
+            for answers, maps in zip(self.labels.values(), part.maps, strict=True):
                 images = map_images(maps, part.lengths)
                 features = map_features(maps, part.lengths, images)
                 network = self._network.probabilities(images.cpu()).argmax(-1)
@@ -198,7 +198,9 @@ def _places(
 ) -> tuple[NDArray[np.int64], ...]:
     """Text, layer and head of labelled maps as indices into arrays of labels."""
     row_of = {source: row for row, source in enumerate(sources)}
-    for map_, source, layer, head in zip(chosen["map"], chosen.text, chosen.layer, chosen["head"]):
+    for map_, source, layer, head in zip(
+        chosen["map"], chosen.text, chosen.layer, chosen["head"], strict=True
+    ):
         if source not in row_of or not 1 <= layer <= shape[1] or not 0 <= head < shape[2]:
             raise PatternError(
                 f"labelled map {map_} is text '{source}', layer {layer}, head {head}, but "

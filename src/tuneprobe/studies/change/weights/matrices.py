@@ -60,7 +60,7 @@ def movement(before: ArrayLike, after: ArrayLike, *, k: int = 10, epsilon: float
     delta = tuned - W
     size = float(np.linalg.norm(W))
     relative = float(np.linalg.norm(delta)) / size if size else float("nan")
-    values = np.linalg.svd(delta, compute_uv=False)
+    values = np.linalg.svd(delta, compute_uv=False).astype(np.float64)
     return Movement(
         relative, effective_rank(values), stable_rank(values), intruders(W, tuned, k, epsilon)
     )

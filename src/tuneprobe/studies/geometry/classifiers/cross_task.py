@@ -40,7 +40,7 @@ def layer_labels(space: Space, *, rtol: float, classifier: Mapping[str, Any]) ->
     counts = np.bincount(y)
     numbers = [
         Result("outside_min", float(value), n=int(counts[label]), label=names[label])
-        for label, value in zip(labels, np.nanmin(distances, axis=1))
+        for label, value in zip(labels, np.nanmin(distances, axis=1), strict=True)
     ]
     found = layer_accuracy(space, **classifier)[NUMBERS]
     return {NUMBERS: pd.concat([number_table(numbers), found], ignore_index=True)}

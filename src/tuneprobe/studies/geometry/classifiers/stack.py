@@ -200,7 +200,9 @@ class _Stack:
 
     def learn(self, X: Tensor, y: Tensor) -> None:
         """One pass over the examples, in the order given."""
-        for batch_X, batch_y in zip(X.split(self.regimen.batch), y.split(self.regimen.batch)):
+        for batch_X, batch_y in zip(
+            X.split(self.regimen.batch), y.split(self.regimen.batch), strict=True
+        ):
             self._step(batch_X, batch_y)
         self.epochs[self.running] += 1
 
@@ -223,7 +225,7 @@ class _Stack:
         better = (score > self.best_score[now]) | (equal & (loss < self.best_loss[now]))
         self.best_score[now[better]] = score[better]
         self.best_loss[now[better]] = loss[better]
-        for kept, parameter in zip(self.best, self.parameters):
+        for kept, parameter in zip(self.best, self.parameters, strict=True):
             kept[now[better]] = parameter.detach()[better]
         self.keep(self.waited[now] <= self.regimen.patience)
 
@@ -235,7 +237,7 @@ class _Stack:
         self.running, self.decay = self.running[going], self.decay[rows]
         kept = [parameter.detach()[rows].requires_grad_() for parameter in self.parameters]
         adam = self._new_adam(kept)
-        for old, new in zip(self.parameters, kept):
+        for old, new in zip(self.parameters, kept, strict=True):
             state = self.adam.state[old]
             adam.state[new] = {
                 "step": state["step"],
@@ -255,12 +257,12 @@ class _Stack:
     def finish(self) -> Iterator[tuple[int, Trained]]:
         """Each network with its best weights, the padding cut off."""
         dim, n_labels = self.ends
-        for k, (row, network) in enumerate(zip(self.rows, self.networks)):
+        for k, (row, network) in enumerate(zip(self.rows, self.networks, strict=True)):
             sizes = (dim, *network.hidden, n_labels)
             layers = tuple(
                 (weights[k, :n_in, :n_out].cpu().clone(), biases[k, 0, :n_out].cpu().clone())
                 for weights, biases, n_in, n_out in zip(
-                    self.best[::2], self.best[1::2], sizes, sizes[1:]
+                    self.best[::2], self.best[1::2], sizes[:-1], sizes[1:], strict=True
                 )
             )
             yield row, Trained(network, layers, float(self.best_score[k]), int(self.epochs[k]))
@@ -271,7 +273,7 @@ class _Stack:
     def _logits(self, X: Tensor) -> Tensor:
         """Outputs of all running networks, shape (n_running, n, n_labels)."""
         H = X.expand(len(self.running), -1, -1)
-        for weights, biases in zip(self.parameters[:-2:2], self.parameters[1:-2:2]):
+        for weights, biases in zip(self.parameters[:-2:2], self.parameters[1:-2:2], strict=True):
             H = torch.baddbmm(biases, H, weights).relu()
         return torch.baddbmm(self.parameters[-1], H, self.parameters[-2])
 
@@ -280,9 +282,9 @@ class _Stack:
         logits = self._logits(X).flatten(0, 1)
         loss = functional.cross_entropy(logits, y.repeat(len(self.running)), reduction="sum")
         gradients = torch.autograd.grad(loss / len(X), self.parameters)
-        for parameter, gradient in zip(self.parameters, gradients):
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        for weights, gradient in zip(self.parameters[::2], gradients[::2]):
+        for weights, gradient in zip(self.parameters[::2], gradients[::2], strict=True):
             gradient.addcmul_(weights.detach(), self.decay, value=1 / len(X))
         self.adam.step()
 
@@ -302,7 +304,7 @@ def _initial_parameters(
 
     Uniform within sqrt(6 / (n_in + n_out)) of each network's own sizes; zero in the padding.
     """
-    hidden = [max(sizes) for sizes in zip(*(network.hidden for network in networks))]
+    hidden = [max(sizes) for sizes in zip(*(network.hidden for network in networks), strict=True)]
     widths = (dim, *hidden, n_labels)
     parameters = [
         np.zeros((len(networks), rows, n_out), dtype=np.float32)

@@ -135,10 +135,13 @@ def accuracy_gaps(
             n_bootstrap=bootstrap,
             rng=rng(seed, STUDY, "gap", str(classifier)),
         )
+        value, low, high = map(float, found)
         rows.append(
             Result(
                 "gap",
-                *map(float, found),
+                value,
+                low,
+                high,
                 n=len(gaps),
                 state=after,
                 against=before,

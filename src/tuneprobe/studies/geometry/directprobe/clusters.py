@@ -154,7 +154,7 @@ def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
     points = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
     rows = [np.flatnonzero(y == label) for label in np.unique(y)]
     conflict = np.zeros((len(rows), len(rows)), dtype=bool)
-    for i, j in zip(*np.nonzero(np.triu(~_told_apart(points, rows), 1))):
+    for i, j in zip(*np.nonzero(np.triu(~_told_apart(points, rows), 1)), strict=True):
         conflict[i, j] = not separate(points[rows[i]], points[rows[j]]).separable
     return conflict | conflict.T
 
@@ -167,7 +167,7 @@ def _told_apart(points: Array, rows: list[Rows]) -> NDArray[np.bool_]:
     """
     n, dim = points.shape
     centroids = np.array([points[own].mean(axis=0) for own in rows])
-    around = np.concatenate([points[own] - mean for own, mean in zip(rows, centroids)])
+    around = np.concatenate([points[own] - mean for own, mean in zip(rows, centroids, strict=True)])
     scatter = around.T @ around / n
     scatter.flat[:: dim + 1] += 1e-6 * np.trace(scatter) / dim + 1e-30
     towards = np.linalg.solve(scatter, centroids.T).T
@@ -193,7 +193,7 @@ class _Clustering:
         self.label_of = np.searchsorted(np.unique(y), y)
         self.shared = shared_points(X, y)
         self.labels = []
-        for label, foes in zip(np.unique(y), self.foes):
+        for label, foes in zip(np.unique(y), self.foes, strict=True):
             rows = np.flatnonzero(y == label)
             settled = not paper and not len(foes)
             self.labels.append(

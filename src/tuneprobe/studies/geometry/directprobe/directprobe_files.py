@@ -146,7 +146,7 @@ def _label_pairs(distances: Distances, labels: Sequence[str]) -> Iterator[str]:
 
 
 def _per_label(labels: Sequence[str], values: Array) -> Iterator[str]:
-    for label, value in zip(labels, values):
+    for label, value in zip(labels, values, strict=True):
         yield f"{label},{value:.4f}"
 
 

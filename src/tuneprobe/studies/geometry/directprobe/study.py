@@ -140,7 +140,7 @@ def hull_distances(X: Vectors, y: Numbers, *, rtol: float = 1e-6) -> tuple[Numbe
     labels = np.unique(y)
     conflict = conflicting_labels(X, y)
     distances = np.where(conflict, 0.0, np.nan)
-    for i, j in zip(*np.nonzero(np.triu(~conflict, 1))):
+    for i, j in zip(*np.nonzero(np.triu(~conflict, 1)), strict=True):
         gap = hull_distance(X[y == labels[i]], X[y == labels[j]], rtol)
         distances[[i, j], [j, i]] = gap.distance
     return labels, distances
@@ -228,7 +228,7 @@ def _label_numbers(
     for metric in ("inside_max", "inside_mean", "outside_min"):
         values = getattr(found, metric)
         known = np.isfinite(values)
-        for label, value in zip(found.labels[known], values[known]):
+        for label, value in zip(found.labels[known], values[known], strict=True):
             yield Result(metric, float(value), n=int(counts[label]), label=names[label])
         if known.any():
             yield Result(metric, float(values[known].mean()), n=int(known.sum()))

@@ -126,11 +126,12 @@ def dynamics_results(
     for layer, changes in tables.changes.groupby("layer"):
         mean, n_labels = changes.change.mean(), len(changes)
         rows.append(row(layer, "outside_min_change", mean, n_labels))
-        for label, change in zip(changes.label, changes.change):
+        for label, change in zip(changes.label, changes.change, strict=True):
             rows.append(row(layer, "outside_min_change", change, n_of[label], label=label))
-    for now in tables.similarity[tables.similarity.linear].itertuples(index=False):
-        what = ("spatial_similarity", now.spatial_similarity, now.n)
-        rows.append(row(now.layer, *what, step=int(str(now.step))))
+    linear = tables.similarity[tables.similarity.linear]
+    columns = (linear.layer, linear.spatial_similarity, linear.n, linear.step)
+    for layer, similarity, n, step in zip(*columns, strict=True):
+        rows.append(row(layer, "spatial_similarity", similarity, n, step=int(step)))
     return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed, state=state)
 
 

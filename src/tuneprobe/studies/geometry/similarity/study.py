@@ -103,7 +103,7 @@ def vector_similarities(
     }
     rows: list[Result] = []
     for a, b in pairs:
-        for layer, (one, two) in enumerate(zip(points[a], points[b])):
+        for layer, (one, two) in enumerate(zip(points[a], points[b], strict=True)):
             where: dict[str, Any] = {"state": a, "layer": layer, "against": b, "n": len(sample)}
             rows += [Result(*number, **where) for number in _compare(one, two)]
     for state in layer_states:

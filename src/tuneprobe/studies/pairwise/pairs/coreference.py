@@ -110,7 +110,7 @@ def _quoted(observation: Observation, before: int) -> Iterator[Interval]:
     """Words between two quotes, with and without an article."""
     words = observation.paragraph.words[:before]
     marks = [i for i, word in enumerate(words) if word in QUOTES]
-    for opening, closing in zip(marks[::2], marks[1::2]):
+    for opening, closing in zip(marks[::2], marks[1::2], strict=False):
         if 0 < closing - opening - 1 <= LONGEST_TITLE:
             yield opening + 1, closing
             yield from _trimmed(observation.paragraph, opening + 1, closing)
@@ -156,4 +156,6 @@ def _find(part: list[str], whole: list[str]) -> int | None:
 
 def _common_prefix(a: list[str], b: list[str]) -> int:
     """How many words the two lists begin with in common."""
-    return next((n for n, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    return next(
+        (n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )

@@ -105,7 +105,7 @@ def _find_pairs(
 ) -> Iterator[tuple[str, list[Chosen], list[Step]]]:
     """For every pair probe its examples and steps; every paragraph is annotated once."""
     passages, length = sift("length", part.passages, lambda passage: _fits(passage, max_words))
-    observed = list(zip(passages, _observe(passages, nlp)))
+    observed = list(zip(passages, _observe(passages, nlp), strict=True))
     for probe, find in PROBES.items():
         found, step = sift("pair", observed, _chooser(probe, find, rules))
         chosen = [example for examples in found for example in examples]
@@ -131,7 +131,7 @@ def _fits(passage: Passage, max_words: int) -> Passage | NoPair:
 def _observe(passages: list[Passage], nlp: Language) -> Iterator[Observation]:
     texts = (text for passage in passages for text in (passage.question, passage.paragraph))
     annotated = annotate(nlp, texts, total=2 * len(passages))
-    for passage, question, paragraph in zip(passages, annotated, annotated):
+    for passage, question, paragraph in zip(passages, annotated, annotated, strict=True):
         paragraph = replace(paragraph, sentences=passage.sentences)
         yield Observation(question, paragraph, passage.answer)
 

@@ -76,7 +76,7 @@ def add_steps(parts: Iterable[Sequence[Step]]) -> list[Step]:
             sum(step.kept for step in same),
             sum((step.dropped for step in same), Counter()),
         )
-        for same in zip(*parts)
+        for same in zip(*parts, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ paragraph   The *movie* was directed by Ann Lee .
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from tuneprobe.studies.pairwise.pairs.observation import NoPair, Observation, Pair
 from tuneprobe.studies.pairwise.pairs.wordnet import WordNet
@@ -37,7 +38,7 @@ def synonym_pairs(
     Source: Cai et al. 2020, section 3; lemmas, stop words and the first hit as the authors' code.
     """
     pairs = _pairs(observation, rule, wordnet)
-    found = list(pairs) if rule.all_pairs else [pair for pair, _ in zip(pairs, range(1))]
+    found = list(islice(pairs, None if rule.all_pairs else 1))
     return found or NoPair("no two words share a synset")
 
 

@@ -68,7 +68,7 @@ class Pairs:
         """Each used paragraph once, with the numbers of its examples."""
         order = np.argsort(self.paragraph, kind="stable")
         used, first = np.unique(self.paragraph[order], return_index=True)
-        for paragraph, rows in zip(used, np.split(order, first[1:])):
+        for paragraph, rows in zip(used, np.split(order, first[1:]), strict=True):
             yield int(paragraph), rows
 
 
@@ -128,7 +128,9 @@ def _paragraph_words(examples: Examples, used: Ids) -> tuple[Ids, Ids]:
     )
     got = single[["text", "start"]].to_numpy(np.int64).T
     if not np.array_equal(got, expected):
-        missing = sorted(set(zip(*expected.tolist())) - set(zip(*got.tolist())))
+        missing = sorted(
+            set(zip(*expected.tolist(), strict=True)) - set(zip(*got.tolist(), strict=True))
+        )
         where = "word {1} of text {0} has none".format(*missing[0]) if missing else "some have two"
         raise PairwiseError(f"every paragraph word needs one span of its own: {where}.")
     return indptr, single.index.to_numpy(np.int64)

@@ -46,4 +46,4 @@ def part_scores(ranking: Ranking, part: str) -> NDArray[np.float64]:
 
 def _points(ranking: Ranking, count: NDArray[np.number]) -> NDArray[np.float64]:
     kept = ranking.kept
-    return 100.0 * count[kept] / ranking.n_neg[kept, None]
+    return 100.0 * count[kept].astype(np.float64) / ranking.n_neg[kept, None]

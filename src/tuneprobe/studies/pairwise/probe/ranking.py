@@ -240,8 +240,9 @@ def _views(
     views = {"raw": plain, "centred": plain}
     if any(condition.view == "without-axis" for condition in conditions):
         assert frame.axis is not None
-        removed = [rows - np.outer(rows @ frame.axis, frame.axis) for rows in (words, anchors)]
-        views["without-axis"] = _Windows(*removed, None)
+        axis = frame.axis
+        kept = (rows - np.outer(rows @ axis, axis) for rows in (words, anchors))
+        views["without-axis"] = _Windows(next(kept), next(kept), None)
     return views
 
 

@@ -241,7 +241,7 @@ def _require_same_examples(after: Ranking, before: Ranking) -> None:
 
 def _per_layer(metric: str, numbers: Sequence[NDArray]) -> Iterator[Number]:
     """One number a layer from arrays (value) or (value, low, high) of shape (n_layers,)."""
-    for layer, at in enumerate(zip(*numbers)):
+    for layer, at in enumerate(zip(*numbers, strict=True)):
         yield metric, layer, *at
 
 
