@@ -21,7 +21,6 @@ from test_ablation_spread import many_pairs, tuned_at, write_tuned
 from tiny_labels import tagged_words
 from tiny_reader import DIM, simple_questions
 from tuned_in_process import tune
-from tuneprobe.report.attention_maps import map_cells
 
 from tuneprobe.artifacts import ArtifactError, atomic_folder, read_json, read_meta, write_json
 from tuneprobe.corpora.mrc import Shard
@@ -40,6 +39,7 @@ from tuneprobe.remedy import remedy, stage_of
 from tuneprobe.spaces import example_table
 from tuneprobe.studies.attention.ablation.spread import OUTPUTS, kept_sweep, loaded
 from tuneprobe.studies.attention.ablation.sweep import ablation_sweep
+from tuneprobe.studies.attention.example_figure import map_cells
 from tuneprobe.studies.attention.patterns.network import PatternNetwork, read_network, write_network
 from tuneprobe.studies.geometry.directprobe.study import DISTANCE_COLUMNS, read_distances
 from tuneprobe.studies.geometry.similarity.dynamics import open_snapshots

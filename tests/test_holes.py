@@ -19,14 +19,14 @@ import pytest
 import yaml
 from made_up_page import made_up_page
 from test_report import Outline
-from tuneprobe.report import render_page
-from tuneprobe.report.compare import render_comparison
 
 from tuneprobe.bundle import BundleError, recorded_outputs, verify_bundle
 from tuneprobe.compare import Run
 from tuneprobe.corpora.archives import unpack_tar
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.formats.representations import Representations
+from tuneprobe.page.compare import render_comparison
+from tuneprobe.page.page import render_page
 from tuneprobe.params import ParamsError, load_params
 
 SHELL = "x; touch came && $(touch came) `touch came` | touch came"
@@ -81,7 +81,7 @@ def test_no_text_of_params_yaml_is_a_command_or_a_way_out(
     for key in keys:
         path = tmp_path / "params.yaml"
         path.write_text(json.dumps(with_text(shipped, key, text)))
-        with pytest.raises(ParamsError, match=key.replace(".", r"\.")):
+        with pytest.raises(ParamsError, match=re.escape(key.removesuffix(".target"))):
             load_params(path)
 
 

@@ -24,7 +24,7 @@ WRONG = {  # what came for a key, where another kind, another range or fewer val
     "finetune.attention_dropout": [1, 0, "yes", "true", None],
     "intervals.bootstrap": [0, 10**7],
     "pairwise.similarities": [[], ["cosine", "cosine"], "cosine", None],
-    "pairwise.views": [[], ["raw", "raw"], ["left"]],
+    "pairwise.views": [[], ["raw", "raw"]],
     "geometry.classify.decays": [[], [1.0, 1], {"a": 1.0}],
     "geometry.classify.hidden": [[], [[32, 32], [32, 32]]],
     "geometry.dynamics.path_labels": [["a", "a"]],

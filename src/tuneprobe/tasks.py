@@ -105,7 +105,7 @@ class Task(BaseModel):
     target: str = ""
     kind: Kind = "label"
     columns: Columns | None = None
-    files: tuple[Text, ...] = ()
+    files: Annotated[tuple[Text, ...], Field(strict=False)] = ()  # a list in YAML
     split: Literal["file", "title"] | Annotated[int, Field(gt=0)] = "file"
     version: Annotated[int, Field(gt=0)] = 1
     synthetic: bool = False

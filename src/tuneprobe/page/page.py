@@ -53,7 +53,7 @@ def write_page(inputs: PageInputs, page: Path, figures: Path | None = None) -> N
     if figures:
         write_figures(figures_of(chapters), figures)
     with atomic_file(page) as part:
-        part.write_text(render_page(inputs, chapters))
+        part.write_text(render_page(inputs, chapters), encoding="utf-8")
 
 
 def draw_chapters(inputs: PageInputs) -> list[Chapter]:
