@@ -138,7 +138,7 @@ def run_of(name: str, scores: list[float], of: str = "same") -> Run:
 
 
 def test_a_difference_over_the_same_examples_is_paired_and_said_to_be(page_of):
-    first, other = run_of("a", [0.0, 20.0, 40.0]), run_of("b", [5.0, 25.0, 45.0])
+    first, other = run_of("a", [0.0, 20.0, 40.0] * 10), run_of("b", [5.0, 25.0, 45.0] * 10)
     assert differences(first, other)["f1"] == Difference(Estimate(5.0, 5.0, 5.0), paired=True)
     text = text_of(page_of([first, other]))
     assert "+5.00 [+5.00, +5.00] †" in text
