@@ -35,6 +35,13 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the text: every chart is an empty drawing."""
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: empty)
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """One thread of torch, on which the last bits of a training depend."""

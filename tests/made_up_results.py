@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pandas as pd
 from old_conditions import old_result
 
-from tuneprobe.formats.results import Result, to_frame
-from tuneprobe.studies.pairwise.measures import PROBES
+from tuneprobe.formats.results import Result, stamp, to_frame
+from tuneprobe.studies.pairwise.measures import NO_ENCODER, PROBES
 
 N_LAYERS = 6
 MARK = 3
@@ -100,6 +100,22 @@ def part_rows(gain: float) -> Iterator[Result]:
                         yield found._replace(readout="lens")
 
 
+def other_rows() -> list[Result]:
+    """Boundary by shapes and positions of words, and the share of the principal axis."""
+    rows = [
+        Result(metric, value, value - 2, value + 2, 300, NO_ENCODER, layer=0, readout=readout)
+        for readout, value in (("shape", 64.0), ("position", 58.0))
+        for metric in ("auc_macro", "auc_micro", "eq3")
+    ]
+    keys = {"study": "pairwise", "encoder": "minilm-l6", "seed": 13}
+    shares = [
+        Result("axis_share", share, state=state, layer=layer)
+        for state, share in (("random", 0.05), ("pretrained", 0.1), ("finetuned", 0.6))
+        for layer in range(N_LAYERS + 1)
+    ]
+    return stamp(rows, task="boundary", **keys) + stamp(shares, task="words", **keys)
+
+
 def gap_rows(gain: float) -> Iterator[Result]:
     for probe in PROBES:
         for part in ("", *parts(probe)):
@@ -149,7 +165,8 @@ def answer_rows() -> Iterator[Result]:
 
 def made_up_results(gain: float = 3.0) -> pd.DataFrame:
     """Rows of layers.csv, gaps.csv and scores.csv of one run."""
-    return to_frame([*layer_rows(gain), *part_rows(gain), *gap_rows(gain), *answer_rows()])
+    paired = [*layer_rows(gain), *part_rows(gain), *other_rows(), *gap_rows(gain)]
+    return to_frame([*paired, *answer_rows()])
 
 
 def made_up_funnel() -> pd.DataFrame:

@@ -78,8 +78,9 @@ def _condition(row: dict[str, Any]) -> str:
     if row["study"] == "pairwise":
         if row["readout"]:
             return str(row["readout"])
-        centred = ["centred"] if row["centred"] == 1 else []
-        return "/".join([row["similarity"], row["negatives"], *centred])
+        views = {"centred": row["centred"], "without-axis": row["axis_removed"]}
+        named = [name for name, holds in views.items() if holds == 1]
+        return "/".join([row["similarity"], row["negatives"], *named])
     if row["study"] == "evaluate":
         if row["threshold"]:
             return "best-threshold"

@@ -19,7 +19,7 @@ from tuneprobe.collect.metrics import (
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.page.registry import STUDIES
 from tuneprobe.states import STATES
-from tuneprobe.studies.pairwise.measures import PROBES
+from tuneprobe.studies.pairwise.measures import NO_ENCODER, PROBES
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,14 @@ def test_every_headline_number_belongs_to_a_study():
     assert "Other" not in grouped
     assert sorted(name for group in grouped.values() for name in group) == sorted(names)
     assert by_study(["f1", "else"]) == {"Pairs that reading needs": ["f1"], "Other": ["else"]}
+
+
+def test_scores_without_an_encoder_are_of_no_state(results):
+    with_encoder = results[results.state != NO_ENCODER]
+    assert len(with_encoder) < len(results)
+    assert headline(results, "finetuned") == headline(with_encoder, "finetuned")
+    for name, table in plot_tables(results, "random").items():
+        pd.testing.assert_frame_equal(table, plot_tables(with_encoder, "random")[name])
 
 
 def test_a_number_that_was_not_measured_is_left_out(results):

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def run_of(name: str, scores: list[float], of: str = "same") -> Run:
 
 
 def test_a_difference_over_the_same_examples_is_paired_and_said_to_be(page_of):
-    first, other = run_of("a", [0.0, 20.0, 40.0]), run_of("b", [5.0, 25.0, 45.0])
+    first, other = run_of("a", [0.0, 20.0, 40.0] * 10), run_of("b", [5.0, 25.0, 45.0] * 10)
     assert differences(first, other)["f1"] == Difference(Estimate(5.0, 5.0, 5.0), paired=True)
     text = text_of(page_of([first, other]))
     assert "+5.00 [+5.00, +5.00] †" in text
@@ -207,6 +208,17 @@ def test_what_the_cache_lacks_comes_from_a_remote_and_what_no_remote_has_is_name
     assert found.scores["sentence_task_score"].scores.tolist() == [100.0, 0.0]
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_equal_runs_are_the_same_in_every_number_and_every_table(repository, runs, page_of):
+    base = runs[0]
+    again = replace(read_run(repository, "base"), name="again")
+    assert all(one.same for one in differences(base, again).values())
+    text = text_of(page_of([base, again]))
+    assert not re.search(r"0\.00 \[−[\d.]+, \+", text)
+    assert text.count(" same ") > len(base.numbers) > 15
+    assert "linear layers 23.00 23.00 same" in text  # a number without an interval
+
+
 def test_captions_and_tables_say_what_differs_at_the_last_layer(runs, page_of):
     text = text_of(page_of(runs[:2]))
     assert (
@@ -218,8 +230,9 @@ def test_captions_and_tables_say_what_differs_at_the_last_layer(runs, page_of):
 
 
 def test_every_run_has_a_curve_in_every_panel_that_it_has(runs, page):
-    figure = page[page.index('<section id="layers"') : page.index('<section id="controls"')]
-    labels = re.findall(r'aria-label="([^"]+layers 0 to 6[^"]+)"', figure)
+    start = page.index('<section id="layers"')
+    figure = page[start : page.index("</section>", start)]
+    labels = re.findall(r'aria-label="([^"]+layer 0 to 6[^"]+)"', figure)
     assert len(labels) == 10
     assert all(all(f"{run.name} from" in label for run in runs) for label in labels)
     assert figure.count("var(--pretrained") >= 10

@@ -78,13 +78,6 @@ def page(inputs) -> str:
     return render_page(inputs)
 
 
-@pytest.fixture
-def undrawn(monkeypatch) -> None:
-    """For tests of the text: every chart is an empty drawing."""
-    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: empty)
-
-
 def text_of(page: str) -> str:
     body = page[page.index("<body>") :]
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
@@ -115,7 +108,7 @@ def test_ids_are_unique_and_every_anchor_resolves(page):
 
 def test_every_chart_is_named_for_those_who_do_not_see_it(page):
     charts = [svg for svg in Outline(page).all("svg") if svg.get("aria-hidden") != "true"]
-    assert len(charts) == 10 + 5 + 8 + 8
+    assert len(charts) == 10 + 7 + 5 + 8 + 8 + 8  # layers, specific, gaps, three controls
     assert all(svg["role"] == "img" and len(svg["aria-label"]) > 20 for svg in charts)
 
 
@@ -164,6 +157,7 @@ def test_the_encoder_is_said_to_be_distilled_and_the_mark_scaled(page):
     assert "layers 1–3 count as early and 4–6 as late" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("missing", "says"),
     [
@@ -184,6 +178,7 @@ def test_a_page_from_partial_results_says_what_is_missing(inputs, missing, says)
     assert says in text_of(page)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_page_without_funnel_or_intervals_still_builds(inputs):
     results = inputs.results.assign(low=float("nan"), high=float("nan"))
     empty = pd.DataFrame(columns=["probe", "step", "kept", "dropped", "reason"])

@@ -112,34 +112,41 @@ def test_settings_that_leave_a_paper_are_listed_and_the_others_are_not():
     ]
 
 
-def test_the_methods_name_corpora_weights_seed_libraries_and_commit(tasks_of):
-    page = render_page(
-        PageInputs(
-            to_frame([]),
-            made_up_funnel(),
-            made_up_params(),
-            made_up_artifacts(),
-            {},
-            "minilm-l6",
-            "world",
-            0.4167,
-            2.0,
-            0.95,
-            origin=Origin(corpora_of(tasks_of(["world"])), {"torch": "2.0"}, "5e" * 20),
-        ),
-        studies=[],
+def methods_of(params: dict[str, object], origin: Origin) -> str:
+    """Text of the methods of a page without studies."""
+    inputs = PageInputs(
+        to_frame([]),
+        made_up_funnel(),
+        params,
+        made_up_artifacts(),
+        encoder="minilm-l6",
+        corpus="world",
+        origin=origin,
     )
+    page = render_page(inputs, chapters=[])
     methods = page[page.index('<section id="methods"') :]
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", methods))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", methods))
+
+
+def test_the_methods_name_corpora_weights_seed_libraries_and_commit(tasks_of):
+    origin = Origin(corpora_of(tasks_of(["world"])), {"torch": "2.0"}, "5e" * 20)
+    text = methods_of(made_up_params(), origin)
     assert "world A small closed world, written by this project CC0 1.0 generated (syn" in text
     assert f"8 files, {files_sha256(get_corpus('wordnet'))[:16]}" in text
     assert f"minilm-l6 pre-trained {'5e' * 32}" in text
     assert f"minilm-l6 fine-tuned {'a7' * 32}" in text
-    assert "Seed 13" in text
+    assert "Seed 13: this run has one" in text
     assert "torch 2.0" in text
     assert f"commit {'5e' * 20}" in text
     assert "finetune.learning_rate 0.0001 4e-05" in text
     assert "‘world’ is synthetic" in text
+
+
+def test_numbers_of_several_seeds_are_said_to_be_their_means():
+    params = made_up_params() | {"run": {"encoders": ["minilm-l6"], "seeds": [13, 14]}}
+    text = methods_of(params, Origin())
+    assert "Seeds 13, 14: numbers are means over them" in text
+    assert "intervals cover other examples and other seeds" in text
 
 
 def test_the_versions_are_those_of_what_is_installed():

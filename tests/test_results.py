@@ -20,6 +20,7 @@ from tuneprobe.formats.results import (
     to_frame,
     write_results,
 )
+from tuneprobe.studies.pairwise.measures import NO_ENCODER
 
 KEYS = {"study": "s", "encoder": "e", "task": "t", "seed": 1}
 
@@ -49,6 +50,8 @@ def test_an_unknown_facet_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize("rows", [made_up_results, made_up_spaces, made_up_attention])
 def test_facets_and_the_joined_strings_of_older_tables_say_the_same(rows) -> None:
     frame = rows()
+    newer = (frame.part != "") | (frame.state == NO_ENCODER) | (frame.metric == "axis_share")
+    frame = frame[~newer]
     names = ["state", "against", "tuned_on", "other", *FACETS]
     none = Result._field_defaults
     for record in frame.to_dict("records"):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from made_up_page import made_up_page
 
 from tuneprobe.claims import Evidence
+from tuneprobe.claims.verdicts import judge
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.metrics import MetricsError, headline, plot_entries, plot_tables
 from tuneprobe.collect.seeds import mean_over_seeds, two_level
@@ -20,8 +22,11 @@ from tuneprobe.page.blocks import Chapter, Figure, ScoreTable
 from tuneprobe.page.figures import Curves
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.registry import CLAIMS, STUDIES, all_measures, plotted
+from tuneprobe.page.render import draw_figure, plot_table
 from tuneprobe.page.study import Study
-from tuneprobe.studies.geometry.page import CLASSIFIERS_FIGURE
+from tuneprobe.studies.geometry import claims as geometry_claims
+from tuneprobe.studies.geometry import page as geometry_page
+from tuneprobe.studies.geometry.page import CLASSIFIERS_FIGURE, GEOMETRY
 
 EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
@@ -108,9 +113,11 @@ def test_the_headline_has_the_names_that_the_study_lists(study, inputs):
 def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs, monkeypatch):
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
     empty = PageInputs(inputs.results.iloc[:0], templates=inputs.templates)
-    for block in study.chapter(empty).blocks:
+    blocks = study.chapter(empty).blocks
+    for block in blocks:
         if isinstance(block, Figure | ScoreTable):
             assert block.missing, block.name
+    assert {claim.figure for claim in study.claims} <= {block.name for block in blocks}
 
 
 def test_the_page_imports_of_a_study_its_page_its_claims_and_its_measures_alone(root):
@@ -150,6 +157,38 @@ def test_a_plotted_table_has_the_numbers_of_its_figure(inputs):
     assert sorted(table.value) == sorted(rows.value)
     assert isinstance(CLASSIFIERS_FIGURE, Curves)
     assert CLASSIFIERS_FIGURE in plotted()
+
+
+def recipe(root: Path, heading: str, names: dict[str, Any]) -> dict[str, Any]:
+    """The names that a block of docs/extending.md defines, run among those of a module."""
+    text = (root / "docs/extending.md").read_text()
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    [code] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    defined = dict(names)
+    exec(code, defined)
+    return defined
+
+
+def test_the_recipe_of_a_figure_gives_a_drawing_its_data_and_an_entry_of_dvc_yaml(
+    root, inputs, monkeypatch
+):
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+    spec = recipe(root, "Add a figure", vars(geometry_page))["NEAREST"]
+    figure = draw_figure(spec, inputs)
+    assert [panel.ability for panel in figure.panels][:2] == ["POS", "DEP"]
+    assert not figure.missing
+    assert "POS · nearest cluster" in {row[0] for row in figure.table.rows}
+    assert len(plot_table(spec, inputs, "finetuned"))
+    grown = replace(GEOMETRY, blocks=[*GEOMETRY.blocks, spec])
+    monkeypatch.setitem(STUDIES, "geometry", grown)
+    assert "nearest" in {name for entry in plot_entries() for name in entry}
+
+
+def test_the_recipe_of_a_claim_is_judged(root, inputs):
+    claim = recipe(root, "Add a claim", vars(geometry_claims))["ABOVE_HALF"]
+    finding = judge(claim, inputs.evidence)
+    assert finding.verdict == "holds"
+    assert [check.subject for check in finding.checks][:2] == ["POS", "DEP"]
 
 
 def test_an_unknown_metric_or_facet_is_answered_with_the_nearest(inputs):

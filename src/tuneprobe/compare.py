@@ -15,7 +15,7 @@ from dvc.scm import RevError
 from dvc_data.index import DataIndexError
 
 from tuneprobe.artifacts import META
-from tuneprobe.collect.estimates import Estimate, difference
+from tuneprobe.collect.estimates import Estimate, difference, same
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.example_scores import (
     ExampleScores,
@@ -174,8 +174,7 @@ def differences(first: Run, other: Run) -> dict[str, Difference]:
         if before and after and paired:
             bounds = paired_difference(name, after, before, confidence=confidence)
             gap = bounds._replace(value=gap.value)
-        same = ours[name] == theirs[name]
-        found[name] = Difference(gap, paired, same)
+        found[name] = Difference(gap, paired, same(ours[name], theirs[name]))
     return found
 
 

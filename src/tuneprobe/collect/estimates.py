@@ -1,7 +1,7 @@
 """Estimates: numbers between their bounds, and what their differences and means are known to."""
 
 from collections.abc import Sequence
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 from statistics import fmean
 from typing import NamedTuple
 
@@ -25,6 +25,18 @@ def estimates(rows: pd.DataFrame) -> list[Estimate]:
         Estimate(*cells)
         for cells in zip(*(rows[name].tolist() for name in Estimate._fields), strict=True)
     ]
+
+
+def same(one: Estimate, other: Estimate) -> bool:
+    """Whether two estimates are equal to the last digit; a bound that neither has is equal.
+
+    >>> same(Estimate(23.0), Estimate(23.0)), same(Estimate(23.0), Estimate(23.0, 22.0, 24.0))
+    (True, False)
+    >>> same(NOT_MEASURED, NOT_MEASURED)
+    False
+    """
+    bounds = zip(one[1:], other[1:], strict=True)
+    return one.value == other.value and all(a == b or (isnan(a) and isnan(b)) for a, b in bounds)
 
 
 def difference(after: Estimate, before: Estimate) -> Estimate:

@@ -36,6 +36,7 @@ class Cell(NamedTuple):
 
 
 NOTHING = Cell(nan)
+SAME = "same"  # of a difference: between two numbers that are equal to the last digit
 CellLike = str | Cell
 
 

@@ -21,7 +21,7 @@ from tuneprobe.compare import (
     overlaid,
 )
 from tuneprobe.page import charts
-from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Rows, ScoreTable, Table
+from tuneprobe.page.blocks import NOTHING, SAME, Cell, CellLike, Rows, ScoreTable, Table
 from tuneprobe.page.charts import Series, swatch
 from tuneprobe.page.compare_figures import Plot, overlay
 from tuneprobe.page.inputs import PageInputs
@@ -29,11 +29,10 @@ from tuneprobe.page.templates import render
 from tuneprobe.paths import PLOT_TEMPLATES
 from tuneprobe.yaml_file import read_yaml
 
-SAME = "same"
 PAIRED = "\N{NO-BREAK SPACE}†"
 INTERVALS = (
-    "‘same’: both runs have the number and its interval to the last digit, from the same results. "
-    "In brackets: the interval that each run computed, over its test examples; of the accuracy of "
+    "‘same’: both runs have the number and its interval to the last digit. In "
+    "brackets: the interval that each run computed, over its test examples; of the accuracy of "
     "a classifier (POS to TREC-50) over its initialisations only, so that it says nothing about "
     "other test examples. A number without brackets has none.",
     "† The difference is paired: both runs keep the scores of the same examples, and its interval "

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference
+from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference, same
 from tuneprobe.compare import Run, overlaid
-from tuneprobe.page.blocks import Cell, CellLike, Figure, Table
+from tuneprobe.page.blocks import SAME, Cell, CellLike, Figure, Table
 from tuneprobe.page.charts import Series
 from tuneprobe.page.figures import Bars, Curves, HeatMaps, Quantity
 from tuneprobe.page.inputs import PageInputs
@@ -22,7 +22,8 @@ from tuneprobe.page.wording import listed, number
 MAPS = {"heat_map": False, "change_map": True}  # whether the scale is centred on zero
 CURVES = (
     "One curve per run; bands are the intervals of each run alone. The folded table gives the last "
-    "layer, with the difference to the first run; its interval takes the runs as independent, and "
+    "layer, with the difference to the first run (‘same’: equal to the last digit, with its "
+    "interval); the interval of a difference takes the runs as independent, and "
     "is too wide where they rest on the same examples."
 )
 
@@ -165,9 +166,14 @@ def _last_table(last: Mapping[str, Mapping[str, Estimate]], looks: Sequence[Seri
     body: list[list[CellLike]] = []
     for panel, found in last.items():
         of_runs = [found.get(look.name, NOT_MEASURED) for look in looks]
-        gaps = [difference(one, of_runs[0]) for one in of_runs[1:]]
         cells = [Cell(*one, digits=2) for one in of_runs]
-        body.append([panel, *cells, *(Cell(*gap, digits=2, signed=True) for gap in gaps)])
+        body.append([panel, *cells, *(_minus(one, of_runs[0]) for one in of_runs[1:])])
     head = [look.label for look in looks]
     head += [f"{one.label} minus {first.label}" for one in others]
     return Table(["panel, last layer", *head], body)
+
+
+def _minus(one: Estimate, first: Estimate) -> CellLike:
+    if same(one, first):
+        return SAME
+    return Cell(*difference(one, first), digits=2, signed=True)
