@@ -23,11 +23,13 @@ help:  ## list the targets
 
 setup: $(INSTALLED)  ## make the virtual environment; every archive is checked against a lock file
 
-# What builds the others comes first. A CUDA build of torch has libraries of its own, which are in
-# no lock file: it names their versions, and the last but one line adds them.
-$(INSTALLED): pyproject.toml requirements-build.lock requirements.lock
+# What builds the others comes first, then torch: a CPU wheel in PIP_FIND_LINKS if there is one, to
+# which pip would prefer the index; else the index's. A CUDA build has libraries of its own, which
+# are in no lock file: it names their versions, and the last but one line adds them.
+$(INSTALLED): pyproject.toml requirements-build.lock requirements-torch.lock requirements.lock
 	"$(PYTHON)" -m venv "$(VENV)"
 	$(LOCKED) requirements-build.lock
+	@$(LOCKED) requirements-torch.lock --no-index 2> /dev/null || $(LOCKED) requirements-torch.lock
 	$(LOCKED) requirements.lock
 	$(PIP) torch
 	$(PIP) --no-deps --no-build-isolation --editable .

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("requirements-build.lock", "requirements.lock", "requirements-dev.lock")
+LOCKS = (
+    "requirements-build.lock",
+    "requirements-torch.lock",
+    "requirements.lock",
+    "requirements-dev.lock",
+)
 
 
 def locked(file: Path) -> dict[str, list[str]]:
@@ -49,7 +54,7 @@ def test_every_requirement_is_locked(root: Path) -> None:
 
 
 def test_torch_may_be_a_wheel_for_the_cpu_alone_or_one_of_the_index(root: Path) -> None:
-    assert len(locked(root / "requirements.lock")["torch"]) > 20
+    assert len(locked(root / "requirements-torch.lock")["torch"]) > 20
 
 
 def test_a_blank_in_the_path_of_the_checkout_is_quoted(root: Path, tmp_path: Path) -> None:
