@@ -181,7 +181,7 @@ def test_maps_are_compared_with_a_state_that_is_read(written) -> None:
             [{"task": "framenet-15", "tuned_on": "world-dep"}],
             "names 'framenet-15', which is not in geometry.tasks or attention.frames",
         ),
-        ("attention.tasks", ["mrpc", "mrpc"], "names 'mrpc' twice"),
+        ("attention.tasks", ["mrpc", "mrpc"], "mrpc is listed twice"),
         ("attention.tasks", ["world-pos"], "the lists of tasks names 'world-pos' twice"),
     ],
 )
