@@ -20,7 +20,7 @@ def write_space(folder: Path, case: int) -> tuple[np.ndarray, np.ndarray]:
     """A space of three labels in DirectProbe's layout; labels part as the case grows."""
     r = rng(case, "directprobe command")
     y = np.r_[np.arange(3), r.integers(0, 3, 21)]
-    X = r.normal(size=(24, 2 + case % 3)) + case / 6 * np.eye(3)[y][:, : 2 + case % 3]
+    X = r.normal(size=(24, 2 + case % 3)) + case / 6 * np.eye(3, 4)[y][:, : 2 + case % 3]
     folder.mkdir(parents=True)
     lines = {
         "entities": [f"word {i}\t{NAMES[label]}" for i, label in enumerate(y)],

@@ -45,7 +45,7 @@ def by_metric(scored) -> dict[str, float]:
 
 
 def test_a_perfect_reader_scores_a_hundred() -> None:
-    asked = simple_questions(5)
+    asked = simple_questions(25)
     readings = [perfect(one) for one in asked]
     scored = nq_scores(asked, readings, min_annotators=2, seed=1)
     scored += squad_scores(asked, readings, seed=1)
@@ -54,7 +54,8 @@ def test_a_perfect_reader_scores_a_hundred() -> None:
         "exact_match",
         "f1",
     }
-    assert all((row.value, row.low, row.high, row.n) == (100, 100, 100, 5) for row in scored)
+    assert all((row.value, row.high, row.n) == (100, 100, 25) for row in scored)
+    assert all(80 < row.low <= 100 for row in scored)
 
 
 def test_scores_are_worked_out_by_hand() -> None:
@@ -95,9 +96,9 @@ def test_gold_answers_keep_candidate_spans_and_yes_no() -> None:
 
 
 def test_an_interval_holds_its_value_and_narrows_with_more_questions() -> None:
-    asked = simple_questions(40)
+    asked = simple_questions(120)
     readings = [perfect(one) if n % 2 else Reading(0, 1, 0.5) for n, one in enumerate(asked)]
-    few = squad_scores(asked[:10], readings[:10], seed=1)[0]
+    few = squad_scores(asked[:30], readings[:30], seed=1)[0]
     many = squad_scores(asked, readings, seed=1)[0]
     assert few.low < few.value == 50 == many.value < few.high
     assert many.high - many.low < few.high - few.low
@@ -179,7 +180,7 @@ def test_the_rows_of_a_reader_are_results_of_its_test_questions(tmp_path: Path, 
     }
     assert len(rows) == 8
     again = evaluate_readers(encoder, of_state, asked, **keys, **CUT, **DECODE, min_annotators=2)
-    assert rows == again
+    assert repr(rows) == repr(again)  # six questions are too few for bounds, which are NaN
 
 
 def test_heads_that_share_an_encoder_answer_as_each_alone(reader) -> None:

@@ -176,7 +176,7 @@ def test_the_same_results_in_another_order_give_the_same_study(inputs, monkeypat
 
     monkeypatch.setattr("vl_convert.vegalite_to_svg", echo)
     shuffled = replace(inputs, results=inputs.results.sample(frac=1, random_state=1))
-    assert ATTENTION.chapter(shuffled) == ATTENTION.chapter(inputs)
+    assert repr(ATTENTION.chapter(shuffled)) == repr(ATTENTION.chapter(inputs))
 
 
 def test_the_maps_shown_are_those_of_the_shortest_text_under_each_patterns_best_head(

@@ -158,7 +158,7 @@ def _rows(path: Path, form: Format, counts: Counter[str]) -> Iterator[tuple[int,
             counts[CUT_SHORT] += 1
             continue
         _refuse_width(path, number, len(cells), columns, form)
-        yield number, dict(zip(columns, cells, strict=True))
+        yield number, dict(zip(columns, cells, strict=False))  # sources may follow the last column
 
 
 def _columns(path: Path, line: int, cells: tuple[str, ...], form: Format) -> tuple[str, ...]:
