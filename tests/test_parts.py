@@ -253,7 +253,7 @@ def test_a_rise_is_the_last_third_of_the_layers_less_the_first(count, rise) -> N
     assert numbers_of(count)["rise_eq3"].value == pytest.approx(rise)
 
 
-def test_a_rise_weighs_examples_by_their_words_as_equation_3_does() -> None:
+def test_in_a_rise_an_example_counts_by_its_words_as_in_equation_3() -> None:
     found = numbers_of([0, 0, 0, 9], [0, 9, 9, 9], n_neg=[9, 19])
     assert found["rise_eq3"].value == pytest.approx(100 * 9 / (10 + 20))
 

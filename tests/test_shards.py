@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from test_nq import kites
 
 from tuneprobe import paths
@@ -60,12 +60,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def start_stage(root: Path, folder: Path, workers: int) -> subprocess.Popen[str]:
     """The stage prepare-qa in a folder, in a session of its own."""
-    params = yaml.safe_load((root / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "workers": workers}))
+    shutil.copy(root / "params.yaml", folder)
     return subprocess.Popen(
-        [sys.executable, str(root / "stages" / "prepare_qa.py"), TASK],
+        [sys.executable, str(root / "stages" / "prepare_qa.py"), "--task", CORPUS],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        env={**os.environ, "PYTHONPATH": str(root / "src"), "TUNEPROBE_WORKERS": str(workers)},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
