@@ -297,7 +297,7 @@ def test_check_leaves_a_file_that_someone_edited(project: Project) -> None:
 def test_check_says_how_many_artifacts_are_here(project: Project) -> None:
     shutil.rmtree(project.folder / "examples")
     assert project.run("tuneprobe", "check").text == "nothing is damaged\n"  # it is in the cache
-    for name in ("checkpoints", "results"):
+    for name in ("checkpoints", "results", "data"):
         shutil.rmtree(project.folder / name)
     shutil.rmtree(cache(project))
     none = project.run("tuneprobe", "check")

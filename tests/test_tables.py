@@ -81,7 +81,9 @@ def test_a_task_of_a_table_becomes_examples_with_the_classes_that_it_holds(tmp_p
         (tmp_path / "mine" / f"{split}.tsv").write_text(text)
     columns = {"text": "a", "text2": "b", "label": "label"}
     task = Task.model_validate({"format": "tsv", "path": "mine", "columns": columns})
-    examples, counts, split = build_labelled(task, tmp_path, train=6, test=None, seed=1)
+    examples, counts, split = build_labelled(
+        task, tmp_path, train=6, test=None, seed=1, max_words=300
+    )
     assert split == {"split": "files"}
     assert sorted(set(counts.label)) == ["x", "y", "z"]
     assert counts.kept.sum() == len(examples.examples) == 15

@@ -130,7 +130,7 @@ def test_a_killed_stage_run_again_gives_the_bytes_of_one_undisturbed(
     stage: str, root: Path, tmp_path: Path
 ) -> None:
     for name in ("undisturbed", "killed"):
-        write_workspace(tmp_path / name, "made-up", n_layers=3, apart=0.8, n_train=160)
+        write_workspace(tmp_path / name, "made-up", n_layers=3, apart=0.8, n_train=360)
         write_params(root, tmp_path / name, workers=2)
     start(stage, root, tmp_path / "undisturbed").wait()
     killed = tmp_path / "killed"

@@ -155,3 +155,8 @@ def _children(node: Node, place: str) -> list[Node]:
             raise YamlFileError(f"{place}: the key '{key.value}' is there twice: remove one.")
         keys.add(key.value)
     return [value for _, value in node.value]
+
+
+def dump_yaml(value: Any) -> str:
+    """`value` as YAML in blocks, keys in their order."""
+    return str(yaml.safe_dump(value, sort_keys=False, default_flow_style=False))

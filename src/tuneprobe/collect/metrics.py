@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.collect.estimates import Estimate
@@ -22,6 +21,7 @@ from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.registry import STUDIES, all_measures, plotted
 from tuneprobe.page.render import plot_table
 from tuneprobe.states import STATES
+from tuneprobe.yaml_file import dump_yaml
 
 HEADLINE_COLUMNS = ["name", *Estimate._fields]
 
@@ -84,7 +84,7 @@ def plot_entries() -> list[dict[str, Any]]:
 
 def plots_yaml() -> str:
     """`plot_entries` as dvc.yaml has them."""
-    return yaml.safe_dump({"plots": plot_entries()}, sort_keys=False, default_flow_style=False)
+    return dump_yaml({"plots": plot_entries()})
 
 
 def name_of(spec: Spec) -> str:
