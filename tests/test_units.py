@@ -131,16 +131,17 @@ def test_a_killed_stage_run_again_gives_the_bytes_of_one_undisturbed(
 ) -> None:
     for name in ("undisturbed", "killed"):
         write_workspace(tmp_path / name, "made-up", n_layers=3, apart=0.8, n_train=360)
-        write_params(root, tmp_path / name, workers=2)
-    start(stage, root, tmp_path / "undisturbed").wait()
+        write_params(root, tmp_path / name)
+    two = {"TUNEPROBE_WORKERS": "2"}
+    assert start(stage, root, tmp_path / "undisturbed", **two).wait() == 0
     killed = tmp_path / "killed"
-    running = start(stage, root, killed)
+    running = start(stage, root, killed, **two)
     finished = wait_for_units(killed, running)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert 0 < finished < 9
     assert not (killed / "results").exists()
-    assert start(stage, root, killed).wait() == 0
+    assert start(stage, root, killed, **two).wait() == 0
     assert contents(killed) == contents(tmp_path / "undisturbed")
     assert not list((killed / ".cache" / "resume").iterdir())
 
@@ -152,9 +153,10 @@ def test_a_stage_gives_the_same_bytes_whatever_the_number_of_processes(
     for workers in (1, 2):
         folder = tmp_path / str(workers)
         write_workspace(folder, "made-up", n_layers=2, apart=2.0, n_train=80)
-        write_params(root, folder, workers=workers)
+        write_params(root, folder)
         for stage in ("geometry", "classify"):
-            assert start(stage, root, folder).wait() == 0
+            started = start(stage, root, folder, TUNEPROBE_WORKERS=str(workers))
+            assert started.wait() == 0
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
