@@ -1,6 +1,6 @@
 """Damaged files: an artifact is refused in one sentence, what is kept over a kill counts as absent.
 
-Places x damages; docs/reliability-damage.md shows the same table.
+Places x damages; docs/reliability.md shows the same table.
 """
 
 import shutil
