@@ -32,7 +32,7 @@ from tuneprobe.examples.qa import ANNOTATORS, build_qa, read_questions
 from tuneprobe.examples.shards import prepared
 from tuneprobe.formats.examples import read_examples, write_examples
 from tuneprobe.formats.representations import open_representations
-from tuneprobe.formats.results import Result, read_results, write_results
+from tuneprobe.formats.results import Result, read_results, stamp, write_results
 from tuneprobe.inventory import read_table
 from tuneprobe.kept import Kept
 from tuneprobe.remedy import remedy, stage_of
@@ -126,8 +126,8 @@ def write_patterns(_: Context, folder: Path, variant: int) -> None:
 
 
 def write_tables(_: Context, folder: Path, variant: int) -> None:
-    keys = ("s", "e", "t", "random", 1)
-    rows = [Result(*keys, layer, -1, "m", "", layer / 3 + variant) for layer in range(9)]
+    numbers = [Result("m", layer / 3 + variant, layer=layer) for layer in range(9)]
+    rows = stamp(numbers, study="s", encoder="e", task="t", seed=1, state="random")
     pairs = [("tuned", 1, "train", True, "a", "b", 1.0 + variant)]
     columns = ["state", "layer", "split", "linear", "label1", "label2", "distance"]
     with atomic_folder(folder) as part:

@@ -98,7 +98,7 @@ def test_a_run_that_is_ended_ends_its_stages(
     running.send_signal(number)
     running.communicate(timeout=60)
     assert running.returncode == 128 + number
-    assert not stage.is_running()
+    assert not stage.is_running() or stage.status() == psutil.STATUS_ZOMBIE  # nobody waits for it
     assert repro(project, root).code == 0
 
 

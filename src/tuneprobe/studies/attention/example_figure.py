@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tuneprobe.artifacts import readable
 from tuneprobe.collect.tables import records, select
 from tuneprobe.page.blocks import Cell, Figure, Panel, Table
 from tuneprobe.page.inputs import PageInputs
@@ -41,15 +42,22 @@ def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFOR
     DataFrame with ``pattern``, ``share`` (of the texts in which the head shows it), ``state``,
     ``layer``, ``head``, ``text`` (the pieces), ``row``, ``column``, ``weight``; empty without a
     stored text or without shares.
+
+    Raises
+    ------
+    ArtifactError
+        If a stored file is missing or is not as it was written.
     """
-    index = pd.read_csv(folder / "index.csv", keep_default_na=False)
+    with readable(folder / "index.csv") as path:
+        index = pd.read_csv(path, keep_default_na=False)
     stored = index[index.state == state]
     shares = of_heads(select(pattern_shares(results), task=task, state=state))
     shares = shares[shares.value > 0]
     if not len(stored) or not len(shares):
         return pd.DataFrame(columns=list(COLUMNS))
     text = min(records(stored), key=lambda one: len(one["pieces"].split()))
-    maps = np.load(folder / text["file"], allow_pickle=False)
+    with readable(folder / text["file"]) as path:
+        maps = np.load(path, allow_pickle=False)
     parts = []
     for pattern in PATTERNS:
         for best in records(select(shares, pattern=pattern).nlargest(1, "value")):
