@@ -13,6 +13,8 @@ UV_VERSION := 0.13.9
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
+# Some machines forbid it: then each of 70 stages compiles torch, pandas and the rest anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools data repro recompute show test lint types unit bench lock clean

@@ -169,7 +169,6 @@ def test_numbers_without_intervals_are_written_without(inputs):
     assert "best layer 2 head 3: +2.5;" in caption
 
 
-@pytest.mark.xfail(reason="an order of rows shows in a block of the attention study")
 def test_the_same_results_in_another_order_give_the_same_study(inputs, monkeypatch):
     def echo(spec: object, **_: object) -> str:
         digest = sha256(repr(spec).encode()).hexdigest()

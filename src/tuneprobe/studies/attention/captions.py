@@ -33,8 +33,9 @@ def place(row: Mapping[str, Any]) -> str:
 
 
 def _extreme(rows: pd.DataFrame, *, largest: bool) -> dict[str, Any]:
-    ordered = rows.nlargest(1, "value") if largest else rows.nsmallest(1, "value")
-    return records(ordered)[0]
+    """The row of the largest or smallest value; of equals the first head of the lowest layer."""
+    ordered = rows.sort_values(["layer", "head"])
+    return records(ordered.nlargest(1, "value") if largest else ordered.nsmallest(1, "value"))[0]
 
 
 def _sentences(rows: pd.DataFrame, write: Callable[[str, pd.DataFrame], str]) -> str:

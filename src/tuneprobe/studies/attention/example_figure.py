@@ -52,7 +52,7 @@ def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFOR
         index = pd.read_csv(path, keep_default_na=False)
     stored = index[index.state == state]
     shares = of_heads(select(pattern_shares(results), task=task, state=state))
-    shares = shares[shares.value > 0]
+    shares = shares[shares.value > 0].sort_values(["layer", "head"])  # of equals the first
     if not len(stored) or not len(shares):
         return pd.DataFrame(columns=list(COLUMNS))
     text = min(records(stored), key=lambda one: len(one["pieces"].split()))
