@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,8 @@ def test_the_interval_over_seeds_is_worked_out_by_hand():
     spread = 12.7062 * 8**0.5 / 2**0.5
     expected = (12, 12 - (9 + spread**2) ** 0.5, 12 + (16 + spread**2) ** 0.5)
     assert two_level(of, 0.95) == pytest.approx(expected, rel=1e-4)
+    undefined = [Estimate(nan), Estimate(14.0, 11.0, 18.0)]
+    assert isnan(two_level(undefined, 0.95).value)
 
 
 def test_panels_and_rows_of_a_further_encoder_name_it(inputs, monkeypatch):

@@ -1,6 +1,6 @@
 """Several seeds: the one place where rows of a run are reduced over them."""
 
-from math import sqrt
+from math import isnan, nan, sqrt
 from statistics import fmean, stdev
 from typing import Any
 
@@ -40,12 +40,15 @@ def two_level(of: list[Estimate], level: float) -> Estimate:
 
     v_low are the bounds of single seeds, s their standard deviation, k their number, t the
     quantile of Student's distribution with k - 1 degrees of freedom. All seeds are scored on the
-    same examples, so the first part does not shrink with k. Without bounds it is left out.
+    same examples, so the first part does not shrink with k. Without bounds it is left out. A number
+    that one seed leaves undefined is undefined.
 
     >>> two_level([Estimate(10.0, 9.0, 11.0), Estimate(10.0, 9.0, 11.0)], 0.95)
     Estimate(value=10.0, low=9.0, high=11.0)
     """
     values = [one.value for one in of]
+    if any(isnan(value) for value in values):
+        return Estimate(nan, nan, nan)
     middle, k = fmean(values), len(of)
     spread = student.ppf((1 + level) / 2, k - 1) * stdev(values) / sqrt(k) if k > 1 else 0.0
     below, above = (
