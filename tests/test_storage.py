@@ -322,6 +322,25 @@ def test_pull_is_that_of_dvc_where_the_remote_is_there(shared: Project) -> None:
     assert clone.made() == shared.made()
 
 
+def test_a_remote_of_some_artifacts_brings_those(project: Project) -> None:
+    project.ok("remote", "add", "few", str(project.folder.parent / "few"))
+    project.ok("push", "--remote", "few", "results/plain")
+    project.git("commit", "--quiet", "--all", "--message", "Add a remote")
+    clone = project.clone("clone")
+    done = clone.run("tuneprobe", "pull", "--remote", "few")
+    assert done.code == 0
+    assert "1 of 5 artifacts are here; 'dvc repro' computes the other 4\n" in done.text
+    assert [path.name for path in (clone.folder / "results").iterdir()] == ["plain"]
+    project.ok("remote", "add", "other", str(project.folder.parent / "other"))
+    (project.folder / "unknown").write_text("of no commit")
+    project.ok("add", "--quiet", "unknown")
+    project.ok("push", "--remote", "other", "unknown")
+    shutil.copy(project.folder / ".dvc" / "config", clone.folder / ".dvc" / "config")
+    none = clone.run("tuneprobe", "pull", "--remote", "other")
+    assert none.code == 2
+    assert "holds none of the 5 artifacts of this commit" in none.text
+
+
 def test_check_says_when_storage_cannot_be_reached(project: Project, server: Server) -> None:
     project.use_s3(server)
     server.kill()

@@ -285,12 +285,23 @@ def check(
 def pull(
     remote: Annotated[str | None, typer.Option(help="Pull from this remote.")] = None,
 ) -> None:
-    """Run 'dvc pull' from a remote that is there; one line where it is not."""
+    """Pull what a remote holds of this checkout, by 'dvc pull'; one line where it holds nothing."""
     from tuneprobe import storage
 
     with storage.open_repository() as repo:
         name = storage.require_remote(repo, remote)
-    done = subprocess.run([sys.executable, "-m", "dvc", "pull", "--remote", name], check=False)
+        targets, n_artifacts = storage.held(repo, name)
+    if not targets:
+        raise storage.StorageError(
+            f"the remote '{name}' holds none of the {n_artifacts} artifacts of this commit: "
+            "run 'dvc push' where they are, or 'dvc repro' to compute them."
+        )
+    words = [sys.executable, "-m", "dvc", "pull", "--remote", name, *targets]
+    done = subprocess.run(words, stdout=subprocess.DEVNULL, check=False)  # a line for each file
+    if done.returncode == 0:
+        missing = n_artifacts - len(targets)
+        rest = f"; 'dvc repro' computes the other {missing}" if missing else ""
+        typer.echo(f"{len(targets)} of {n_artifacts} artifacts are here{rest}")
     raise typer.Exit(done.returncode)
 
 

@@ -114,6 +114,14 @@ def require_remote(repo: Repo, remote: str | None) -> str:
     return str(name)
 
 
+def held(repo: Repo, remote: str) -> tuple[list[str], int]:
+    """Artifacts of this checkout that a remote holds, by their paths, and how many there are."""
+    odb = object_store(repo, remote)
+    outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
+    there = [out for out in outs if odb.fs.exists(odb.oid_to_path(out.hash_info.value))]
+    return [repo.fs.relpath(out.fs_path, repo.root_dir) for out in there], len(outs)
+
+
 def remove(repo: Repo, damage: list[Damage], remote: str | None = None) -> None:
     """Remove damaged files, so that `dvc pull` (or `dvc push`, for a remote) brings them again.
 
