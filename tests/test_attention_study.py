@@ -78,7 +78,7 @@ def test_a_model_compared_with_itself_has_similarity_1_in_every_head(encoders):
 
 
 def test_every_state_but_the_first_is_compared_with_it(measures):
-    assert list(measures.similarity) == ["random-pretrained", "finetuned-pretrained"]
+    assert list(measures.similarity) == [("random", "pretrained"), ("finetuned", "pretrained")]
     assert all(values.shape == SHAPE for values in measures.similarity.values())
 
 

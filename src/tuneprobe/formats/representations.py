@@ -42,7 +42,7 @@ class Representations:
         path = self.folder / TYPES
         if not path.exists():
             raise ArtifactError(f"{path} is missing: run 'dvc repro represent'.")
-        found: np.ndarray = np.load(path)
+        found: np.ndarray = np.load(path, allow_pickle=False)
         return found
 
     def examples(self, number: int, examples: pd.DataFrame) -> np.ndarray:
