@@ -1,5 +1,7 @@
 """Follow labels through the snapshots of a fine-tuning: how far apart, where to, how alike."""
 
+from typing import Any
+
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.formats.examples import read_examples
@@ -35,8 +37,12 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         ) as found,
         atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder,
     ):
-        tables = dynamics(found, path_labels=settings.path_labels, most=settings.most)
-        rows = dynamics_results(tables, state="finetuned", encoder=encoder, task=task, seed=seed)
+        level = params.intervals.confidence
+        tables = dynamics(
+            found, path_labels=settings.path_labels, most=settings.most, confidence=level
+        )
+        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed, "level": level}
+        rows = dynamics_results(tables, state="finetuned", **keys)
         write_results(rows, folder / "layers.csv")
         for name, table in tables._asdict().items():
             table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")

@@ -1,4 +1,4 @@
-"""Compare train with test, states and layers: spatial similarity, CKA, RSA."""
+"""Compare train with test, states and layers: spatial similarity, CKA, RSA, neighbours."""
 
 from typing import Any
 
@@ -18,9 +18,11 @@ from tuneprobe.studies.geometry.directprobe.study import STUDY as GEOMETRY
 from tuneprobe.studies.geometry.similarity.study import (
     STUDY,
     spatial_similarities,
+    split_deficits,
     state_pairs,
     vector_similarities,
 )
+from tuneprobe.units import chosen
 
 
 def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
@@ -32,19 +34,31 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     measured_states = members(STATES, seed, params.run.draws_beside(seed))
     states = open_members(encoder, task, examples, measured_states)
     distances = read_distances(paths.results(encoder, task, GEOMETRY, seed) / DISTANCES)
-    shared: dict[str, Any] = {
-        "pairs": state_pairs([state for state in STATES if state in states]),
-        "encoder": encoder,
-        "task": task,
-        "seed": seed,
-    }
-    rows = spatial_similarities(distances, zero_fill=settings.zero_fill, **shared)
+    compared = {state: states[state] for state in settings.layer_states if state in states}
+    pairs = state_pairs([state for state in STATES if state in states])
+    n_layers = next(iter(states.values())).n_layers
+    table, zero = example_table(examples), {"zero_fill": settings.zero_fill}
+    of: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
+    rows = spatial_similarities(distances, pairs=pairs, **zero, **of)
+    rows += split_deficits(
+        compared,
+        table,
+        distances,
+        layers=[n for n in range(n_layers) if chosen(settings.split_layers, n, n_layers)],
+        draws=settings.splits,
+        rtol=params.geometry.directprobe.rtol,
+        confidence=params.intervals.confidence,
+        **zero,
+        **of,
+    )
     rows += vector_similarities(
         states,
-        example_table(examples),
-        layer_states=[state for state in settings.layer_states if state in states],
+        table,
+        pairs=pairs,
+        layer_states=list(compared),
         max_examples=settings.max_examples,
-        **shared,
+        neighbours=settings.neighbours,
+        **of,
     )
     with atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder:
         write_results(stamped(rows, measured_states), folder / "layers.csv")

@@ -110,6 +110,9 @@ def geometry_rows() -> Iterator[Result]:
                     yield result(*here, "outside_min", label, value)
                 yield result(*here, "outside_min", "", sum(apart) / len(apart))
                 yield result(*here, "inside_mean", "", 6 - 0.4 * tuned)
+                for label, value in zip(labels, apart, strict=True):
+                    yield result(*here, "separation", label, value / (6 - 0.4 * tuned))
+                yield result(*here, "separation", "", sum(apart) / len(apart) / (6 - 0.4 * tuned))
                 yield result(*here, "inside_max", "", 12 - 0.4 * tuned)
 
 
@@ -122,13 +125,20 @@ def similarity_rows() -> Iterator[Result]:
             yield result(*tuned, "cka", "finetuned/pretrained", 1 - fall / 2)
             yield result(*tuned, "cka_debiased", "finetuned/pretrained", 0.99 - fall / 2)
             yield result(*tuned, "rsa", "finetuned/pretrained", 0.98 - fall)
+            yield result(*tuned, "knn_overlap", "finetuned/pretrained", 0.9 - fall)
             for state in STATES:
                 here = ("similarity", task, state, layer)
                 value = 0.95 - (fall if state == "finetuned" else 0.0)
                 yield result(*here, "spatial_similarity", "train/test", value)
+                if layer == N_LAYERS and state != "random":
+                    below = 0.97 - value
+                    yield result(
+                        *here, "split_deficit", "train/test", below, below - 0.05, below + 0.05
+                    )
                 for other in range(N_LAYERS + 1):
                     value = 1 - 0.15 * abs(other - layer)
-                    yield result(*here, "cka", f"layer {other}", value)
+                    for metric in ("cka", "cka_debiased"):
+                        yield result(*here, metric, f"layer {other}", value)
 
 
 def cross_rows() -> Iterator[Result]:
@@ -142,9 +152,20 @@ def cross_rows() -> Iterator[Result]:
             yield result(*here, "mean_change", "", change)
 
 
+def dynamics_rows(task: str = "world-ps-role") -> Iterator[Result]:
+    for layer in range(N_LAYERS + 1):
+        here = ("dynamics", task, "finetuned", layer)
+        yield result(*here, "n_turning", "", 38.0)._replace(n=46)
+        yield result(*here, "direction", "", 0.9 - 0.2 * layer)._replace(n=46)
+        yield result(*here, "closest_parting", "", 0.3 * layer)._replace(n=46)
+        yield result(*here, "gain_by_label", "", 0.6, 0.35, 0.8)._replace(n=46)
+        yield result(*here, "gain_by_step", "", 0.7, 0.3, 0.9)._replace(n=20)
+
+
 def made_up_spaces(gain: float = 3.0) -> pd.DataFrame:
     """Rows of all studies of labelled spaces of one run."""
-    return to_frame([*classify_rows(gain), *geometry_rows(), *similarity_rows(), *cross_rows()])
+    of_layers = [*classify_rows(gain), *geometry_rows(), *similarity_rows()]
+    return to_frame([*of_layers, *cross_rows(), *dynamics_rows()])
 
 
 def made_up_dynamics(task: str = "world-pos") -> dict[str, pd.DataFrame]:

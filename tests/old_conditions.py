@@ -12,7 +12,7 @@ def facets(study: str, metric: str, condition: str, state: str) -> dict[str, Any
     found: dict[str, Any] = {"state": state}
     if state.startswith(CROSSED):
         found |= {"state": "finetuned", "tuned_on": state.removeprefix(CROSSED)}
-    elif "-" in state and (study == "pairwise" or metric == "map_similarity"):
+    elif "-" in state and (study == "pairwise" or metric in ("map_similarity", "map_floor")):
         found["state"], found["against"] = state.split("-")
     return found | _facets(study, metric, condition, found["state"])
 
@@ -45,7 +45,7 @@ def _facets(study: str, metric: str, condition: str, state: str) -> dict[str, An
         return {"ablation": condition}
     if study == "attention":
         return _attention(metric, parts)
-    if metric in ("outside_min", "inside_max", "inside_mean", "outside_min_change"):
+    if metric in ("outside_min", "inside_max", "inside_mean", "separation", "outside_min_change"):
         return {"label": condition}
     return {"classifier": condition}
 
@@ -57,9 +57,12 @@ def _attention(metric: str, parts: list[str]) -> dict[str, Any]:
     names = {
         "entropy": ["scale"],
         "map_similarity": ["crop"],
+        "map_floor": ["crop"],
+        "pattern_change": ["pattern", "classifier"],
         "pattern_share": ["pattern", "classifier"],
         "pattern_agreement": ["score", "classifier"],
         "pair_weight": ["relation", "direction", "pairing"],
+        "pair_excess": ["relation", "direction", "pairing"],
     }[metric]
     return dict(zip(names, parts, strict=True))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_spaces import SQUARE, word_examples, write_layers
+from scipy.stats import spearmanr
 
 from tuneprobe.artifacts import write_meta
 from tuneprobe.formats.results import Result
@@ -15,6 +16,8 @@ from tuneprobe.studies.geometry.similarity.dynamics import (
     dynamics,
     dynamics_results,
     layer_snapshot,
+    mean_cosine,
+    movement,
     open_snapshots,
     principal_axes,
 )
@@ -39,7 +42,7 @@ def measure_snapshots(
     units = layer_units(open_snapshots(folder, examples), lambda *_: {"rtol": 1e-8})
     cache = folder.parent / "cache"
     with measured(layer_snapshot, units, example_table(examples), cache=cache, workers=1) as found:
-        tables = dynamics(found, path_labels=path_labels, most=most)
+        tables = dynamics(found, path_labels=path_labels, most=most, confidence=0.95)
     keys = {"state": "finetuned", "encoder": "e", "task": "t", "seed": 13}
     return tables, dynamics_results(tables, **keys)
 
@@ -96,6 +99,68 @@ def test_differences_start_in_the_origin_and_keep_their_length(tmp_path: Path) -
     differences = at_last_layer(tables.differences).set_index("label")
     assert differences.loc["b", ["x", "y", "length"]].tolist() == pytest.approx([4, 0, 4])
     assert differences.loc["c", ["x", "y", "length"]].tolist() == pytest.approx([0, 0, 0])
+
+
+def test_the_movement_of_labels_is_that_of_a_slow_loop() -> None:
+    draw, steps, n = np.random.default_rng(3), [0, 5, 10, 15, 20, 25], 12
+    centroids = draw.normal(size=(len(steps), n, 4)).cumsum(axis=0)
+    distance, recall = draw.uniform(1, 9, size=(len(steps), n)), draw.random((len(steps), n))
+    distance[:, 0] = [1, 2, 3, 3, 4, 5]
+    rows = [
+        (step, f"l{label:02}", distance[i, label], centroids[i, label].tolist(), recall[i, label])
+        for i, step in enumerate(steps)
+        for label in range(n)
+    ]
+    columns = ["step", "label", "outside_min", "centroid", "recall"]
+    found = movement(pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1), 0.95)
+    found = found.set_index("metric")
+    turns = 0
+    for curve in distance.T:
+        ways = [b - a for i, a in enumerate(curve) for b in curve[i:]]
+        turns += min(max(ways), -min(ways)) > 0.1 * (max(curve) - min(curve))
+    assert found.value["n_turning"] == turns < n
+    moves = centroids[-1] - centroids[0]
+    cosines = [
+        a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        for i, a in enumerate(moves)
+        for b in moves[:i]
+    ]
+    assert found.value["direction"] == pytest.approx(np.mean(cosines))
+    parted = []
+    for label in range(n):
+        apart = [np.linalg.norm(centroids[0, label] - one) for one in centroids[0]]
+        near = min((value, i) for i, value in enumerate(apart) if i != label)[1]
+        after = np.linalg.norm(centroids[-1, label] - centroids[-1, near])
+        parted.append(np.log2(after / apart[near]))
+    assert found.value["closest_parting"] == pytest.approx(np.mean(parted))
+    by_label = spearmanr(distance[-1] - distance[0], recall[-1] - recall[0]).statistic
+    assert found.value["gain_by_label"] == pytest.approx(by_label)
+    by_step = spearmanr(np.diff(distance.mean(axis=1)), np.diff(recall.mean(axis=1))).statistic
+    assert found.value["gain_by_step"] == pytest.approx(by_step)
+    assert found.n.to_dict() == {
+        "n_turning": n,
+        "direction": n,
+        "closest_parting": n,
+        "gain_by_label": n,
+        "gain_by_step": 5,
+    }
+    assert found.low["gain_by_label"] < by_label < found.high["gain_by_label"]
+
+
+def test_labels_that_move_alike_have_one_direction_and_those_that_stay_have_none() -> None:
+    assert mean_cosine(np.tile([1.0, 2.0], (5, 1))) == pytest.approx(1)
+    assert mean_cosine(np.random.default_rng(0).normal(size=(300, 200))) == pytest.approx(
+        0, abs=0.01
+    )
+    assert np.isnan(mean_cosine(np.zeros((5, 2))))
+
+
+def test_the_rows_say_how_the_labels_moved(tmp_path: Path) -> None:
+    _, rows = measure_snapshots(tmp_path / "snapshots")
+    found = {(row.layer, row.metric): row.value for row in rows if not row.label}
+    assert found[1, "n_turning"] == 0
+    assert found[1, "closest_parting"] == pytest.approx((2 * np.log2(6 / 2) + 0) / 3)
+    assert (1, "direction") not in found  # one label alone moves
 
 
 def test_principal_axes_point_the_same_way_whatever_the_sign_of_the_data() -> None:

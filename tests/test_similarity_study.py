@@ -1,26 +1,32 @@
 """The similarity study: values by hand, the fast RSA against the slow one, what is left out."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up_spaces import drawn_space, write_layers
 from scipy.stats import special_ortho_group
+from scipy.stats import t as student
 
+from tuneprobe.formats.examples import ExamplesBuilder
 from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import Result
 from tuneprobe.rng import rng
-from tuneprobe.spaces import example_table
-from tuneprobe.studies.geometry.directprobe.study import LabelDistances
+from tuneprobe.spaces import SPLITS, example_table
+from tuneprobe.studies.geometry.directprobe.hulls import hull_distance
+from tuneprobe.studies.geometry.directprobe.study import LabelDistances, hull_distances
 from tuneprobe.studies.geometry.similarity.similarity import linear_cka, rsa
 from tuneprobe.studies.geometry.similarity.study import (
     spatial_similarities,
+    split_deficits,
     state_pairs,
     vector_similarities,
 )
 
 KEYS = {"encoder": "e", "task": "t", "seed": 13}
 TUNED = ("finetuned", "pretrained")
+DEAL = ("similarity", "splits", "finetuned", "0")  # names the stream of the random splits
 
 
 def distances(labels: str, linear: bool, *pairs: float) -> LabelDistances:
@@ -82,7 +88,13 @@ def made_up_states(folder: Path) -> tuple[dict[str, Representations], object]:
 def test_cka_and_rsa_are_those_of_the_library_and_ignore_rigid_motion(tmp_path: Path) -> None:
     states, table = made_up_states(tmp_path)
     rows = vector_similarities(
-        states, table, pairs=[TUNED], layer_states=["pretrained"], max_examples=100, **KEYS
+        states,
+        table,
+        pairs=[TUNED],
+        layer_states=["pretrained"],
+        max_examples=100,
+        neighbours=5,
+        **KEYS,
     )
     found = values(rows)
     for metric in ("cka", "cka_debiased", "rsa"):
@@ -96,16 +108,98 @@ def test_cka_and_rsa_are_those_of_the_library_and_ignore_rigid_motion(tmp_path: 
     assert not any(layer == 0 or other == 0 for _, layer, _, other in found)
     assert not any(state == "finetuned" and isinstance(c, int) for state, _, _, c in found)
     assert {row.n for row in rows} == {40}
+    assert found["finetuned", 1, "knn_overlap", "pretrained"] == 1
+    one, two = (states[state].layer(2)[30:] for state in ("pretrained", "finetuned"))
+    same = 0
+    for i in range(40):
+        near = [set(np.argsort(np.linalg.norm(X - X[i], axis=1))[1:6]) for X in (one, two)]
+        same += len(near[0] & near[1])
+    assert found["finetuned", 2, "knn_overlap", "pretrained"] == pytest.approx(same / 200)
+    assert not any(metric == "knn_overlap" and isinstance(c, int) for _, _, metric, c in found)
 
 
 def test_a_sample_of_the_test_examples_is_the_same_for_all(tmp_path: Path) -> None:
     states, table = made_up_states(tmp_path)
     rows = vector_similarities(
-        states, table, pairs=[TUNED], layer_states=[], max_examples=12, **KEYS
+        states, table, pairs=[TUNED], layer_states=[], max_examples=12, neighbours=5, **KEYS
     )
     assert {row.n for row in rows} == {12}
     found = values(rows)
     assert found["finetuned", 1, "rsa", "pretrained"] == pytest.approx(1, abs=1e-3)
+
+
+N_LABELS, N_TEXTS = 5, (60, 30)  # of train, of test
+
+
+def splits(folder: Path, shift: float) -> tuple[Representations, object, dict]:
+    """Texts of two words of one label; in the test texts label a has moved."""
+    draw, builder = rng(1, "splits"), ExamplesBuilder()
+    X = []
+    place = 3 * draw.normal(size=(N_LABELS, 8))
+    for number in range(sum(N_TEXTS)):
+        split = "train" if number < N_TEXTS[0] else "test"
+        text = builder.add_text(f"t{number}", ["a", "b"])
+        label = number % N_LABELS
+        for word in range(2):
+            span = builder.add_span(text, 0, word, word + 1, "word")
+            builder.add_example(span, -1, "abcde"[label], split)
+            moved = shift * (split == "test") * (label == 0)
+            X.append(place[label] + 0.5 * draw.normal(size=8) + moved)
+    examples = builder.build()
+    found = write_layers(folder / f"shift-{shift}", [np.array(X)], examples)
+    table = example_table(examples)
+    distances = {}
+    for split in ("train", "test"):
+        rows = (table.split == split).to_numpy()
+        y = table.label[rows].map("abcde".index).to_numpy()
+        _, matrix = hull_distances(np.array(X)[rows], y, rtol=1e-3)
+        distances["finetuned", 0, split] = LabelDistances(tuple("abcde"), matrix, True)
+    return found, table, distances
+
+
+def deficit(found: Representations, table: object, distances: dict, draws: int = 12) -> Result:
+    settings = {"layers": [0], "draws": draws, "rtol": 1e-3, "zero_fill": False, "confidence": 0.9}
+    states = {"finetuned": found}
+    (row,) = split_deficits(states, table, distances, **settings, **KEYS)
+    return row
+
+
+def test_train_and_test_of_one_distribution_are_as_alike_as_random_splits(tmp_path: Path) -> None:
+    same, moved = (deficit(*splits(tmp_path, shift)) for shift in (0.0, 6.0))
+    assert same.low < 0 < same.high
+    assert moved.low > 0.05
+    assert (same.n, same.splits, same.level) == (12, "train/test", 0.9)
+
+
+def test_the_deficit_is_that_of_texts_dealt_by_hand(tmp_path: Path) -> None:
+    found, table, distances = splits(tmp_path, 1.0)
+    row, X, random = deficit(found, table, distances, 5), found.layer(0), rng(13, *DEAL)
+    similar = []
+    for _ in range(5):
+        order = random.permutation(sum(N_TEXTS))
+        parts = []
+        for in_first in (True, False):
+            vectors = []
+            for corner in combinations("abcde", 2):
+                clouds = [
+                    X[
+                        [
+                            i
+                            for i in range(len(table))
+                            if table.label[i] == label
+                            and (order[table.text[i]] < N_TEXTS[0]) == in_first
+                        ]
+                    ]
+                    for label in corner
+                ]
+                vectors.append(hull_distance(*clouds, 1e-6).distance)
+            parts.append(vectors)
+        similar.append(np.corrcoef(*parts)[0, 1])
+    pairs = np.triu_indices(N_LABELS, 1)
+    observed = np.corrcoef(*(distances["finetuned", 0, s].matrix[pairs] for s in SPLITS))[0, 1]
+    assert row.value == pytest.approx(np.mean(similar) - observed, abs=1e-3)
+    half = student.ppf(0.95, 4) * np.std(similar, ddof=1) * (1 + 1 / 5) ** 0.5
+    assert row.high - row.value == pytest.approx(half, abs=2e-3)
 
 
 def test_the_later_state_is_compared_with_every_earlier_one() -> None:

@@ -299,7 +299,10 @@ class Similarity(_Block):
 
     zero_fill: bool
     max_examples: Size
+    neighbours: PositiveInt
     layer_states: States
+    splits: Size
+    split_layers: Layers
 
 
 class Dynamics(_Block):

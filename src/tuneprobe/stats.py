@@ -9,7 +9,7 @@ never called equal below `LEAST_EQUAL`. Numbers that are not finite are refused.
 
 from fractions import Fraction
 from itertools import product
-from math import floor
+from math import atanh, floor, nan, sqrt, tanh
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -232,6 +232,25 @@ def trend_interval(
     trends = _spearman_with_order(samples)[:, None]
     (low,), (high,) = bootstrap_bounds(trends, n, confidence=confidence)
     return Interval(_spearman_with_order(curve[None])[0], low, high)
+
+
+def correlation_bounds(correlation: float, n: int, *, confidence: float) -> tuple[float, float]:
+    """Interval of a Spearman correlation of n > 3 pairs (Bonett & Wright 2000).
+
+        tanh(atanh(r) ± z sqrt((1 + r²/2) / (n - 3)))
+
+    Of a correlation of ±1, which has no such interval, that of ±(1 - 1/n), drawn out to it. NaN for
+    fewer pairs.
+
+    >>> [round(bound, 2) for bound in correlation_bounds(0.5, 28, confidence=0.95)]
+    [0.13, 0.75]
+    """
+    if n < 4:
+        return nan, nan
+    inside = min(max(correlation, 1 / n - 1), 1 - 1 / n)
+    half = ndtri((1 + confidence) / 2) * sqrt((1 + inside**2 / 2) / (n - 3))
+    low, high = tanh(atanh(inside) - half), tanh(atanh(inside) + half)
+    return min(low, correlation), max(high, correlation)
 
 
 def sign_flip_p(differences: ArrayLike, *, n_permutations: int, rng: np.random.Generator) -> Floats:

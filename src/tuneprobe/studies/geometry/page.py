@@ -39,7 +39,7 @@ from tuneprobe.studies.geometry.steps import step_figures
 
 NOTHING_TO_COMPARE = "There are no two states to compare."
 PUBLISHED = published(__file__)
-ALIKE = {"cka": "CKA", "cka_debiased": "CKA, debiased", "rsa": "RSA"}
+ALIKE = {"cka_debiased": "CKA, debiased", "rsa": "RSA", "knn_overlap": "same neighbours"}
 ALIKE_SERIES = [
     replace(state, name=metric, label=label)
     for (metric, label), state in zip(ALIKE.items(), STATES, strict=True)
@@ -159,7 +159,7 @@ def spatial_caption(inputs: PageInputs) -> str:
 
 
 def alike_rows(inputs: PageInputs) -> pd.DataFrame:
-    """CKA and RSA of the tuned to the original layer."""
+    """CKA, RSA and overlap of neighbours of the tuned and the original layer."""
     return select(inputs.results, study="similarity", metric=list(ALIKE), state=AFTER, **ORIGINAL)
 
 
@@ -265,7 +265,8 @@ def _distances_reading(inputs: PageInputs) -> str:
     return (
         "First of each pair: the distance from a label’s hull to the nearest hull of another "
         "label, the mean over the labels. Second: the mean distance between two examples of "
-        "one cluster. Both are Euclidean; each has its axis."
+        "one cluster. Both are Euclidean; each has its axis. Third: the first over the second, "
+        "label by label, which no scale of the space changes."
         + (f" {left} spaces of too many clusters have no distances." if left else "")
     )
 
@@ -345,6 +346,7 @@ DISTANCES = Curves(
     quantities=[
         Quantity("to the nearest label", _space("outside_min")),
         Quantity("inside a label", _space("inside_mean")),
+        Quantity("first over second", _space("separation"), digits=2),
     ],
 )
 SPATIAL = Curves(
@@ -380,8 +382,10 @@ ALIKE_FIGURE = Curves(
     "Which layers keep the places of single examples",
     axis="similarity",
     reading="The same examples in the same layer before and after tuning. Linear CKA compares "
-    "their centred inner products; the debiased estimate is 0 for unrelated spaces. RSA is the "
-    "rank correlation of the distances between all pairs of examples.",
+    "their centred inner products; the debiased estimate is 0 for unrelated spaces, where the "
+    "plain one is not. RSA is the rank correlation of the distances between all pairs of examples; "
+    "‘same neighbours’ the share of an example’s nearest ones that stay. One direction can move "
+    "CKA alone.",
     caption=alike_caption,
     groups=lambda inputs: (
         tasks_of(alike_rows(inputs), "similarity") or tasks_of(inputs.results, "similarity")
@@ -394,8 +398,8 @@ ALIKE_FIGURE = Curves(
 
 
 def layer_pairs(inputs: PageInputs) -> pd.DataFrame:
-    """Linear CKA of all pairs of layers of one state: ``group, measure, layer, other, value``."""
-    rows = select(inputs.results, study="similarity", metric="cka")
+    """Debiased CKA of all pairs of layers of one state: ``group, measure, layer, other, value``."""
+    rows = select(inputs.results, study="similarity", metric="cka_debiased")
     rows = rows[rows.other >= 0]
     parts = [
         found.assign(group=task, measure=state.label)
@@ -411,8 +415,8 @@ LAYER_MAP = HeatMaps(
     "layer-map",
     "Which layers are like each other",
     axis="layer",
-    reading="Each cell is the linear CKA of two layers of one state over the same examples. A "
-    "bright block is a run of layers that changes little; a dark edge is a step.",
+    reading="Each cell is the debiased linear CKA of two layers of one state over the same "
+    "examples. A bright block is a run of layers that changes little; a dark edge is a step.",
     caption=layer_map_caption,
     groups=_tasks("similarity"),
     label=task_label,
@@ -601,23 +605,32 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
     """Spatial similarity of train to test at the last layer."""
     ours: list[Line] = []
     for task in tasks_of(inputs.results, "similarity"):
-        pair = _pair(inputs, "similarity", task, "spatial_similarity", **TRAIN_TEST)
+        pair, below = (
+            _pair(inputs, "similarity", task, metric, **TRAIN_TEST)
+            for metric in ("spatial_similarity", "split_deficit")
+        )
         if any(map(isfinite, pair)):
-            ours.append((task_label(task), _similarity_cells(*pair)))
+            cells = [*_similarity_cells(*pair), *(Cell(one, digits=2) for one in below)]
+            ours.append((task_label(task), cells))
     lines: dict[str, list[Line]] = {}
     for encoder, tasks in PUBLISHED["tasks"].items():
         for task, row in tasks.items():
             if "similarity" in row:
-                lines.setdefault(encoder, []).append((task, _similarity_cells(*row["similarity"])))
+                theirs = [*_similarity_cells(*row["similarity"]), NOTHING, NOTHING]
+                lines.setdefault(encoder, []).append((task, theirs))
     return ScoreTable(
         "train-test",
         "Tables 2 and 7 of Zhou & Srikumar 2022",
         "Train against test at the last layer",
         f"Spatial similarity of training to test examples before and after, beside {ZHOU}",
-        [("Similarity of train to test", 3)],
-        ["before", "after", "change"],
+        [("Similarity of train to test", 3), ("Below random splits", 2)],
+        ["before", "after", "change", "before", "after"],
         [_ours(inputs, ours), *_theirs(lines)],
-        ["Labels that one of the two sets lacks take no part."],
+        [
+            "Labels that one of the two sets lacks take no part. Two parts of one set are not "
+            "fully alike either: the last columns are the mean similarity of random splits of the "
+            "same texts less that of train and test."
+        ],
         [] if ours else ["no linear train and test space were compared"],
     )
 

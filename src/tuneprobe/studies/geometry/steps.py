@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe.collect.tables import select
 from tuneprobe.page.blocks import Cell, CellLike, Figure, Panel, Table
 from tuneprobe.page.charts import GAP, STATES, WIDTH, Series, draw, fill_anchors, swatch
 from tuneprobe.page.figures import Curves, Quantity
@@ -44,6 +45,8 @@ def label_steps_figure(task: str, steps: pd.DataFrame, inputs: PageInputs) -> Fi
         f"the nearest other label after the last update. {most[0]} gains most "
         f"({signed(change.iloc[-1], 2)}), {change.index[0]} least ({signed(change.iloc[0], 2)})."
     )
+    if turning := _measured(inputs, task, "n_turning"):
+        caption += f" {turning[max(turning)]:.0f} do not go one way all the while."
     spec = _by_layer(
         f"steps-{task}",
         f"Labels while they are tuned: {task_label(task)}",
@@ -145,11 +148,14 @@ def differences_figure(task: str, differences: pd.DataFrame, inputs: PageInputs)
     rays = pd.concat([ends.assign(x=0.0, y=0.0, step=0, text=""), ends]).assign(rev=GAP.name)
     mean = ends.groupby("layer").length.mean()
     series = replace(GAP, label="one label, after minus before")
+    ways = _measured(inputs, task, "direction")
+    cosines = listed([f"{number(cosine, 2)} at layer {layer}" for layer, cosine in ways.items()])
     return Figure(
         f"moves-{task}",
         f"Which way labels move: {task_label(task)}",
         f"Centroids move farthest at layer {mean.idxmax()} (on average {number(mean.max(), 2)}) "
-        f"and least at layer {mean.idxmin()} ({number(mean.min(), 2)}).",
+        f"and least at layer {mean.idxmin()} ({number(mean.min(), 2)})."
+        + (f" The mean cosine of the ways of two labels is {cosines}." if ways else ""),
         "Each line is the difference of one label’s centroid after tuning and before, projected on "
         "the two directions along which these differences vary most; the longest are named, as far "
         "as there is room. Both axes have the same scale, the same in all panels.",
@@ -238,6 +244,12 @@ def _label_series(labels: list[str], like: Series) -> list[Series]:
         Series(label, label, like.colour, dash, like.variable)
         for label, dash in zip(labels, DASHES, strict=False)
     ]
+
+
+def _measured(inputs: PageInputs, task: str, metric: str) -> dict[int, float]:
+    """Layer to a number of a task's fine-tuning, in the order of the layers."""
+    rows = select(inputs.results, study="dynamics", task=task, metric=metric).sort_values("layer")
+    return {int(layer): float(value) for layer, value in zip(rows.layer, rows.value, strict=True)}
 
 
 def _layer_name(layer: object) -> str:

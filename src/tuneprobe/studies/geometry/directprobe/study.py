@@ -74,9 +74,9 @@ def layer_geometry(
     dict of DataFrame
         ``numbers``: n_clusters, n_labels, is_linear (1 or 0), conflicts (label pairs whose hulls
         meet), n_shared (examples with a copy under another label); where distances are measured
-        inside_max, inside_mean, outside_min by label, and their means over the
-        labels (no label); nearest_accuracy in percent. ``distances``: split, linear, label1,
-        label2, distance. ``directprobe``: file, text.
+        inside_max, inside_mean, outside_min, separation (outside_min / inside_mean) by label, and
+        their means over the labels (no label); nearest_accuracy in percent. ``distances``: split,
+        linear, label1, label2, distance. ``directprobe``: file, text.
     """
     names, y, y_test = space.numbered()
     clustering = cluster(space.X_train, y, loop=loop)
@@ -224,9 +224,15 @@ def _test_distances(
 def _label_numbers(
     found: Distances, names: tuple[str, ...], counts: NDArray[np.int64]
 ) -> Iterator[Result]:
-    """Inside and outside distances of each label, and their means over the labels."""
-    for metric in ("inside_max", "inside_mean", "outside_min"):
-        values = getattr(found, metric)
+    """Inside and outside distances of each label, their ratio, and their means over the labels."""
+    apart = np.divide(
+        found.outside_min,
+        found.inside_mean,
+        out=np.full(len(found.labels), np.nan),
+        where=found.inside_mean > 0,
+    )
+    measured = {name: getattr(found, name) for name in ("inside_max", "inside_mean", "outside_min")}
+    for metric, values in (measured | {"separation": apart}).items():
         known = np.isfinite(values)
         for label, value in zip(found.labels[known], values[known], strict=True):
             yield Result(metric, float(value), n=int(counts[label]), label=names[label])

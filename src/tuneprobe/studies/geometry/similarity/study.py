@@ -1,11 +1,12 @@
 """The similarity study: how alike are train and test, states, and layers?
 
-Spatial similarity compares label distances that the geometry study measured; CKA and RSA compare
-the vectors of the same test examples.
+Spatial similarity compares label distances that the geometry study measured; CKA, RSA and the
+overlap of neighbours compare the vectors of the same test examples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, combinations_with_replacement
+from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
+from scipy.stats import t as student
 
 from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
-from tuneprobe.studies.geometry.directprobe.study import LabelDistances
+from tuneprobe.spaces import Space, read_space
+from tuneprobe.studies.change.difference.vectors import neighbour_overlap
+from tuneprobe.studies.geometry.directprobe.study import LabelDistances, hull_distances
 from tuneprobe.studies.geometry.similarity.similarity import (
     SimilarityError,
     linear_cka,
@@ -78,13 +82,16 @@ def vector_similarities(
     pairs: Sequence[Pair],
     layer_states: Sequence[str],
     max_examples: int,
+    neighbours: int,
     encoder: str,
     task: str,
     seed: int,
 ) -> list[Result]:
     """Linear CKA, plain and debiased, and RSA of test examples; ``n`` counts the examples.
 
-    With another state in ``against``: two states at one layer. With another layer in ``other``:
+    With another state in ``against``: two states at one layer, with ``knn_overlap``, the mean share
+    of an example's `neighbours` nearest ones that are the same in both; ``neighbours / (n - 1)`` is
+    expected of unrelated spaces. With another layer in ``other``:
     two layers of one state, in both orders and i = j, a full heat map.
 
     Parameters
@@ -105,7 +112,11 @@ def vector_similarities(
     for a, b in pairs:
         for layer, (one, two) in enumerate(zip(points[a], points[b], strict=True)):
             where: dict[str, Any] = {"state": a, "layer": layer, "against": b, "n": len(sample)}
-            rows += [Result(*number, **where) for number in _compare(one, two)]
+            found = list(_compare(one, two))
+            if found and neighbours < len(sample):
+                overlap = neighbour_overlap(one.X, two.X, k=neighbours).mean()
+                found.append(("knn_overlap", float(overlap)))
+            rows += [Result(*number, **where) for number in found]
     for state in layer_states:
         layers = points[state]
         for i, j in combinations_with_replacement(range(len(layers)), 2):
@@ -114,6 +125,85 @@ def vector_similarities(
                     where = {"state": state, "layer": layer, "other": other, "n": len(sample)}
                     rows.append(Result(*number, **where))
     return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed)
+
+
+def split_deficits(
+    states: Mapping[str, Representations],
+    table: pd.DataFrame,
+    distances: Mapping[tuple[str, int, str], LabelDistances],
+    *,
+    layers: Sequence[int],
+    draws: int,
+    rtol: float,
+    zero_fill: bool,
+    confidence: float,
+    encoder: str,
+    task: str,
+    seed: int,
+) -> list[Result]:
+    """By how much train and test are less alike than two random parts of the same examples.
+
+    The spatial similarity of two samples of one distribution is below 1, the more so the fewer
+    examples a label has. So the texts are dealt to two parts of the sizes of train and test at
+    random, `draws` times, and ``split_deficit`` is the mean similarity of these parts less that of
+    train and test. Its interval is that of one more draw, ``t s sqrt(1 + 1/k)`` to either side with
+    k draws and their standard deviation s: above zero, train and test differ by more than chance.
+    ``n`` counts the draws; one whose parts are not both linear is left out.
+
+    Parameters
+    ----------
+    states : mapping of state to Representations
+    distances : mapping
+        As for `spatial_similarities`; only spaces that are linear in both splits are measured.
+    rtol : float
+        Relative width of the certified intervals of hull distances.
+    """
+    rows = []
+    for state, representations in states.items():
+        for layer in layers:
+            key = (state, layer, "train")
+            test = distances.get((state, layer, "test"))
+            observed = _spatial(distances[key], test, zero_fill) if key in distances else None
+            if observed is None:
+                continue
+            space = read_space(representations, layer, table)
+            texts = table.text[table.split == "train"].to_numpy()
+            random = rng(seed, STUDY, "splits", state, str(layer))
+            drawn = (_dealt(space, texts, rtol, zero_fill, random) for _ in range(draws))
+            null = [one for one in drawn if one is not None]
+            if len(null) > 1:
+                wide = student.ppf((1 + confidence) / 2, len(null) - 1) * sqrt(1 + 1 / len(null))
+                half, found = wide * float(np.std(null, ddof=1)), float(np.mean(null)) - observed
+                numbers = (found, found - half, found + half, len(null))
+                rows.append(
+                    Result("split_deficit", *numbers, state=state, layer=layer, splits=TRAIN_TEST)
+                )
+    keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": task, "seed": seed}
+    return stamp(rows, **keys, level=confidence)
+
+
+def _dealt(
+    space: Space,
+    texts_train: NDArray[np.int64],
+    rtol: float,
+    zero_fill: bool,
+    random: np.random.Generator,
+) -> float | None:
+    """Spatial similarity of two parts of the texts, drawn with as many texts as the splits have."""
+    assert space.texts_test is not None
+    X, (names, *y) = np.concatenate([space.X_train, space.X_test]), space.numbered()
+    labels, texts = np.concatenate(y), np.concatenate([texts_train, space.texts_test])
+    different, text = np.unique(texts, return_inverse=True)
+    first = random.permutation(len(different)) < len(np.unique(texts_train))
+    parts = []
+    for rows in (first[text], ~first[text]):
+        if len(np.unique(labels[rows])) < 2:
+            return None
+        found, matrix = hull_distances(X[rows], labels[rows], rtol=rtol)
+        parts.append(
+            LabelDistances(tuple(names[i] for i in found), matrix, not (matrix == 0).any())
+        )
+    return _spatial(*parts, zero_fill)
 
 
 def state_pairs(states: Sequence[str]) -> list[Pair]:
