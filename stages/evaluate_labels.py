@@ -41,7 +41,15 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
             checkpoint=checkpoint,
         )
         predicted[name] = read_answers(labeller, examples, params.represent.tokens_per_batch)
-    rows = score_answers(gold, predicted, encoder=encoder, task=task, kind=kind, seed=seed)
+    rows = score_answers(
+        gold,
+        predicted,
+        encoder=encoder,
+        task=task,
+        kind=kind,
+        seed=seed,
+        **params.intervals.model_dump(),
+    )
     table = prediction_table(gold, predicted)
     with atomic_folder(paths.results(encoder, task, "evaluate", seed)) as folder:
         write_results(stamped(rows, measured_states), folder / "scores.csv")

@@ -28,6 +28,8 @@ from tuneprobe.tuning.heads import make_head
 
 CUT = {"window": 24, "stride": 8, "max_question": 6}
 DECODE = {"top_k": 10, "max_answer": 30}
+INTERVALS = {"confidence": 0.95, "bootstrap": 1000}
+MANNER = {"seed": 1, **INTERVALS}
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +49,8 @@ def by_metric(scored) -> dict[str, float]:
 def test_a_perfect_reader_scores_a_hundred() -> None:
     asked = simple_questions(25)
     readings = [perfect(one) for one in asked]
-    scored = nq_scores(asked, readings, min_annotators=2, seed=1)
-    scored += squad_scores(asked, readings, seed=1)
+    scored = nq_scores(asked, readings, min_annotators=2, **MANNER)
+    scored += squad_scores(asked, readings, **MANNER)
     assert {row.metric for row in scored} == {
         *(f"{a}_{m}" for a in ("long", "short") for m in ("precision", "recall", "f1")),
         "exact_match",
@@ -71,10 +73,10 @@ def test_scores_are_worked_out_by_hand() -> None:
         Reading(1, 2, 2.0, "long"),  # long right
         Reading(0, 1, 1.0, "short"),  # no gold
     ]
-    found = by_metric(nq_scores(asked, readings, min_annotators=2, seed=1))
+    found = by_metric(nq_scores(asked, readings, min_annotators=2, **MANNER))
     assert (found["long_precision"], found["long_recall"]) == (100, 100)  # threshold 2
     assert (found["short_precision"], found["short_recall"]) == (100, 50)  # threshold 4
-    found = by_metric(squad_scores(asked, readings, seed=1))
+    found = by_metric(squad_scores(asked, readings, **MANNER))
     assert found["exact_match"] == 50
     assert found["f1"] == pytest.approx(100 * (1 + 2 / 3) / 2)
 
@@ -82,7 +84,7 @@ def test_scores_are_worked_out_by_hand() -> None:
 def test_a_span_counts_by_the_best_of_its_annotators() -> None:
     asked = question(0, "who", "ann lee and bob lee", short(0, 2), short(3, 5), Annotation())
     assert short_texts(asked) == ["ann lee", "bob lee"]
-    found = by_metric(squad_scores([asked], [Reading(3, 5, 0.0, "short")], seed=1))
+    found = by_metric(squad_scores([asked], [Reading(3, 5, 0.0, "short")], **MANNER))
     assert found["exact_match"] == 100
 
 
@@ -98,12 +100,14 @@ def test_gold_answers_keep_candidate_spans_and_yes_no() -> None:
 def test_an_interval_holds_its_value_and_narrows_with_more_questions() -> None:
     asked = simple_questions(120)
     readings = [perfect(one) if n % 2 else Reading(0, 1, 0.5) for n, one in enumerate(asked)]
-    few = squad_scores(asked[:30], readings[:30], seed=1)[0]
-    many = squad_scores(asked, readings, seed=1)[0]
+    few = squad_scores(asked[:30], readings[:30], **MANNER)[0]
+    many = squad_scores(asked, readings, **MANNER)[0]
     assert few.low < few.value == 50 == many.value < few.high
     assert many.high - many.low < few.high - few.low
-    for row in nq_scores(asked, readings, min_annotators=2, seed=1):
+    for row in nq_scores(asked, readings, min_annotators=2, **MANNER):
         assert row.low <= row.value <= row.high
+    surer = squad_scores(asked, readings, **{**MANNER, "confidence": 0.99})[0]
+    assert surer.low < many.low < many.high < surer.high
 
 
 def test_answers_do_not_depend_on_what_is_read_together(reader) -> None:
@@ -170,7 +174,7 @@ def test_each_state_has_its_own_encoder_and_head(tmp_path: Path, source: Path) -
 
 def test_the_rows_of_a_reader_are_results_of_its_test_questions(tmp_path: Path, reader) -> None:
     asked = [*simple_questions(4), *simple_questions(6, split="test")]
-    keys = {"task": "t-qa", "seed": 13}
+    keys = {"task": "t-qa", "seed": 13, **INTERVALS}
     encoder, (head,) = reader
     of_state = {"pretrained": head}
     rows = evaluate_readers(encoder, of_state, asked, **keys, **CUT, **DECODE, min_annotators=2)
@@ -195,7 +199,7 @@ def test_heads_that_share_an_encoder_answer_as_each_alone(reader) -> None:
 
 def test_no_test_question_is_refused(reader) -> None:
     encoder, _ = reader
-    keys = {"task": "t-qa", "seed": 13}
+    keys = {"task": "t-qa", "seed": 13, **INTERVALS}
     with pytest.raises(EvaluationError, match="none of the 4 questions of t-qa"):
         evaluate_readers(
             encoder, {}, simple_questions(4), **keys, **CUT, **DECODE, min_annotators=2
@@ -204,4 +208,4 @@ def test_no_test_question_is_refused(reader) -> None:
 
 def test_no_short_gold_gives_no_exact_match() -> None:
     long_only = question(0, "who", "ann lee", Annotation(long=0))
-    assert squad_scores([long_only], [Reading(0, 1, 1.0)], seed=1) == []
+    assert squad_scores([long_only], [Reading(0, 1, 1.0)], **MANNER) == []

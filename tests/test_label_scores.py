@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tiny_reader import DIM
@@ -27,7 +28,10 @@ from tuneprobe.tuning.checkpoints import write_checkpoint
 from tuneprobe.tuning.heads import make_head
 
 LABELS = ["0", "1"]
-KEYS = {"encoder": "tiny", "task": "mrpc", "kind": "label", "seed": 13}
+KEYS = {"encoder": "tiny", "task": "mrpc", "kind": "label", "seed": 13} | {
+    "confidence": 0.95,
+    "bootstrap": 1000,
+}
 
 
 def pairs(labels: str = "1101", test: str = "1110") -> Examples:
@@ -120,6 +124,16 @@ def test_the_rows_are_worked_out_by_hand_and_the_majority_stands_beside_every_st
         assert frame.value[state, MAJORITY + "f1"] == pytest.approx(100 * 6 / 7, abs=1e-4)
     assert set(frame.n) == {4}
     assert frame[["low", "high"]].isna().all(axis=None)  # four are too few for an interval
+
+
+def test_the_interval_has_the_level_that_is_asked_for():
+    gold = pd.Series(["0", "1", "1"] * 30)
+    answers = {"frozen": np.array(["1", "1", "0"] * 30)}
+    wide, narrow = (
+        score_answers(gold, answers, **{**KEYS, "confidence": level})[0] for level in (0.99, 0.8)
+    )
+    assert (wide.level, narrow.level) == (0.99, 0.8)
+    assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_a_score_task_gets_correlations_and_its_mean_has_none():

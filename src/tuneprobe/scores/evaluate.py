@@ -32,7 +32,6 @@ from tuneprobe.tuning.heads import Head, last_layer, make_head
 from tuneprobe.tuning.windows import Window, Windows, cut_windows
 
 TOGETHER = 256  # questions whose windows are held at the same time
-CONFIDENCE, N_BOOTSTRAP = 0.95, 1000
 
 Floats = NDArray[np.float64]
 
@@ -85,13 +84,15 @@ def evaluate_readers(
     top_k: int,
     max_answer: int,
     min_annotators: int,
+    confidence: float,
+    bootstrap: int,
     tokens_per_batch: int | None = None,
 ) -> list[Result]:
     """Result rows of an encoder's heads, by state, on the questions whose split is ``test``.
 
     ``long_*`` and ``short_*`` (precision, recall, f1) at the best threshold, over all questions;
     ``exact_match`` and ``f1`` of the span's words, over questions with a short answer. In percent,
-    with 95 % bootstrap intervals over questions.
+    with bootstrap intervals over questions.
     """
     asked = [question for question in questions if question.split == "test"]
     if not asked:
@@ -109,16 +110,17 @@ def evaluate_readers(
         max_answer=max_answer,
         tokens_per_batch=tokens_per_batch,
     )
+    manner: dict[str, Any] = {"seed": seed, "confidence": confidence, "bootstrap": bootstrap}
     rows = [
         scored._replace(state=state)
         for state, its_readings in zip(heads, readings, strict=True)
         for scored in (
-            *nq_scores(asked, its_readings, min_annotators=min_annotators, seed=seed),
-            *squad_scores(asked, its_readings, seed=seed),
+            *nq_scores(asked, its_readings, min_annotators=min_annotators, **manner),
+            *squad_scores(asked, its_readings, **manner),
         )
     ]
     name = encoder.name
-    return stamp(rows, study="evaluate", encoder=name, task=task, seed=seed, level=CONFIDENCE)
+    return stamp(rows, study="evaluate", encoder=name, task=task, seed=seed, level=confidence)
 
 
 def read_answers(
@@ -180,6 +182,8 @@ def nq_scores(
     *,
     min_annotators: int,
     seed: int,
+    confidence: float,
+    bootstrap: int,
 ) -> list[Result]:
     """Precision, recall and F1 of long and short answers at the threshold of the best F1.
 
@@ -194,7 +198,8 @@ def nq_scores(
             judgements.append(judge(gold, prediction, min_annotators=min_annotators))
             scores.append(reading.score)
         values = best_f1(judgements, scores)
-        low, high = _best_f1_bounds(judgements, scores, rng(seed, "bootstrap", "evaluate", answer))
+        draws = rng(seed, "bootstrap", "evaluate", answer)
+        low, high = _best_f1_bounds(judgements, scores, confidence, bootstrap, draws)
         for number, metric in enumerate(("precision", "recall", "f1")):
             name = f"{answer}_{metric}"
             bounds = float(low[number]), float(high[number])
@@ -204,7 +209,12 @@ def nq_scores(
 
 
 def squad_scores(
-    questions: Sequence[Question], readings: Sequence[Reading], *, seed: int
+    questions: Sequence[Question],
+    readings: Sequence[Reading],
+    *,
+    seed: int,
+    confidence: float,
+    bootstrap: int,
 ) -> list[Result]:
     """Exact match and F1 of the answer's words, over the questions with a short answer.
 
@@ -220,8 +230,8 @@ def squad_scores(
         return []
     bounds = mean_interval(
         100.0 * np.array(outcomes),
-        confidence=CONFIDENCE,
-        n_bootstrap=N_BOOTSTRAP,
+        confidence=confidence,
+        n_bootstrap=bootstrap,
         rng=rng(seed, "bootstrap", "evaluate", "squad"),
     )
     numbers = np.array(bounds).T.tolist()  # (metrics, 3): value, low, high
@@ -263,13 +273,17 @@ def _logits(
 
 
 def _best_f1_bounds(
-    judgements: Sequence[Judgement], scores: Sequence[float], stream: np.random.Generator
+    judgements: Sequence[Judgement],
+    scores: Sequence[float],
+    confidence: float,
+    bootstrap: int,
+    stream: np.random.Generator,
 ) -> Floats:
     """Percentile bounds of precision, recall and F1, shape (2, 3)."""
     score, n = np.asarray(scores), len(scores)
-    samples = np.empty((N_BOOTSTRAP, 3))
+    samples = np.empty((bootstrap, 3))
     for sample in samples:
         rows = stream.integers(n, size=n)
         sample[:] = best_f1([judgements[row] for row in rows], score[rows])[:3]
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     return np.quantile(samples, [tail, 1 - tail], axis=0)

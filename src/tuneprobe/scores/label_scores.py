@@ -24,7 +24,6 @@ UNTRAINED = (RANDOM, PRETRAINED)  # states without a checkpoint
 STATES = (*UNTRAINED, FROZEN, FINETUNED, RANDOM_FINETUNED)
 ENCODER_STATE = {FROZEN: PRETRAINED, RANDOM_FINETUNED: FINETUNED}  # of the others: the same
 MAJORITY = "majority_"  # before the name of a metric: what the majority scores under it
-CONFIDENCE, N_BOOTSTRAP = 0.95, 1000
 
 Values = NDArray[Any]
 
@@ -153,10 +152,12 @@ def score_answers(
     task: str,
     kind: str,
     seed: int,
+    confidence: float,
+    bootstrap: int,
 ) -> list[Result]:
     """Result rows of all states: each metric of the task, and what the majority scores under it.
 
-    In percent, with 95 % bootstrap intervals over the test examples. All states, and the majority,
+    In percent, with bootstrap intervals over the test examples. All states, and the majority,
     are scored on the same bootstrap samples. The rows ``majority_*`` are the same in every state,
     so that a baseline stands beside each number.
 
@@ -170,13 +171,21 @@ def score_answers(
     truth = gold.to_numpy()
     rows = []
     for metric in metrics_of(task, kind):
-        values = {state: _scored(metric, truth, given, seed) for state, given in predicted.items()}
-        baseline = _scored(metric, truth, majority_prediction(truth), seed)
-        for state, value in values.items():
+        manner = {"confidence": confidence, "n_bootstrap": bootstrap}
+        values, (baseline,) = (
+            [
+                estimate(
+                    metric, truth, one, **manner, rng=rng(seed, "bootstrap", "evaluate", metric)
+                )
+                for one in given
+            ]
+            for given in (predicted.values(), [majority_prediction(truth)])
+        )
+        for state, value in zip(predicted, values, strict=True):
             rows.append(Result(metric, *value, n=len(truth), state=state))
             rows.append(Result(MAJORITY + metric, *baseline, n=len(truth), state=state))
     keys: dict[str, Any] = {"study": "evaluate", "encoder": encoder, "task": task, "seed": seed}
-    return stamp(rows, **keys, level=CONFIDENCE)
+    return stamp(rows, **keys, level=confidence)
 
 
 def prediction_table(gold: pd.Series, predicted: Mapping[str, Values]) -> pd.DataFrame:
@@ -188,14 +197,3 @@ def prediction_table(gold: pd.Series, predicted: Mapping[str, Values]) -> pd.Dat
         for state, given in predicted.items()
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def _scored(metric: str, gold: Values, predicted: Values, seed: int) -> tuple[float, float, float]:
-    return estimate(
-        metric,
-        gold,
-        predicted,
-        confidence=CONFIDENCE,
-        n_bootstrap=N_BOOTSTRAP,
-        rng=rng(seed, "bootstrap", "evaluate", metric),
-    )
