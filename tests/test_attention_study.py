@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small_encoders import HEADS, LAYERS, TOKENIZER, made_up_pieces, small_encoder
 
-from tuneprobe.encoders.encoder import Encoder, load_encoder
+from tuneprobe.encoders.encoder import Encoder, load_encoder, pad_batch
 from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import ExamplesBuilder
@@ -75,6 +76,23 @@ def test_a_model_compared_with_itself_has_similarity_1_in_every_head(encoders):
     same = {"pretrained": encoders["pretrained"], "finetuned": encoders["pretrained"]}
     (similarity,) = measure_heads(same, TEXTS, TYPE_MASKS).similarity.values()
     np.testing.assert_allclose(similarity, np.ones(SHAPE), atol=1e-6)
+
+
+def test_the_floor_is_the_cosine_with_the_next_head_of_the_layer(encoders, measures):
+    for text, pieces in enumerate(TEXTS):
+        maps = {}
+        for state in ("pretrained", "finetuned"):
+            batch = pad_batch(encoders[state], [pieces])
+            with torch.inference_mode():
+                found = encoders[state].model(**batch, output_attentions=True).attentions
+            maps[state] = torch.stack(found)[:, 0].flatten(2).numpy()  # (layers, heads, cells)
+        for layer in range(LAYERS):
+            for head in range(HEADS):
+                one = maps["finetuned"][layer, head]
+                other = maps["pretrained"][layer, (head + 1) % HEADS]
+                expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+                value = measures.floor["finetuned", "pretrained"][text, layer, head]
+                assert value == pytest.approx(expected, abs=1e-5)
 
 
 def test_every_state_but_the_first_is_compared_with_it(measures):

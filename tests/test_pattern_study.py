@@ -18,6 +18,7 @@ from tuneprobe.studies.attention.patterns.agreement import (
     agreement,
     cohen_kappa,
     confusion,
+    corrected_shares,
     macro_f1,
 )
 from tuneprobe.studies.attention.patterns.classes import PATTERNS, PatternError, pad_maps
@@ -60,6 +61,40 @@ def value(rows: list[Result], condition: str, layer: int = -1, head: int = -1) -
     wanted = (first, classifier, layer, head)
     (row,) = (r for r in rows if (r.pattern or r.score, r.classifier, r.layer, r.head) == wanted)
     return row
+
+
+def test_shares_are_corrected_by_what_the_labelled_maps_of_each_answer_are() -> None:
+    truth = np.array([0] * 30 + [4] * 10 + [4] * 20)  # answered: 40 times 0, 20 times 4
+    given = np.array([0] * 40 + [4] * 20)
+    shares = np.tile([0.8, 0.0, 0.0, 0.0, 0.2], (50, 1))  # not as often as among the labelled
+    settings = {"confidence": 0.9, "bootstrap": 400}
+    found = corrected_shares(truth, given, shares, **settings, rng=rng(1, "test"))
+    assert found.value == pytest.approx([0.8 * 0.75, 0, 0, 0, 0.2 + 0.8 * 0.25])
+    assert found.low[0] < 0.6 < found.high[0] < 0.8
+    unknown = np.tile([0.7, 0.1, 0.0, 0.0, 0.2], (50, 1))  # no labelled map was answered 1
+    assert corrected_shares(truth, given, unknown, **settings, rng=rng(1, "test")) is None
+
+
+def test_corrected_shares_cover_the_truth() -> None:
+    draw, true = np.random.default_rng(0), np.array([0.3, 0.1, 0.1, 0.1, 0.4])
+    answer = 0.7 * np.eye(5) + 0.06  # P(answered | true)
+    covered = []
+    for number in range(200):
+        maps = draw.choice(5, p=true, size=(40, 12))
+        said = (draw.random((*maps.shape, 1)) > answer[maps].cumsum(axis=-1)).sum(axis=-1)
+        shares = (said[..., None] == np.arange(5)).mean(axis=1)
+        chosen = draw.choice(maps.size, 120, replace=False)
+        found = corrected_shares(
+            maps.ravel()[chosen],
+            said.ravel()[chosen],
+            shares,
+            confidence=0.9,
+            bootstrap=200,
+            rng=rng(number, "test"),
+        )
+        covered.append((found.low <= true) & (true <= found.high))
+    assert 0.8 < np.mean(covered) < 0.97
+    assert np.mean(covered, axis=0)[[0, 4]].min() > 0.8
 
 
 def test_agreement_is_what_one_works_out_by_hand() -> None:
@@ -131,6 +166,31 @@ def test_shares_are_counts_over_the_texts() -> None:
     assert value(rows, "vertical/rule", layer=1).value == 1
     assert value(rows, "vertical/network").n == 4
     assert value(rows, "kappa/network-rule").value == 0  # one of them always says the same
+
+
+def test_a_change_of_shares_is_paired_over_the_texts() -> None:
+    draw = rng(2, "test")
+    before = draw.integers(5, size=(40, 3, 2)).astype(np.int8)
+    after = np.where(draw.random(before.shape) < 0.1, 0, before).astype(np.int8)
+    given = {"pretrained": before, "finetuned": after}
+    labels = {state: {"network": found, "rule": found} for state, found in given.items()}
+    rows = pattern_results(labels, SETTING)
+    (change,) = (
+        row
+        for row in rows
+        if (row.metric, row.pattern, row.classifier) == ("pattern_change", "vertical", "network")
+    )
+    assert (change.state, change.against, change.n) == ("finetuned", "pretrained", 40)
+    assert change.value == pytest.approx((after == 0).mean() - (before == 0).mean(), abs=1e-6)
+    assert 0 < change.low < change.value < change.high
+    shares = {
+        r.state: r
+        for r in rows
+        if (r.metric, r.pattern, r.layer, r.classifier)
+        == ("pattern_share", "vertical", -1, "network")
+    }
+    wide = sum((one.high - one.low) ** 2 for one in shares.values()) ** 0.5
+    assert change.high - change.low < 0.75 * wide
 
 
 def test_agreement_rows_count_only_labels_of_this_run(tmp_path: Path) -> None:

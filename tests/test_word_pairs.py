@@ -1,5 +1,7 @@
 """Heads of annotated word pairs: a slow loop, directions, pairings, refusals."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -8,14 +10,17 @@ from tokenizers import Regex
 from tokenizers.pre_tokenizers import Sequence, Split, WhitespaceSplit
 
 from tuneprobe.encoders.encoder import Encoder, pad_batch
+from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.encoders.represent import cut_texts
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
 from tuneprobe.formats.results import to_frame
 from tuneprobe.rng import rng
 from tuneprobe.studies.attention.maps.word_pairs import (
+    MOVES,
     WordPairsError,
     annotated_pairs,
+    moved_places,
     pair_results,
     pair_weights,
 )
@@ -112,7 +117,8 @@ def test_rows_are_means_over_texts_by_relation_and_direction(encoders, examples)
         (found.groups.relation == "object") & (found.groups.direction == "from-to")
     ]
     (row,) = frame[
-        (frame.relation == "object")
+        (frame.metric == "pair_weight")
+        & (frame.relation == "object")
         & (frame.direction == "from-to")
         & (frame.state == "finetuned")
         & (frame.layer == 2)
@@ -121,7 +127,62 @@ def test_rows_are_means_over_texts_by_relation_and_direction(encoders, examples)
     expected = found.weights["finetuned"][objects.index, 1, 3].mean()
     assert row.value == pytest.approx(expected, rel=1e-5)
     assert row.n == len(objects) == 8
-    assert len(frame) == 4 * (1 + 2 * LAYERS * (HEADS + 1))
+    assert len(frame) == 4 * (1 + 2 * 2 * LAYERS * (HEADS + 1))
+    excess = frame[(frame.metric == "pair_excess") & (frame.state == "finetuned")]
+    (row,) = excess[
+        (excess.relation == "object")
+        & (excess.direction == "from-to")
+        & (excess.layer == 2)
+        & (excess["head"] == 3)
+    ].itertuples()
+    less = found.moved["finetuned"][objects.index, 1, 3]
+    assert row.value == pytest.approx(expected - less.mean(), rel=1e-4)
+
+
+def test_what_a_head_gives_elsewhere_is_the_mean_over_the_places_that_pairs_fit_in(
+    encoders, examples
+):
+    found, encoder = pair_weights(encoders, examples), encoders["finetuned"]
+    group = found.groups[found.groups.direction == "from-to"].iloc[0]
+    text = examples.texts.iloc[[group.text]].reset_index(drop=True)
+    (pieces,) = cut_texts(encoder, text, "pair")
+    with torch.inference_mode():
+        maps = encoder.model(**pad_batch(encoder, [pieces]), output_attentions=True).attentions
+    maps = torch.stack(maps)[:, 0].numpy()
+    words = {piece for bounds in pieces.bounds for piece in range(bounds[0], bounds[-1])}
+    pairs = [
+        (a, b)
+        for row in examples.examples[examples.examples.label == group.relation].itertuples()
+        if examples.spans.text[row.span1] == group.text
+        for a, b in product(*(range(*piece_range(pieces, examples, s)) for s in row[1:3]))
+    ]
+    tops = []
+    for way in range(-len(pieces), len(pieces)):
+        moved = [(a + way, b + way) for a, b in pairs]
+        if way and all(a in words and b in words for a, b in moved):
+            tops.append(np.max([maps[..., a, b] for a, b in moved], axis=0))
+    assert 1 < len(tops) <= MOVES  # short enough that every place is taken
+    expected = np.mean(tops, axis=0)
+    np.testing.assert_allclose(found.moved["finetuned"][group.name], expected, atol=1e-5)
+
+
+def piece_range(pieces, examples: Examples, span_id: int) -> tuple[int, int]:
+    span = examples.spans.loc[span_id]
+    bounds = pieces.bounds[span.segment]
+    return int(bounds[span.start]), int(bounds[span.end])
+
+
+def test_a_head_that_looks_at_the_next_piece_everywhere_has_no_excess():
+    n = 40
+    pieces = Pieces(np.arange(n), np.zeros(n, np.int64), (np.arange(1, n), np.array([n - 1])))
+    places = np.array([[5, 9], [6, 10]])
+    moved = moved_places(places, pieces)
+    assert len(moved) == MOVES
+    assert all(
+        (one[1] - one[0] == 1).all() and one.min() > 0 and one.max() < n - 1 for one in moved
+    )
+    assert not any(np.array_equal(one, places) for one in moved)
+    assert moved_places(np.array([[1], [n - 2]]), pieces) == []  # it fits nowhere else
 
 
 def test_even_attention_gives_a_pair_one_piece_of_the_text(encoders, examples):

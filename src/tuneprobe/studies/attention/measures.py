@@ -32,6 +32,8 @@ LABELS = {
 }
 UNIFORM = "uniform"  # the state in which every token receives the same attention
 ABLATIONS = ("uniform", "zero", "mean")
+PRUNED = "pruned"  # the ablation of several heads at once
+FRAMES = "core-element"  # the relation of frame elements and targets; others are of dependencies
 PATTERNS = ("vertical", "diagonal", "vertical+diagonal", "block", "heterogeneous")
 TYPES = (
     "cls",
@@ -49,6 +51,7 @@ SHOWN_TYPES = TYPES[:3]
 DIRECTIONS = {"from-to": "first to second", "to-from": "second to first"}  # word of a pair
 MAX_RELATIONS = 4  # shown of a task: those with the most texts
 KOVALEVA = "Kovaleva et al. 2019"
+PAIR_FACETS = ("relation", "direction", "pairing")
 
 
 def _head(name: str, label: str, *facets: str, digits: int = 2, **more: Any) -> Measure:
@@ -64,14 +67,22 @@ def _scores(study: str, prefix: str = "", suffix: str = "", **more: Any) -> tupl
 
 MEASURES = (
     _head("map_similarity", "cosine of maps", "against", "crop"),
+    _head("map_floor", "cosine of maps of unrelated heads", "against", "crop"),
     _head("entropy", "entropy of rows", "scale"),
     _head("share", "attention received", "token_type", "rows", "tokens"),
     _head("cls_row_share", "attention of [CLS]", "token_type", "tokens"),
     _head("pattern_share", "share of maps", "pattern", "classifier"),
+    _head("pattern_change", "change of the share of maps", "against", "pattern", "classifier"),
     _head("pattern_agreement", "agreement of classifiers", "score", "classifier"),
-    _head("pair_weight", "largest weight", "relation", "direction", "pairing", digits=3),
+    _head("pair_weight", "largest weight", *PAIR_FACETS, digits=3),
+    _head("pair_excess", "weight over that elsewhere", *PAIR_FACETS, digits=3),
     *_scores(ABLATION, unit=PERCENT, better="higher", facets=("ablation",)),
-    *_scores(ABLATION, suffix="_change", unit=POINTS, facets=("ablation",)),
+    *_scores(ABLATION, suffix="_change", unit=POINTS, facets=("ablation", "step")),
+    *_scores(ABLATION, "mean_", "_change", unit=POINTS, facets=("ablation",)),
+    *_scores(ABLATION, "largest_", "_change", unit=POINTS, facets=("ablation",)),
+    Measure(
+        ABLATION, "mean_loss_change", "mean change of the loss", digits=3, facets=("ablation",)
+    ),
     Measure(ABLATION, "loss_change", "change of the loss", facets=("ablation",)),
     Measure(ABLATION, "importance", "importance by gradient", cite="Michel et al. 2019"),
     Measure(ABLATION, "importance_spearman", "Spearman’s ρ", "", 2, facets=("ablation",)),
@@ -97,7 +108,7 @@ def type_label(kind: str) -> str:
 def tasks_of(results: pd.DataFrame) -> list[str]:
     """The tasks whose heads were measured or removed."""
     rows = select(results, study=(STUDY, ABLATION))
-    return sorted(set(rows.task[rows.metric != "pair_weight"]))
+    return sorted(set(rows.task[~rows.metric.isin(["pair_weight", "pair_excess"])]))
 
 
 def map_similarity(results: pd.DataFrame, state: str = AFTER) -> pd.DataFrame:
@@ -120,9 +131,9 @@ def pattern_shares(results: pd.DataFrame, classifier: str = "network") -> pd.Dat
     return select(results, metric="pattern_share", classifier=classifier)
 
 
-def pair_weights(results: pd.DataFrame) -> pd.DataFrame:
+def pair_weights(results: pd.DataFrame, metric: str = "pair_weight") -> pd.DataFrame:
     """Weight between annotated words; of each task, the relations with the most texts."""
-    rows = select(results, study=STUDY, metric="pair_weight")
+    rows = select(results, study=STUDY, metric=metric)
     largest = rows.groupby(["task", "relation"]).n.max().reset_index()
     largest = largest.sort_values(["task", "n", "relation"], ascending=[True, False, True])
     kept = largest.groupby("task").head(MAX_RELATIONS)
@@ -151,8 +162,16 @@ def shown_ablation(results: pd.DataFrame) -> str:
 
 def ablation_changes(results: pd.DataFrame) -> pd.DataFrame:
     """What the task's first metric gains, in points, without each head and layer (head -1)."""
-    rows = select(results, study=ABLATION, ablation=shown_ablation(results))
-    return _first_metric(rows, [f"{metric}_change" for metric in METRICS])
+    return ablated(results)
+
+
+def ablated(results: pd.DataFrame, which: str = "", ablation: str = "") -> pd.DataFrame:
+    """A change of the task's first metric: ``mean_`` over all heads, the ``largest_``, or of each.
+
+    Of the ablation that is shown, unless another is named.
+    """
+    rows = select(results, study=ABLATION, ablation=ablation or shown_ablation(results))
+    return _first_metric(rows, [f"{which}{metric}_change" for metric in METRICS])
 
 
 def of_heads(rows: pd.DataFrame) -> pd.DataFrame:

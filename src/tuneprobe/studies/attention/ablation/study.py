@@ -1,6 +1,6 @@
 """The ablation study: what each head and each layer is worth to a task, in its own metric."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from tuneprobe.formats.examples import Examples
-from tuneprobe.formats.results import NO_HEAD, Result, stamp
+from tuneprobe.formats.results import NO_HEAD, NO_LAYER, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.scores.glue_metrics import FUNCTIONS, bootstrap_weights, metrics_of
 from tuneprobe.scores.label_scores import Labeller, gold_answers, to_answers
-from tuneprobe.stats import Interval, bootstrap_bounds, mean_interval, share_interval
+from tuneprobe.stats import LEAST, Interval, bootstrap_bounds, mean_interval, share_interval
 from tuneprobe.studies.attention.ablation.importance import example_losses, head_importance
+from tuneprobe.studies.attention.ablation.pruning import pruned_counts, pruned_outputs
 from tuneprobe.studies.attention.ablation.sweep import (
     Configuration,
     Sweep,
     ablation_sweep,
     configurations,
 )
-from tuneprobe.tuning.labelled_texts import Targets, labelled_texts
+from tuneprobe.tuning.labelled_texts import LabelledTexts, Targets, labelled_texts
 
 STUDY = "ablation"
 NO_TARGET = -100  # a label that the head cannot answer: left out of the loss by torch
@@ -58,10 +59,18 @@ def study_ablation(
     importance             l, h          none              `head_importance`
     importance_spearman    -1, -1        type of ablation  its rank correlation, over the heads,
                                                            with the mean absolute change of the loss
+    mean_..._change        -1, -1        type of ablation  mean over all heads of accuracy_change,
+                                                           loss_change, ...
+    largest_..._change     l, h or -1    type of ablation  largest change of the metric over all
+                                                           heads, over all layers (`largest`)
+    accuracy_change, ...   -1, -1        pruned            change without the `step` heads of least
+                                                           importance at once
+    accuracy_change, ...   -1, -1        pruned-at-random  the same of as many heads drawn at random
     =====================  ============  ================  =====================================
 
-    Layers count from 1, heads from 0. Intervals are paired: all configurations are scored on the
-    same bootstrap samples of the examples.
+    Layers count from 1, heads from 0. The texts whose gradient ranks the heads to be pruned are not
+    those that pruned encoders are scored on: every second text is of either. Intervals are paired:
+    all configurations are scored on the same bootstrap samples of the examples.
 
     Parameters
     ----------
@@ -83,6 +92,7 @@ def study_ablation(
     targets = loss_targets(gold, labels)
     data = labelled_texts(encoder, examples, "test", targets)
     places = configurations(encoder.n_layers, encoder.model.config.num_attention_heads)
+    heads = [number for number, place in enumerate(places) if place.head != NO_HEAD]
     importance = head_importance(head, data, tokens_per_chunk=tokens_per_chunk)
     rows: list[Result] = [
         Result("importance", value, layer=1 + layer, head=head)
@@ -95,18 +105,43 @@ def study_ablation(
         predicted = [to_answers(one, labels) for one in outputs]
         for metric in metrics_of(task, kind):
             draws = rng(seed, "bootstrap", "ablate", task, metric)
-            score, change = paired_scores(metric, gold, predicted, confidence, bootstrap, draws)
+            score, change, samples = paired_scores(
+                metric, gold, predicted, confidence, bootstrap, draws
+            )
             rows += _numbers(metric, ablation, places, score)
             rows += _numbers(f"{metric}_change", ablation, places, change)[1:]
+            rows += _over_places(
+                metric, ablation, places, change.value, samples, confidence, len(gold)
+            )
         losses = configuration_losses(outputs, targets)
         draws = rng(seed, "bootstrap", "ablate", task, "loss")
         change = mean_interval(
             (losses - losses[0]).T, confidence=confidence, n_bootstrap=bootstrap, rng=draws
         )
         rows += _numbers("loss_change", ablation, places, change)[1:]
+        draws = rng(seed, "bootstrap", "ablate", task, "mean loss")
+        mean = mean_interval(
+            (losses[heads] - losses[0]).mean(axis=0),
+            confidence=confidence,
+            n_bootstrap=bootstrap,
+            rng=draws,
+        )
+        rows.append(Result("mean_loss_change", *map(float, mean), ablation=ablation))
         rank = importance_agreement(importance, losses, places)
         rows.append(Result("importance_spearman", rank, ablation=ablation))
     rows = [row._replace(n=len(gold)) for row in rows]
+    if len(data.pieces) > 1:
+        rows += _pruned_rows(
+            labeller,
+            data,
+            gold,
+            metrics_of(task, kind),
+            tokens_per_chunk=tokens_per_chunk,
+            confidence=confidence,
+            bootstrap=bootstrap,
+            seed=seed,
+            task=task,
+        )
     keys: dict[str, Any] = {"study": STUDY, "encoder": encoder.name, "task": task, "seed": seed}
     return stamp(rows, **keys, state=state, level=confidence)
 
@@ -136,7 +171,7 @@ def paired_scores(
     confidence: float,
     n_bootstrap: int,
     draws: np.random.Generator,
-) -> tuple[Interval, Interval]:
+) -> tuple[Interval, Interval, Floats]:
     """A metric of several predictions and its change from the first one's, in percent.
 
     Bounds are percentiles over bootstrap samples of the examples that all predictions share
@@ -150,7 +185,8 @@ def paired_scores(
 
     Returns
     -------
-    Two intervals of shape (n_predictions,); the change of the first prediction is 0.
+    Two intervals of shape (n_predictions,), and the samples of the change, (n_predictions,
+    n_bootstrap); the change of the first prediction is 0.
     """
     compute = FUNCTIONS[metric]
     values = np.concatenate([compute(gold, one, np.ones((1, len(gold)))) for one in predicted])
@@ -164,8 +200,40 @@ def paired_scores(
     low, high = bootstrap_bounds(100 * samples.T, len(gold), confidence=confidence)
     if metric == "accuracy":
         _, low, high = share_interval(values * len(gold), len(gold), confidence=confidence)
-    changes = bootstrap_bounds(100 * (samples - samples[0]).T, len(gold), confidence=confidence)
-    return Interval(100 * values, low, high), Interval(100 * (values - values[0]), *changes)
+    moved = 100 * (samples - samples[0])
+    changes = bootstrap_bounds(moved.T, len(gold), confidence=confidence)
+    change = Interval(100 * (values - values[0]), *changes)
+    return Interval(100 * values, low, high), change, moved
+
+
+def largest(values: Floats, samples: Floats, n: int, *, confidence: float) -> Interval:
+    """The largest of many changes, with an interval that knows that it was chosen of many.
+
+    The max-T bootstrap (Westfall & Young 1993): with c the quantile of the largest deviation over
+    the places, ``max_h |sample_h - value_h| / s_h``, the intervals ``value_h ± c s_h`` hold all
+    true changes at once, and so ``max_h (value_h - c s_h)`` to ``max_h (value_h + c s_h)`` the
+    largest. A place that no example changes (s = 0) takes no part in c.
+
+    Parameters
+    ----------
+    values : array of shape (n_places,)
+    samples : array of shape (n_places, n_bootstrap)
+        Bootstrap samples of the values.
+    n : int
+        Examples; below `stats.LEAST` there is no interval.
+    """
+    top = values.max()
+    if n < LEAST:
+        return Interval(top, np.array(np.nan), np.array(np.nan))
+    spread = samples.std(axis=1, ddof=1)
+    moves = np.divide(
+        np.abs(samples - values[:, None]),
+        spread[:, None],
+        out=np.zeros(samples.shape),
+        where=spread[:, None] > 0,
+    )
+    reach = np.quantile(moves.max(axis=0), confidence) * spread
+    return Interval(top, (values - reach).max(), (values + reach).max())
 
 
 def configuration_losses(outputs: NDArray[np.float32], targets: Targets) -> Floats:
@@ -193,6 +261,69 @@ def importance_agreement(
     heads = [number for number, place in enumerate(places) if place.head != NO_HEAD]
     change = np.abs(losses[heads] - losses[0]).mean(axis=1)
     return float(spearmanr(importance.ravel(), change).statistic)
+
+
+def _over_places(
+    metric: str,
+    ablation: str,
+    places: Sequence[Configuration],
+    values: Floats,
+    samples: Floats,
+    confidence: float,
+    n: int,
+) -> Iterator[Result]:
+    """The mean over all heads of the change of a metric, and the largest of heads and of layers."""
+    is_head = np.array([place.head != NO_HEAD for place in places])
+    is_layer = np.array([place.layer != NO_LAYER for place in places]) & ~is_head
+    low, high = bootstrap_bounds(samples[is_head].mean(axis=0)[:, None], n, confidence=confidence)
+    mean = (float(values[is_head].mean()), float(low[0]), float(high[0]))
+    yield Result(f"mean_{metric}_change", *mean, ablation=ablation)
+    for rows in map(np.flatnonzero, (is_head, is_layer)):
+        found = largest(values[rows], samples[rows], n, confidence=confidence)
+        best = places[rows[values[rows].argmax()]]
+        here = Result(f"largest_{metric}_change", *map(float, found), ablation=ablation)
+        yield here._replace(layer=best.layer, head=best.head)
+
+
+def _pruned_rows(
+    labeller: Labeller,
+    data: LabelledTexts,
+    gold: Values,
+    metrics: Sequence[str],
+    *,
+    tokens_per_chunk: int | None,
+    confidence: float,
+    bootstrap: int,
+    seed: int,
+    task: str,
+) -> list[Result]:
+    """What every second text loses without ever more heads, as the other texts rank them."""
+    texts = np.arange(len(data.pieces))
+    ranking, scored = data.select(texts[::2]), data.select(texts[1::2])
+    examples = data.examples_of(texts[1::2])
+    of = {"tokens_per_chunk": tokens_per_chunk}
+    importance = head_importance(labeller.head, ranking, **of)
+    orders = {
+        "pruned": np.argsort(importance, axis=None, kind="stable"),
+        "pruned-at-random": rng(seed, "ablate", "pruned", task).permutation(importance.size),
+    }
+    rows = []
+    for ablation, order in orders.items():
+        counts = pruned_counts(importance.size)
+        outputs = pruned_outputs(labeller.head, scored, order, counts, **of)
+        predicted = [to_answers(one, labeller.labels) for one in outputs]
+        for metric in metrics:
+            draws = rng(seed, "bootstrap", "ablate", task, metric, "pruned")
+            _, change, _ = paired_scores(
+                metric, gold[examples], predicted, confidence, bootstrap, draws
+            )
+            rows += [
+                Result(
+                    f"{metric}_change", *map(float, of_count), n=len(examples), step=count
+                )._replace(ablation=ablation)
+                for count, *of_count in zip(counts[1:], *(part[1:] for part in change), strict=True)
+            ]
+    return rows
 
 
 def _numbers(

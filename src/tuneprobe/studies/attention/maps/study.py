@@ -5,7 +5,7 @@ last layer's [CLS] row; and here the entropy of rows, and intervals over the tex
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,9 @@ class HeadMeasures:
         Attention that [CLS] gives to the types, in the last layer.
     similarity : dict of (after, before) to float32 ndarray of shape (n_texts, n_layers, n_heads)
         Cosine of the maps of two states.
+    floor : dict of (after, before) to float32 ndarray of shape (n_texts, n_layers, n_heads)
+        Cosine of a head's map after and that of the next head of the layer before: what two heads
+        that have nothing to do with each other share.
     """
 
     aggregation: Aggregation
@@ -86,6 +89,7 @@ class HeadMeasures:
     share: dict[str, Values]
     cls_row: dict[str, Values]
     similarity: dict[tuple[str, str], Values]
+    floor: dict[tuple[str, str], Values] = field(default_factory=dict)
 
 
 def sample_texts(
@@ -167,7 +171,8 @@ def attention_results(
 ) -> list[Result]:
     """Result rows: means over the texts with bootstrap intervals, head by head.
 
-    Metrics: ``map_similarity`` (of a state against another), ``entropy`` (the scales ``nats`` and
+    Metrics: ``map_similarity`` (of a state against another), ``map_floor`` (the same of unrelated
+    heads), ``entropy`` (the scales ``nats`` and
     ``normalised``, divided by the log of the pieces), ``share`` and, in the last layer,
     ``cls_row_share`` (by type of token). The head -1 is the mean over a layer's heads. The state
     ``uniform`` gives the share that a type has where all attention is spread evenly. `n` counts
@@ -220,6 +225,11 @@ def _no_measures(
         return np.full((*shape, n_heads), np.nan, dtype=np.float32)
 
     n_texts, n_types = len(texts), len(TYPES)
+
+    def against() -> dict[tuple[str, str], Values]:
+        others = (state for state in encoders if state != before)
+        return {(state, before): empty(n_texts, n_layers) for state in others}
+
     return HeadMeasures(
         aggregation=aggregation,
         lengths=np.array([len(pieces) for pieces in texts]),
@@ -227,9 +237,8 @@ def _no_measures(
         entropy={state: empty(n_texts, n_layers) for state in encoders},
         share={state: empty(n_types, n_texts, n_layers) for state in encoders},
         cls_row={state: empty(n_types, n_texts, 1) for state in encoders},
-        similarity={
-            (state, before): empty(n_texts, n_layers) for state in encoders if state != before
-        },
+        similarity=against(),
+        floor=against(),
     )
 
 
@@ -254,8 +263,9 @@ def _measure(
             row = type_share(maps[:, :, 0], types, how.tokens)
             measures.cls_row[state][:, texts, 0] = row.movedim(-1, 0).cpu()
         if state != before:
-            similarity = map_similarity(maps, maps_of[before], compared)
-            measures.similarity[state, before][texts, layer] = similarity.cpu()
+            own, next_head = maps_of[before], maps_of[before].roll(-1, dims=1)
+            for found, others in ((measures.similarity, own), (measures.floor, next_head)):
+                found[state, before][texts, layer] = map_similarity(maps, others, compared).cpu()
 
 
 def _measured(
@@ -263,9 +273,10 @@ def _measured(
 ) -> Iterator[tuple[str, str, str, dict[str, str], Values]]:
     """State, metric, name of the samples, facets, values of shape (n_texts, n_layers, n_heads)."""
     how = measures.aggregation
-    for (state, before), values in measures.similarity.items():
-        facets = {"against": before, "crop": how.crop}
-        yield state, "map_similarity", how.crop, facets, values
+    for metric, of in (("map_similarity", measures.similarity), ("map_floor", measures.floor)):
+        for (state, before), values in of.items():
+            facets = {"against": before, "crop": how.crop}
+            yield state, metric, how.crop, facets, values
     largest: Values = np.log(measures.lengths).astype(np.float32)[:, None, None]
     for state, values in measures.entropy.items():
         for scale, scaled in (("nats", values), ("normalised", values / largest)):

@@ -3,6 +3,10 @@
 Examples with two spans of one text are such annotations, whatever their kind; the label is the
 relation. For each text, relation and direction a head scores the largest weight that it gives to
 any annotated pair; the head's number is the mean over the texts (Kovaleva et al. 2019).
+
+A head that looks at the token before links whatever is annotated of neighbours. So the same pairs
+are moved along the text, all by the same number of pieces, and what a head gives to them there, on
+average over the places, is taken away: what is left is due to the words, not to their distance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +29,7 @@ from tuneprobe.studies.attention.maps.maps import LayerMaps, stream_maps
 
 DIRECTIONS = ("from-to", "to-from")  # from-to: row = a piece of span1, column = one of span2
 PAIRING = ("all", "zip")
+MOVES = 8  # places along the text at most that pairs are moved to
 
 Places = NDArray[np.int64]
 
@@ -44,11 +49,14 @@ class PairWeights:
     groups : DataFrame
         ``text``, ``relation``, ``direction``, ``pieces`` (of the text).
     weights : dict of state to float32 ndarray of shape (n_groups, n_layers, n_heads)
+    moved : dict of state to float32 ndarray of shape (n_groups, n_layers, n_heads)
+        Mean over other places of the same text; NaN where the pairs fit nowhere else.
     """
 
     pairing: str
     groups: pd.DataFrame
     weights: dict[str, Values]
+    moved: dict[str, Values]
 
 
 def pair_weights(
@@ -82,13 +90,61 @@ def pair_weights(
     first = next(iter(encoders.values()))
     chosen = examples.texts.iloc[np.unique(pairs.text)]
     pieces = cut_texts(first, chosen.reset_index(drop=True), "pair")
-    places = _group_places(pairs, dict(zip(chosen.index, pieces, strict=True)), pairing)
-    groups = pd.DataFrame(list(places), columns=["text", "relation", "direction"])
+    of_groups = _group_places(pairs, dict(zip(chosen.index, pieces, strict=True)), pairing)
+    groups = pd.DataFrame(list(of_groups), columns=["text", "relation", "direction"])
     row_of_text = {text: row for row, text in enumerate(chosen.index)}
     text_rows = groups.text.map(row_of_text).to_numpy()
     groups["pieces"] = np.array([len(text) for text in pieces])[text_rows]
-    weights = _largest_weights(encoders, pieces, text_rows, list(places.values()), tokens_per_batch)
-    return PairWeights(pairing, groups, weights)
+    places = list(of_groups.values())
+    moves = [
+        (group, moved)
+        for group, (row, place) in enumerate(zip(text_rows, places, strict=True))
+        for moved in moved_places(place, pieces[row])
+    ]
+    origin = np.array([group for group, _ in moves], dtype=np.int64)
+    found = _largest_weights(
+        encoders,
+        pieces,
+        np.concatenate([text_rows, text_rows[origin]]),
+        [*places, *(moved for _, moved in moves)],
+        tokens_per_batch,
+    )
+    n = len(groups)
+    return PairWeights(
+        pairing,
+        groups,
+        {state: values[:n] for state, values in found.items()},
+        {state: _mean_of_groups(values[n:], origin, n) for state, values in found.items()},
+    )
+
+
+def moved_places(places: Places, pieces: Pieces) -> list[Places]:
+    """The pairs moved along the text, all by the same number of pieces, `MOVES` times at most.
+
+    Within the words: no pair reaches a special token. Of more places evenly spread ones are taken.
+
+    Parameters
+    ----------
+    places : array of shape (2, n_pairs)
+        Rows and columns of the pairs.
+    """
+    word = np.zeros(len(pieces), dtype=np.bool_)
+    for bounds in pieces.bounds:
+        word[bounds[0] : bounds[-1]] = True
+    ways = np.arange(-int(places.min()), len(pieces) - int(places.max()))
+    ways = ways[(ways != 0) & word[places[:, :, None] + ways].all(axis=(0, 1))]
+    if len(ways) > MOVES:
+        ways = ways[np.linspace(0, len(ways) - 1, MOVES).round().astype(np.int64)]
+    return [places + way for way in ways]
+
+
+def _mean_of_groups(values: Values, group: Places, n: int) -> Values:
+    """Means of the values of each of n groups, whose numbers ascend; NaN for one without any."""
+    means = np.full((n, *values.shape[1:]), np.nan, dtype=np.float32)
+    present, starts, counts = np.unique(group, return_index=True, return_counts=True)
+    if len(present):
+        means[present] = np.add.reduceat(values, starts) / counts[:, None, None]
+    return means
 
 
 def annotated_pairs(examples: Examples, split: str) -> pd.DataFrame:
@@ -121,9 +177,11 @@ def annotated_pairs(examples: Examples, split: str) -> pd.DataFrame:
 def pair_results(
     found: PairWeights, *, encoder: str, task: str, seed: int, confidence: float, bootstrap: int
 ) -> list[Result]:
-    """Result rows: ``pair_weight`` by relation, direction and pairing, head by head.
+    """Result rows by relation, direction and pairing, head by head.
 
-    The state ``uniform`` gives the weight that a pair has where all attention is spread evenly.
+    ``pair_weight``, and ``pair_excess``: that less what the head gives to as many pairs at the same
+    distance elsewhere in the text (`PairWeights.moved`). The state ``uniform`` gives the weight
+    that a pair has where all attention is spread evenly.
     """
     rows = []
     for (relation, direction), group in found.groups.groupby(["relation", "direction"]):
@@ -133,19 +191,23 @@ def pair_results(
         row = Result("pair_weight", even, n=len(group), state=UNIFORM, **facets)
         rows += stamp([row], study=STUDY, encoder=encoder, task=task, seed=seed)
         for state, weights in found.weights.items():
-            rows += head_results(
-                weights[group.index],
-                encoder=encoder,
-                task=task,
-                state=state,
-                seed=seed,
-                metric="pair_weight",
-                stream="/".join(names),
-                layers=range(1, weights.shape[1] + 1),
-                confidence=confidence,
-                bootstrap=bootstrap,
-                **facets,
-            )
+            for metric, values in (
+                ("pair_weight", weights),
+                ("pair_excess", weights - found.moved[state]),
+            ):
+                rows += head_results(
+                    values[group.index],
+                    encoder=encoder,
+                    task=task,
+                    state=state,
+                    seed=seed,
+                    metric=metric,
+                    stream="/".join(names),
+                    layers=range(1, weights.shape[1] + 1),
+                    confidence=confidence,
+                    bootstrap=bootstrap,
+                    **facets,
+                )
     return rows
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneprobe.stats import Floats, Interval, bootstrap_bounds
+from tuneprobe.stats import Floats, Interval, bootstrap_bounds, bootstrap_sums
 from tuneprobe.studies.attention.patterns.classes import PATTERNS, PatternError
 
 Labels = NDArray[np.integer]
@@ -72,6 +72,45 @@ def agreement(
         name: Interval(score(counts), *_bounds(score(samples), len(truth), confidence))
         for name, score in SCORES.items()
     }
+
+
+def corrected_shares(
+    truth: Labels,
+    answers: Labels,
+    shares: Floats,
+    *,
+    confidence: float,
+    bootstrap: int,
+    rng: np.random.Generator,
+) -> Interval | None:
+    """Shares of the patterns among all maps, corrected by the confusion on labelled ones, (5,).
+
+        share_j = Σ_i q_i P(true j | answered i)
+
+    with q the answered shares (Tenenbein 1970): right whichever answers the labelled maps were
+    chosen by, if among those of one answer they are a random sample. The bootstrap draws texts for
+    q and labelled maps within each answer for P. None where a pattern that is answered has no
+    labelled map.
+
+    Parameters
+    ----------
+    truth, answers : int arrays of shape (n,)
+        Of the labelled maps.
+    shares : array of shape (n_texts, 5)
+        Answered shares among the maps of each text.
+    """
+    counts = confusion(truth, answers).T  # rows the answers
+    n_of, answered = counts.sum(axis=1), shares.mean(axis=0)
+    if ((answered > 0) & (n_of == 0)).any():
+        return None
+    among = np.divide(counts, n_of[:, None], out=np.zeros(counts.shape), where=n_of[:, None] > 0)
+    texts = bootstrap_sums(shares, bootstrap, rng) / len(shares)
+    drawn = np.zeros((bootstrap, *counts.shape))
+    for i in np.flatnonzero(n_of):
+        drawn[:, i] = rng.multinomial(n_of[i], among[i], size=bootstrap) / n_of[i]
+    samples = np.einsum("bi,bij->bj", texts, drawn)
+    low, high = bootstrap_bounds(samples, len(truth), confidence=confidence)
+    return Interval(answered @ among, low, high)
 
 
 def _bounds(samples: Floats, n: int, confidence: float) -> tuple[Floats, Floats]:

@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 
 from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
+from tuneprobe.states import PRETRAINED
 from tuneprobe.stats import Interval, mean_interval
 from tuneprobe.studies.attention.maps.head_results import STUDY, head_results
 from tuneprobe.studies.attention.maps.maps import LayerMaps
-from tuneprobe.studies.attention.patterns.agreement import agreement, cohen_kappa, confusion
+from tuneprobe.studies.attention.patterns.agreement import (
+    agreement,
+    cohen_kappa,
+    confusion,
+    corrected_shares,
+)
 from tuneprobe.studies.attention.patterns.classes import (
     PATTERNS,
     PatternError,
@@ -25,6 +31,7 @@ from tuneprobe.studies.attention.patterns.classes import (
 from tuneprobe.studies.attention.patterns.network import PatternNetwork
 
 CLASSIFIERS = ("network", "rule")
+CORRECTED = "corrected"  # the classifier of shares that are corrected by labelled maps
 
 Labels = NDArray[np.int8]
 
@@ -81,12 +88,15 @@ class Setting:
     bootstrap: int
 
 
-def pattern_results(labels: Mapping[str, Mapping[str, Labels]], setting: Setting) -> list[Result]:
+def pattern_results(
+    labels: Mapping[str, Mapping[str, Labels]], setting: Setting, before: str = PRETRAINED
+) -> list[Result]:
     """Rows ``pattern_share``: the share of the texts whose map shows a pattern.
 
-    By pattern and classifier. For each head, each layer (head -1: mean over its
-    heads) and the whole encoder (layer -1, head -1), with bootstrap intervals over the texts. One
-    row ``pattern_agreement`` per state, the ``kappa`` of ``network-rule``, says how far the two
+    By pattern and classifier. For each head, each layer (head -1: mean over its heads) and the
+    whole encoder (layer -1, head -1), with bootstrap intervals over the texts. Rows
+    ``pattern_change``: the share of the whole encoder less that before tuning, on the same texts.
+    One row ``pattern_agreement`` per state, the ``kappa`` of ``network-rule``, says how far the two
     classifiers agree.
     """
     rows: list[Result] = []
@@ -95,6 +105,10 @@ def pattern_results(labels: Mapping[str, Mapping[str, Labels]], setting: Setting
             for number, pattern in enumerate(PATTERNS):
                 shown = (found == number).astype(np.float32)
                 rows += _share_rows(shown, state, pattern, classifier, setting)
+                if state != before and before in labels:
+                    change = shown - (labels[before][classifier] == number)
+                    of_texts = change.mean(axis=(1, 2))
+                    rows += _change_rows(of_texts, state, before, pattern, classifier, setting)
         kappa = cohen_kappa(confusion(answers["network"].ravel(), answers["rule"].ravel()))
         n_texts = len(answers["network"])
         point = Interval(kappa, np.array(np.nan), np.array(np.nan))
@@ -113,7 +127,8 @@ def agreement_results(
 
     By score and classifier; the accuracy of ``majority`` is the share of the most
     frequent label. `n` counts labelled maps. Labels of other encoders, tasks or states are left
-    out; without any of this run there are no rows.
+    out; without any of this run there are no rows. Rows ``pattern_share`` of the classifier
+    ``corrected``: the network's shares corrected by its confusion on these maps.
 
     Parameters
     ----------
@@ -148,6 +163,18 @@ def agreement_results(
             for score, interval in scores.items():
                 if classifier != "majority" or score == "accuracy":
                     rows.append(_agreement_row(state, score, classifier, interval, len(truth)))
+        found = answers["network"][..., None] == np.arange(len(PATTERNS))
+        corrected = corrected_shares(
+            truth,
+            given["network"],
+            found.mean(axis=(1, 2)),
+            confidence=setting.confidence,
+            bootstrap=setting.bootstrap,
+            rng=rng(setting.seed, STUDY, "pattern_share", state, CORRECTED),
+        )
+        for pattern, *numbers in zip(PATTERNS, *corrected, strict=True) if corrected else ():
+            here = Result("pattern_share", *map(float, numbers), len(truth), state=state)
+            rows.append(here._replace(pattern=pattern, classifier=CORRECTED))
     return stamped(rows, setting)
 
 
@@ -179,6 +206,25 @@ def _share_rows(
         **facets,
     )
     return [*stamped([whole], setting), *heads]
+
+
+def _change_rows(
+    changes: NDArray[np.float32],
+    state: str,
+    before: str,
+    pattern: str,
+    classifier: str,
+    setting: Setting,
+) -> list[Result]:
+    """The change of a share of the whole encoder, paired over the texts."""
+    interval = mean_interval(
+        changes,
+        confidence=setting.confidence,
+        n_bootstrap=setting.bootstrap,
+        rng=rng(setting.seed, STUDY, state, "pattern_change", f"{pattern}/{classifier}"),
+    )
+    row = Result("pattern_change", *map(float, interval), len(changes), state=state)
+    return stamped([row._replace(against=before, pattern=pattern, classifier=classifier)], setting)
 
 
 def stamped(rows: list[Result], setting: Setting) -> list[Result]:
