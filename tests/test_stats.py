@@ -55,14 +55,17 @@ def test_a_ratio_is_the_ratio_of_sums_within_its_bounds() -> None:
     assert same == (3, 3, 3)
 
 
-def test_bca_bounds_agree_with_scipys_but_for_the_wider_tails() -> None:
+def test_bounds_are_the_wider_of_scipys_bca_with_wider_tails_and_students() -> None:
     values = rng(3).exponential(size=60)
     level = 2 * norm.cdf(np.sqrt(60 / 59) * student.ppf(0.975, 59)) - 1
     expected = scipy_bootstrap(
         (values,), np.mean, confidence_level=level, n_resamples=9999, method="BCa", rng=rng(1)
     ).confidence_interval
     got = mean_interval(values, confidence=0.95, n_bootstrap=9999, rng=rng(2))
-    assert [got.low, got.high] == pytest.approx([expected.low, expected.high], rel=0.02)
+    half = student.ppf(0.975, 59) * values.std(ddof=1) / 60**0.5
+    assert expected.high > values.mean() + half  # BCa lies higher on both sides
+    assert got.high == pytest.approx(expected.high, rel=0.02)
+    assert got.low == pytest.approx(values.mean() - half)
 
 
 def test_columns_are_those_of_single_calls() -> None:
@@ -101,6 +104,28 @@ def test_intervals_cover_the_truth_as_often_as_they_say(kind: str, n: int) -> No
     draw, truth = GAPS[kind]
     found = mean_interval(draw(rng(4), (n, 1500)), confidence=0.95, n_bootstrap=600, rng=rng())
     assert 0.93 < ((found.low <= truth) & (truth <= found.high)).mean() < 0.97
+
+
+SPARSE = {  # 70 % zeros
+    "symmetric": (lambda draw, shape: draw.normal(size=shape), 0.0),
+    "one-sided": (lambda draw, shape: draw.exponential(size=shape), 0.3),
+    "mixed": (lambda draw, shape: draw.normal(1, 1, size=shape), 0.3),
+}
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+@pytest.mark.parametrize("n", [40, 300])
+def test_intervals_of_sparse_gaps_cover_the_truth_as_often_as_they_say(kind: str, n: int) -> None:
+    draw, truth = SPARSE[kind]
+    random = rng(4)
+    gaps = np.where(random.random((n, 1500)) < 0.7, 0.0, draw(random, (n, 1500)))
+    found = mean_interval(gaps, confidence=0.95, n_bootstrap=600, rng=rng())
+    assert 0.93 < ((found.low <= truth) & (truth <= found.high)).mean() < 0.97
+
+
+def test_an_interval_of_shares_stays_among_them() -> None:
+    found = mean_interval([100.0] * 60 + [99.0], confidence=0.99, n_bootstrap=400, rng=rng())
+    assert 99 < found.low < found.value < found.high <= 100
 
 
 @pytest.mark.parametrize("interval", [mean_interval, trend_interval])
@@ -228,6 +253,28 @@ def test_rare_gaps_on_the_margin_are_called_equal_at_most_alpha_of_the_time(n, g
     found = equivalence(values, 2.0, **EQUIVALENCE, rng=rng())
     assert found.equal.mean() < 0.05 + 2 * (0.05 * 0.95 / 1000) ** 0.5
     assert np.isnan(found.p).all() == (n < 50)
+
+
+def test_equal_means_are_called_equal_as_often_as_a_pair_of_t_tests_does() -> None:
+    values, n = rng(1).normal(size=(300, 400)) * 12, 300
+    found = equivalence(values, 2.0, **EQUIVALENCE, rng=rng())
+    half = student.ppf(0.95, n - 1) * values.std(axis=0, ddof=1) / n**0.5
+    usual = np.abs(values.mean(axis=0)) + half < 2
+    assert found.equal.mean() > usual.mean() - 0.05 > 0.7
+    moved = equivalence(values + 2, 2.0, **EQUIVALENCE, rng=rng())
+    assert moved.equal.mean() < 0.05 + 2 * (0.05 * 0.95 / 400) ** 0.5
+
+
+@pytest.mark.parametrize("n", [50, 300])
+@pytest.mark.parametrize("sd", [2.0, 5.0])
+def test_gaps_at_the_bound_that_most_samples_miss_are_reckoned_with(n: int, sd: float) -> None:
+    draw = rng(2)  # one percent are 100: with a mean of 1 of the others the mean is the margin
+    values = draw.normal(size=(n, 600)) * sd + 1
+    values = np.where(draw.random(values.shape) < 0.01, 100.0, values - 0.01 * values.mean())
+    found = equivalence(values, 2.0, **EQUIVALENCE, rng=rng())
+    assert found.equal.mean() < 0.05 + 2 * (0.05 * 0.95 / 600) ** 0.5
+    naive = values.mean(axis=0) + student.ppf(0.95, n - 1) * values.std(axis=0, ddof=1) / n**0.5
+    assert (naive < 2).mean() > found.equal.mean()
 
 
 def test_without_a_gap_the_p_value_is_clopper_and_pearsons() -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from scipy.stats import rankdata
 
 from tuneprobe.errors import TuneprobeError
@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 CHUNK = 4_000_000  # weights or signs held at once
 LEAST = 20  # examples of an interval
 LEAST_EQUAL = 50  # examples of a test of equivalence
+LEAST_MISSED = 0.002  # the smallest probability of a miss that a test of equivalence looks at
 EXACT = 12  # up to 2**12 sign patterns are enumerated
 
 
@@ -81,9 +82,13 @@ def ratio_interval(
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> Interval:
-    """``sum(numerator) / sum(denominator)`` with its BCa interval (Efron 1987).
+    """``sum(numerator) / sum(denominator)`` with the wider of two intervals, at either end.
 
-    Bias-corrected and accelerated, with tails widened for small samples (`bootstrap_bounds`).
+    BCa (Efron 1987): bias-corrected and accelerated, with tails widened for small samples
+    (`bootstrap_bounds`); and Student's, ``r ± t s``, which stays within the ratios of the examples.
+    BCa alone takes the skew of few examples that are not zero for that of all: of symmetric gaps of
+    which 70 % are zero it holds the mean .88 of the time at n = 40 and a level of .95; Student's
+    alone misses skewed ones. benchmarks/simulate_intervals.py compares them.
 
     Parameters
     ----------
@@ -91,10 +96,16 @@ def ratio_interval(
     denominator : array of shape (n,), positive
     """
     curve, samples = _ratio_samples(numerator, denominator, n_bootstrap, rng)
-    influence = _columns(numerator) - curve * _columns(denominator)
+    above, below = _columns(numerator), _columns(denominator)
+    influence, n = above - curve * below, len(above)
     skew = _acceleration(influence)
-    bounds = bootstrap_bounds(samples, len(influence), confidence=confidence, bca=(curve, skew))
-    return _like(numerator, Interval(curve, *bounds))
+    low, high = bootstrap_bounds(samples, n, confidence=confidence, bca=(curve, skew))
+    if n >= LEAST:
+        spread = np.sqrt(n / (n - 1) * (influence**2).sum(axis=0)) / below.sum()
+        half, ratios = stdtrit(n - 1, (1 + confidence) / 2) * spread, above / below
+        low = np.minimum(low, np.maximum(curve - half, ratios.min(axis=0)))
+        high = np.maximum(high, np.minimum(curve + half, ratios.max(axis=0)))
+    return _like(numerator, Interval(curve, low, high))
 
 
 def crossed_interval(
@@ -199,7 +210,7 @@ def bootstrap_bounds(
 def mean_interval(
     values: ArrayLike, *, confidence: float, n_bootstrap: int, rng: np.random.Generator
 ) -> Interval:
-    """Mean over the examples with its BCa interval; (n,) or (n, n_columns)."""
+    """Mean over the examples with its interval, as `ratio_interval`; (n,) or (n, n_columns)."""
     return ratio_interval(
         values,
         np.ones(len(np.asarray(values))),
@@ -345,10 +356,17 @@ def equivalence(
     """Is the mean difference within plus or minus `margin`? Two one-sided tests of a bounded mean.
 
     A bootstrap cannot see what was not drawn: of gaps that are rarely large it declares too many
-    equal. Gaffke's bound (2005) can. One more example is added at the bound itself, and the mean
-    is weighted at random, ``sum_i w_i x_i`` for weights uniform on the simplex; the p-value is the
-    share of draws at or beyond the margin, ``(b + 1) / (n_draws + 1)``. For gaps of two values it
-    is Clopper and Pearson's; no data are known for which it rejects more often than it says.
+    equal. So the null hypothesis of either test has a share q of differences at the bound that the
+    sample happens to miss, which it does with the probability ``(1 - q)^n``; the other differences
+    have the mean ``m(q) = (margin - q bound) / (1 - q)``, and
+
+        p = max_q (1 - q)^n P(t <= (mean - m(q)) / s)
+
+    with P the larger of Student's and of the bootstrap-t, which knows the skew. At q = 0 this is
+    the usual pair of t-tests; of differences without any spread it is Clopper and Pearson's. The
+    size is nominal for gaps of two values and for normal ones with rare gaps at the bound
+    (benchmarks/simulate_intervals.py); the power is that of the t-tests wherever the spread that is
+    seen exceeds what may be hidden.
 
     Parameters
     ----------
@@ -370,27 +388,59 @@ def equivalence(
             differences,
             Equivalence(nothing, nothing, nothing, np.zeros(len(nothing), dtype=np.bool_)),
         )
-    means, of_bound = _weighted_means(values, n_draws, rng)
-    down, up = means - bound * of_bound, means + bound * of_bound
-    beyond = np.maximum((down <= -margin).sum(axis=0), (up >= margin).sum(axis=0))
-    p = (beyond + 1) / (n_draws + 1)
-    low, high = np.quantile(down, alpha, axis=0), np.quantile(up, 1 - alpha, axis=0)
-    return _like(differences, Equivalence(p, low, high, p <= alpha))
+    n, mean, spread = len(values), values.mean(axis=0), values.std(axis=0)
+    deviations = _studentised(values, n_draws, rng)
+    missed = np.linspace(1, LEAST_MISSED, 250)  # probabilities (1 - q)^n
+    share = 1 - missed ** (1 / n)
+    sides = [
+        _upper_test(ts, middle, spread, n, margin, bound, alpha, missed, share)
+        for ts, middle in ((deviations, mean), (-deviations, -mean))
+    ]
+    (p_high, high), (p_low, low) = sides
+    p = np.maximum(p_high, p_low)
+    return _like(differences, Equivalence(p, -low, high, p <= alpha))
 
 
-def _weighted_means(
-    values: Floats, n_draws: int, rng: np.random.Generator
+def _upper_test(
+    deviations: Floats,
+    mean: Floats,
+    spread: Floats,
+    n: int,
+    margin: float,
+    bound: float,
+    alpha: float,
+    missed: Floats,
+    share: Floats,
 ) -> tuple[Floats, Floats]:
-    """Sums under n of n + 1 weights uniform on the simplex, and the last weight, (n_draws, 1)."""
-    n = len(values)
-    means, last = np.empty((n_draws, values.shape[1])), np.empty((n_draws, 1))
-    step = max(1, CHUNK // n)
-    for first in range(0, n_draws, step):
-        rows = slice(first, min(first + step, n_draws))
-        weights = rng.standard_exponential((rows.stop - first, n + 1))
-        weights /= weights.sum(axis=1, keepdims=True)
-        means[rows], last[rows] = weights[:, :n] @ values, weights[:, n:]
-    return means, last
+    """P-value of a mean at `margin` or above, and the (1 - alpha) upper bound of the mean."""
+    null = (margin - share * bound) / (1 - share)
+    ordered, levels = np.sort(deviations, axis=0), alpha / missed[missed > alpha]
+    p, upper = np.empty(len(mean)), np.empty(len(mean))
+    for k, (middle, s) in enumerate(zip(mean, spread, strict=True)):
+        if s > 0:
+            t = (middle - null) / s
+            seen = (np.searchsorted(ordered[:, k], t, side="right") + 1) / (len(ordered) + 1)
+            below = np.maximum(seen, stdtr(n - 1, t * sqrt(n - 1)))
+            drawn = np.quantile(ordered[:, k], levels, method="lower")
+            reach = np.minimum(drawn, stdtrit(n - 1, levels) / sqrt(n - 1)) * s
+        else:
+            below, reach = (middle >= null).astype(np.float64), np.zeros(len(levels))
+        p[k] = max((missed * below).max(), 1 / (len(ordered) + 1))
+        hidden = share[missed > alpha]
+        upper[k] = min(((1 - hidden) * (middle - reach) + hidden * bound).max(), bound)
+    return p, upper
+
+
+def _studentised(values: Floats, n_draws: int, rng: np.random.Generator) -> Floats:
+    """``(mean* - mean) / s*`` of bootstrap samples, (n_draws, n_columns); infinite where s* = 0."""
+    n, n_columns = values.shape
+    centred = values - values.mean(axis=0)
+    sums = bootstrap_sums(np.hstack([centred, centred**2]), n_draws, rng) / n
+    means, squares = sums[:, :n_columns], sums[:, n_columns:]
+    tiny = 1e-12 * np.maximum((centred**2).mean(axis=0), np.finfo(np.float64).tiny)
+    variance = squares - means**2
+    sign = np.where(means**2 > tiny, np.copysign(np.inf, means), 0.0)
+    return np.divide(means, np.sqrt(np.maximum(variance, tiny)), out=sign, where=variance > tiny)
 
 
 def _columns(values: ArrayLike) -> Floats:
