@@ -96,7 +96,8 @@ def test_the_floor_is_the_cosine_with_the_next_head_of_the_layer(encoders, measu
 
 
 def test_every_state_but_the_first_is_compared_with_it(measures):
-    assert list(measures.similarity) == [("random", "pretrained"), ("finetuned", "pretrained")]
+    pairs = [("random", "pretrained"), ("finetuned", "pretrained")]
+    assert list(measures.similarity) == list(measures.floor) == pairs
     assert all(values.shape == SHAPE for values in measures.similarity.values())
 
 

@@ -114,7 +114,7 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
             "intervals.bootstrap",
             10,
             (
-                *("pairwise@*", "classify@*", "cross-task@*"),
+                *("evaluate@*", "evaluate-texts@*", "pairwise@*", "classify@*", "cross-task@*"),
                 *("attention@*", "ablate@*", "pair-heads@*", *NUMBERS),
             ),
         ),

@@ -84,8 +84,8 @@ def patterns_caption(shares: pd.DataFrame, agreement: pd.DataFrame) -> str:
     return text
 
 
-def similarity_caption(rows: pd.DataFrame) -> str:
-    """Which layer and which head change most."""
+def similarity_caption(rows: pd.DataFrame, floor: pd.DataFrame) -> str:
+    """Which layer and which head change most; how alike the maps of unrelated heads are."""
 
     def write(task: str, of_task: pd.DataFrame) -> str:
         layers = select(of_task, head=NO_HEAD)
@@ -97,7 +97,10 @@ def similarity_caption(rows: pd.DataFrame) -> str:
             f"{place(head)} changes most ({number(head['value'], 2)})."
         )
 
-    return _sentences(rows, write)
+    text = _sentences(rows, write)
+    if len(floor):
+        text += f" Unrelated heads of a layer share {spread(floor.value.tolist(), 2)}."
+    return text
 
 
 def types_caption(rows: pd.DataFrame) -> str:
@@ -213,12 +216,18 @@ def ablation_caption(rows: pd.DataFrame) -> str:
     return _sentences(rows, write)
 
 
-def importance_caption(rows: pd.DataFrame) -> str:
-    """How well the gradient ranks the heads as the sweep does."""
+def importance_caption(rows: pd.DataFrame, pruned: pd.DataFrame) -> str:
+    """How well the gradient ranks the heads as the sweep does; what several heads at once cost."""
 
     def write(task: str, of_task: pd.DataFrame) -> str:
         row = records(of_task)[0]
         rho = bounded(row["value"], row["low"], row["high"], digits=2)
-        return f"On {task} the two rank the heads with Spearman’s ρ {rho}."
+        text = f"On {task} the two rank the heads with Spearman’s ρ {rho}."
+        for one in records(select(pruned, task=row["task"])):
+            change = bounded(one["value"], one["low"], one["high"], sign=True)
+            text += (
+                f" Without the {one['step']} heads of least importance at once: {change} points."
+            )
+        return text
 
     return _sentences(rows, write)

@@ -17,11 +17,11 @@ from tuneprobe.studies.attention.measures import (
     BEFORE,
     CHANGED,
     FRAMES,
-    PRUNED,
     STUDY,
     ablated,
     ablation_changes,
     by_type,
+    map_floor,
     map_similarity,
     of_heads,
     pair_weights,
@@ -30,6 +30,7 @@ from tuneprobe.studies.attention.measures import (
     shown_ablation,
     task_label,
     task_scores,
+    without_a_fifth,
 )
 
 KOVALEVA = "Kovaleva et al. 2019"
@@ -37,7 +38,7 @@ HETEROGENEOUS = (32.0, 61.0)  # smallest and largest share that the paper prints
 LAST_SHARE = 2 / 12  # "the last two layers" of twelve
 MIN_HEADS = 4  # fewer have no quartiles worth the name
 SMALLEST = 1.0  # points of a score: the smallest effect of interest
-THIRD, HALF, FIFTH = 100 / 3, 50.0, 0.2
+THIRD, HALF = 100 / 3, 50.0
 CORRECTED = "corrected"  # shares of patterns, by the network's confusion on labelled maps
 LABELLED = (
     "The network’s shares are corrected by its confusion on labelled maps of this run; without "
@@ -157,13 +158,6 @@ def _mean_loss_falls(results: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(value=-rows.value, low=-rows.high, high=-rows.low)
 
 
-def _without_a_fifth(results: pd.DataFrame) -> pd.DataFrame:
-    """The change without the heads of least importance, the most that are a fifth or fewer."""
-    rows = ablated(results, ablation=PRUNED)
-    fifth = rows[rows.step <= FIFTH * rows.groupby("task").step.transform("max")]
-    return fifth[fifth.step == fifth.groupby("task").step.transform("max")]
-
-
 def _over_majority(evidence: Evidence) -> Iterator[Check]:
     for row in records(select(task_scores(evidence.results), state="random-finetuned")):
         majority = evidence.find("evaluate", row["task"], row["state"], f"majority_{row['metric']}")
@@ -183,7 +177,7 @@ def _pretraining_matters(evidence: Evidence) -> Iterator[Check]:
 
 def _most_maps_stay(evidence: Evidence) -> Iterator[Check]:
     keys = ["task", "layer", "head"]
-    floor = select(evidence.results, study=STUDY, metric="map_floor", state=AFTER, **CHANGED)
+    floor = map_floor(evidence.results)
     rows = of_heads(map_similarity(evidence.results)).dropna(subset=["low", "high"])
     rows = rows.merge(floor[[*keys, "value"]].rename(columns={"value": "floor"}), on=keys)
     for task, heads in _by_task(rows):
@@ -496,7 +490,7 @@ ATTENTION_CLAIMS = (
         "one point, fails if it lies below.",
         "importance",
         judged(
-            each_task("without a fifth of the heads", _without_a_fifth),
+            each_task("without a fifth of the heads", without_a_fifth),
             outcome=at_least(-SMALLEST),
         ),
         ABLATION,

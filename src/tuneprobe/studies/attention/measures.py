@@ -32,7 +32,7 @@ LABELS = {
 }
 UNIFORM = "uniform"  # the state in which every token receives the same attention
 ABLATIONS = ("uniform", "zero", "mean")
-PRUNED = "pruned"  # the ablation of several heads at once
+PRUNED, FIFTH = "pruned", 0.2  # the ablation of several heads at once; of them all, as claimed
 FRAMES = "core-element"  # the relation of frame elements and targets; others are of dependencies
 PATTERNS = ("vertical", "diagonal", "vertical+diagonal", "block", "heterogeneous")
 TYPES = (
@@ -116,6 +116,11 @@ def map_similarity(results: pd.DataFrame, state: str = AFTER) -> pd.DataFrame:
     return select(results, study=STUDY, metric="map_similarity", state=state, **CHANGED)
 
 
+def map_floor(results: pd.DataFrame) -> pd.DataFrame:
+    """Cosine of the maps of unrelated heads; head -1: mean over a layer."""
+    return select(results, study=STUDY, metric="map_floor", state=AFTER, **CHANGED)
+
+
 def by_type(results: pd.DataFrame, metric: str = "share") -> pd.DataFrame:
     """Attention to types of tokens (`cls_row_share`: from [CLS])."""
     return select(results, study=STUDY, metric=metric)
@@ -172,6 +177,13 @@ def ablated(results: pd.DataFrame, which: str = "", ablation: str = "") -> pd.Da
     """
     rows = select(results, study=ABLATION, ablation=ablation or shown_ablation(results))
     return _first_metric(rows, [f"{which}{metric}_change" for metric in METRICS])
+
+
+def without_a_fifth(results: pd.DataFrame) -> pd.DataFrame:
+    """The change without the heads of least importance, the most that are a fifth or fewer."""
+    rows = ablated(results, ablation=PRUNED)
+    few = rows[rows.step <= FIFTH * rows.groupby("task").step.transform("max")]
+    return few[few.step == few.groupby("task").step.transform("max")]
 
 
 def of_heads(rows: pd.DataFrame) -> pd.DataFrame:

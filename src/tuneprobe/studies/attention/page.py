@@ -37,6 +37,7 @@ from tuneprobe.studies.attention.measures import (
     ablation_changes,
     by_type,
     entropy,
+    map_floor,
     map_similarity,
     of_heads,
     pair_weights,
@@ -47,6 +48,7 @@ from tuneprobe.studies.attention.measures import (
     task_scores,
     tasks_of,
     type_label,
+    without_a_fifth,
 )
 
 PAPER_LAYERS = 12
@@ -150,7 +152,9 @@ SIMILARITY = HeatMaps(
     axis="layer",
     reading="A cell is a head: the cosine of its maps before and after tuning, a mean over the "
     f"texts. 1 (yellow) is unchanged; the darker, the more changed.{COUNTED}",
-    caption=lambda inputs: captions.similarity_caption(map_similarity(inputs.results)),
+    caption=lambda inputs: captions.similarity_caption(
+        map_similarity(inputs.results), map_floor(inputs.results)
+    ),
     rows=lambda inputs: select(similarity_maps(inputs), state=AFTER),
     own="mean of the layer",
     ends=(None, 1.0),
@@ -325,7 +329,7 @@ def importance_figure(inputs: PageInputs) -> Figure:
     return Figure(
         "importance",
         "A preview by gradient",
-        captions.importance_caption(spearman),
+        captions.importance_caption(spearman, without_a_fifth(inputs.results)),
         "A point is a head: its importance by gradient (Michel et al. 2019; one forward and one "
         "backward pass) against the change of the loss when it is ablated. Spearman’s ρ is of the "
         "importance with the mean absolute change of the loss.",
