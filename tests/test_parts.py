@@ -1,5 +1,6 @@
 """Parts of a pairwise score and the rows made of them: by hand, planted, and by plain loops."""
 
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -20,7 +21,13 @@ from tuneprobe.studies.pairwise.probe.foreign import (
 from tuneprobe.studies.pairwise.probe.parts import part_scores, parts_of
 from tuneprobe.studies.pairwise.probe.ranking import Condition
 from tuneprobe.studies.pairwise.probe.results import axis_rows, pairwise_gaps, pairwise_results
-from tuneprobe.studies.pairwise.probe.study import Ranked, Ranking, rank_pairs, rank_surface
+from tuneprobe.studies.pairwise.probe.study import (
+    Ranked,
+    Ranking,
+    document_numbers,
+    rank_pairs,
+    rank_surface,
+)
 
 WORDS = Condition("cosine", "words")
 SHARED = {"encoder": "e", "seed": 1, "confidence": 0.95, "bootstrap": 300}
@@ -35,6 +42,70 @@ def ranking(count, n_neg=None, foreign=None, state="finetuned", probe="answer-ty
     foreign = {name: np.array(value, float) for name, value in (foreign or {}).items()}
     rows = np.arange(len(count))
     return Ranking(probe, WORDS.name, state, rows, count, n_neg, n_neg + 1, foreign)
+
+
+def twice_asked(state: str, *, apart: bool) -> Ranking:
+    """Forty paragraphs, of each of which two questions are asked with the same outcome."""
+    draw = np.random.default_rng(5)
+    count = np.repeat(draw.integers(0, 11, size=(40, 4)), 2, axis=0)
+    count = np.minimum(count + 1, 10) if state == "finetuned" else count
+    found = ranking(count, state=state)
+    return replace(found, document=None if apart else np.repeat(np.arange(40), 2))
+
+
+def test_questions_of_one_paragraph_are_drawn_together() -> None:
+    states = ("pretrained", "finetuned")
+    both = {}
+    for apart in (True, False):
+        rankings = [twice_asked(state, apart=apart) for state in states]
+        rows = pairwise_results(rankings, **SHARED)
+        gaps = pairwise_gaps(
+            rankings,
+            after="finetuned",
+            before="pretrained",
+            layer_mark=0.5,
+            permutations=200,
+            margin=9.0,
+            **SHARED,
+        )
+        both[apart] = {(r.metric, r.state, r.layer, r.against): r for r in [*rows, *gaps]}
+    alone = [
+        replace(
+            one,
+            example=one.example[::2],
+            count=one.count[::2],
+            n_neg=one.n_neg[::2],
+            para_len=one.para_len[::2],
+        )
+        for one in (twice_asked(state, apart=True) for state in states)
+    ]
+    once = {(r.metric, r.state, r.layer, r.against): r for r in pairwise_results(alone, **SHARED)}
+    for metric in ("eq3", "auc_micro", "auc_macro"):
+        key = (metric, "finetuned", 2, "")
+        joined, apart, single = both[False][key], both[True][key], once[key]
+        assert joined.value == pytest.approx(apart.value)
+        assert joined.n == 80
+        assert (joined.low, joined.high) == pytest.approx((single.low, single.high))
+        assert apart.high - apart.low < 0.8 * (joined.high - joined.low)
+    for key, gap in both[False].items():
+        if key[0] == "gap":
+            assert gap.value == pytest.approx(both[True][key].value)
+    equal = ("equivalence_p", "finetuned", 2, "pretrained")
+    assert np.isnan(both[False][equal].value)  # forty paragraphs are too few
+    assert np.isfinite(both[True][equal].value)
+
+
+def test_texts_with_the_same_paragraph_have_the_same_document() -> None:
+    build = ExamplesBuilder()
+    for number, paragraph in enumerate((["a", "b"], ["a", "c"], ["a", "b"])):
+        text = build.add_text(f"q{number}", ["who"], paragraph)
+        anchor, word = (
+            build.add_span(text, 0, 0, 1, "anchor"),
+            build.add_span(text, 1, 0, 1, "word"),
+        )
+        build.add_example(anchor, word, "synonyms", "test")
+        build.add_example(-1, word, "boundary", "test")
+    assert document_numbers(build.build()).tolist() == [0, 0, 1, 1, 0, 0]
 
 
 @pytest.fixture(scope="module")

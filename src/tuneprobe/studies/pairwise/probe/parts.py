@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.studies.pairwise.probe.foreign import OTHER, OTHER_WORD, SAME_WORD
+from tuneprobe.studies.pairwise.probe.paragraphs import Ids
 from tuneprobe.studies.pairwise.probe.study import Ranking
 
 OWN, SPECIFIC, TYPE = "", "specific", "type"
@@ -31,6 +32,11 @@ def part_scores(ranking: Ranking, part: str) -> NDArray[np.float64]:
 
     Over the examples that have a negative, and the foreign anchors that the part needs.
     """
+    return part_examples(ranking, part)[0]
+
+
+def part_examples(ranking: Ranking, part: str) -> tuple[NDArray[np.float64], Ids]:
+    """The scores of `part_scores`, and the document of each of their examples, (n,)."""
     if part not in NEEDS:
         raise UnknownNameError("part of a score", part, NEEDS)
     points = {name: _points(ranking, count) for name, count in ranking.foreign.items()}
@@ -41,7 +47,8 @@ def part_scores(ranking: Ranking, part: str) -> NDArray[np.float64]:
         SPECIFIC: lambda: own - points[OTHER],
         TYPE: lambda: points[SAME_WORD] - points[OTHER_WORD],
     }[part]()
-    return scores[np.isfinite(scores).all(axis=1)]
+    known = np.isfinite(scores).all(axis=1)
+    return scores[known], ranking.documents[ranking.kept][known]
 
 
 def _points(ranking: Ranking, count: NDArray[np.number]) -> NDArray[np.float64]:

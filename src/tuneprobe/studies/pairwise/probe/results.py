@@ -22,8 +22,8 @@ from tuneprobe.stats import (
     trend_interval,
 )
 from tuneprobe.studies.pairwise.probe.foreign import OTHER
-from tuneprobe.studies.pairwise.probe.paragraphs import PairwiseError
-from tuneprobe.studies.pairwise.probe.parts import OWN, REACH, part_scores, parts_of
+from tuneprobe.studies.pairwise.probe.paragraphs import Ids, PairwiseError
+from tuneprobe.studies.pairwise.probe.parts import OWN, REACH, part_examples, parts_of
 from tuneprobe.studies.pairwise.probe.study import BOUNDARY, Ranking
 
 STUDY = "pairwise"
@@ -36,7 +36,7 @@ Stream = Callable[[str], np.random.Generator]
 def pairwise_results(
     rankings: Sequence[Ranking], *, encoder: str, seed: int, confidence: float, bootstrap: int
 ) -> list[Result]:
-    """Result rows of every state, with bootstrap intervals over the examples.
+    """Result rows of every state, with bootstrap intervals over the documents of the examples.
 
     Per layer: ``eq3``, ``auc_micro``, ``auc_macro``, and auc_macro of the other parts of the score
     (`parts.py`). Over the layers 1 ... L: ``trend``, the Spearman correlation of auc_macro with the
@@ -56,9 +56,9 @@ def pairwise_results(
             found += _layer_numbers(ranking, manner, stream) if ranking.count.shape[1] > 2 else []
         rows += _result_rows(ranking, n_kept, found, encoder, seed, confidence)
         for part in parts_of(ranking):
-            scores = part_scores(ranking, part)
+            scores, documents = part_examples(ranking, part)
             if part != OWN and len(scores):
-                numbers = _part_numbers(scores, manner, stream)
+                numbers = _part_numbers(scores, documents, manner, stream)
                 keys = (encoder, seed, confidence)
                 rows += _result_rows(ranking, len(scores), numbers, *keys, part=part)
     return rows
@@ -75,8 +75,8 @@ def axis_rows(shares: Mapping[str, Sequence[float]], *, encoder: str, seed: int)
 
 
 def _curve_numbers(ranking: Ranking, manner: Mapping[str, Any], stream: Stream) -> Iterator[Number]:
-    for metric, (above, below) in _curves(ranking).items():
-        yield from _per_layer(metric, ratio_interval(above, below, **manner, rng=stream("curve")))
+    for metric, curve in _curves(ranking).items():
+        yield from _per_layer(metric, ratio_interval(*curve, **manner, rng=stream("curve")))
 
 
 def _layer_numbers(ranking: Ranking, manner: Mapping[str, Any], stream: Stream) -> Iterator[Number]:
@@ -88,19 +88,21 @@ def _layer_numbers(ranking: Ranking, manner: Mapping[str, Any], stream: Stream) 
     above, below = curves["eq3"]
     rise = _last_less_first_third(above[:, 1:])
     yield "rise_eq3", NO_LAYER, *ratio_interval(rise, below, **manner, rng=stream("rise"))
-    yield from _best_layer(part_scores(ranking, OWN)[:, 1:], manner, stream)
+    scores, documents = part_examples(ranking, OWN)
+    yield from _best_layer(scores[:, 1:], documents, manner, stream)
 
 
 def _part_numbers(
-    scores: NDArray[np.float64], manner: Mapping[str, Any], stream: Stream
+    scores: NDArray[np.float64], documents: Ids, manner: Mapping[str, Any], stream: Stream
 ) -> Iterator[Number]:
-    yield from _per_layer("auc_macro", mean_interval(scores, **manner, rng=stream("part")))
+    means = mean_interval(per_document(scores, documents), **manner, rng=stream("part"))
+    yield from _per_layer("auc_macro", means)
     if scores.shape[1] > 2:
-        yield from _best_layer(scores[:, 1:], manner, stream)
+        yield from _best_layer(scores[:, 1:], documents, manner, stream)
 
 
 def _best_layer(
-    scores: NDArray[np.float64], manner: Mapping[str, Any], stream: Stream
+    scores: NDArray[np.float64], documents: Ids, manner: Mapping[str, Any], stream: Stream
 ) -> Iterator[Number]:
     """The best of the layers 1 ... L on a drawn half of the examples; its score on the other."""
     order = stream("halves").permutation(len(scores))
@@ -108,7 +110,8 @@ def _best_layer(
     if len(chosen):
         best = int(scores[chosen].mean(axis=0).argmax())
         yield "best_layer", NO_LAYER, float(best + 1)
-        there = mean_interval(scores[left, best], **manner, rng=stream("best"))
+        of_left = per_document(scores[left, best], documents[left])
+        there = mean_interval(of_left, **manner, rng=stream("best"))
         yield "best_auc", NO_LAYER, *there
 
 
@@ -119,14 +122,37 @@ def _last_less_first_third(curve: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _curves(ranking: Ranking) -> dict[str, tuple[NDArray, NDArray]]:
-    """Numerators (n, n_layers) and denominators (n,) of the three metrics."""
+    """Numerators (n_documents, n_layers) and denominators (n_documents,) of the three metrics."""
     kept = ranking.kept
     count, n_neg = 100.0 * ranking.count[kept], ranking.n_neg[kept]
-    return {
+    curves = {
         "eq3": (count, ranking.para_len[kept]),
         "auc_micro": (count, n_neg),
         "auc_macro": (count / n_neg[:, None], np.ones(len(n_neg))),
     }
+    documents = ranking.documents[kept]
+    return {
+        metric: (per_document(above, documents), per_document(below, documents))
+        for metric, (above, below) in curves.items()
+    }
+
+
+def per_document(values: NDArray[np.floating], documents: Ids) -> NDArray[np.float64]:
+    """Sums over the examples of each document, divided by the mean number of examples of one.
+
+    Their mean over the documents is that of the values over the examples, and a bootstrap or a
+    test over them takes a document whole. Of documents of one example each these are the values.
+
+    >>> per_document(np.array([1.0, 2.0, 6.0]), np.array([0, 0, 1])).tolist()
+    [2.0, 4.0]
+    """
+    _, number = np.unique(documents, return_inverse=True)
+    n = int(number.max()) + 1
+    if n == len(values):
+        return np.asarray(values, dtype=np.float64)
+    sums = np.zeros((n, *values.shape[1:]))
+    np.add.at(sums, number, values)
+    return sums * (n / len(values))
 
 
 def pairwise_gaps(
@@ -143,6 +169,8 @@ def pairwise_gaps(
     margin: float,
 ) -> list[Result]:
     """Result rows of `after` against `before`: gaps of auc_macro, paired over the examples.
+
+    Whole documents are drawn, and change their sign (`per_document`).
 
     Of the score and, where there are foreign anchors, of its parts ``specific`` and ``type``.
 
@@ -169,9 +197,13 @@ def pairwise_gaps(
     for ranking, base in _paired(rankings, after, before):
         _require_same_examples(ranking, base)
         for part in parts_of(ranking):
-            gaps = part_scores(ranking, part) - part_scores(base, part)
-            if part == OTHER or not len(gaps):
+            (scores, documents), (base_scores, _) = (
+                part_examples(one, part) for one in (ranking, base)
+            )
+            if part == OTHER or not len(scores):
                 continue
+            gaps = per_document(scores - base_scores, documents)
+            _, sizes = np.unique(documents, return_counts=True)
             found = _gap_numbers(
                 gaps,
                 mark=marked_layer(layer_mark, gaps.shape[1] - 1),
@@ -180,10 +212,10 @@ def pairwise_gaps(
                 bootstrap=bootstrap,
                 permutations=permutations,
                 margin=margin,
-                bound=REACH[part],
+                bound=REACH[part] * sizes.max() / sizes.mean(),
             )
             keys = (encoder, seed, confidence)
-            rows += _result_rows(ranking, len(gaps), found, *keys, against=before, part=part)
+            rows += _result_rows(ranking, len(scores), found, *keys, against=before, part=part)
     return rows
 
 

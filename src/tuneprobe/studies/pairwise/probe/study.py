@@ -61,6 +61,8 @@ class Ranking:
     n_neg, para_len : ndarray of int, shape (n,)
     foreign : dict of str to ndarray of float, shape (n, n_layers)
         Mean count over the anchors of each foreign set (`foreign.py`); NaN where it has none.
+    document : ndarray of int, shape (n,), optional
+        Number of the document of each example (`document_numbers`); by default each has its own.
     """
 
     probe: str
@@ -71,6 +73,12 @@ class Ranking:
     n_neg: Ids
     para_len: Ids
     foreign: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    document: Ids | None = None
+
+    @property
+    def documents(self) -> Ids:
+        """Number of the document of each example, (n,): what a bootstrap draws."""
+        return np.arange(len(self.example)) if self.document is None else self.document
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -123,11 +131,11 @@ def rank_pairs(
         ranked = rank_matches(X, pairs, conditions, frame, foreign)
         return {condition.name: found for condition, found in ranked.items()}
 
-    rankings = []
+    rankings, documents = [], document_numbers(examples)[rows]
     for (state, condition), layers in _each_layer(states, rank).items():
         for probe in sorted(set(label)):
             of_probe = label == probe
-            rankings.append(_ranking(probe, condition, state, rows, layers, of_probe))
+            rankings.append(_ranking(probe, condition, state, rows, layers, of_probe, documents))
     return Ranked(rankings, shares)
 
 
@@ -138,6 +146,19 @@ def with_foreign(rankings: Sequence[Ranking], others: Sequence[Ranking]) -> list
         replace(one, foreign={**one.foreign, **more.get((one.probe, one.condition, one.state), {})})
         for one in rankings
     ]
+
+
+def document_numbers(examples: Examples) -> Ids:
+    """Number of the document of each row of the examples table: equal for equal paragraphs.
+
+    Several questions may be asked of one paragraph; they share its words, so that their outcomes
+    are not independent.
+    """
+    table = examples.examples
+    span = np.where(table.span1 == NO_SPAN, table.span2, table.span1)
+    of_text = pd.factorize(pd.Series([tuple(words) for words in examples.texts.words2]))[0]
+    numbers: Ids = of_text[examples.spans.text.to_numpy()[span]]
+    return numbers
 
 
 def pair_rows(examples: Examples) -> Ids:
@@ -178,8 +199,9 @@ def rank_boundary(
         return {name: _rank_both(X, test, swapped, head) for name, head in readings.items()}
 
     everywhere = np.ones(len(test_rows), dtype=bool)
+    documents = document_numbers(examples)[test_rows]
     return [
-        _ranking(BOUNDARY, condition, state, test_rows, layers, everywhere)
+        _ranking(BOUNDARY, condition, state, test_rows, layers, everywhere, documents)
         for (state, condition), layers in _each_layer(states, rank).items()
     ]
 
@@ -198,11 +220,12 @@ def rank_surface(examples: Examples, *, l2: float, iterations: int) -> list[Rank
         return []
     train, test = (pairs_from_examples(examples, rows) for rows in (train_rows, test_rows))
     words, everywhere = np.concatenate([train.words, test.words]), np.ones(len(test_rows), bool)
-    rankings = []
+    rankings, documents = [], document_numbers(examples)[test_rows]
     for condition, surface in (("shape", word_shapes), ("position", word_positions)):
         X = surface(examples, words)
         found = rank_positions(X, test, fit_head(X, train, l2=l2, iterations=iterations))
-        rankings.append(_ranking(BOUNDARY, condition, NO_ENCODER, test_rows, [found], everywhere))
+        keys = (BOUNDARY, condition, NO_ENCODER, test_rows)
+        rankings.append(_ranking(*keys, [found], everywhere, documents))
     return rankings
 
 
@@ -263,7 +286,13 @@ def _each_layer(
 
 
 def _ranking(
-    probe: str, condition: str, state: str, rows: Ids, layers: list[Outcomes], of_probe: NDArray
+    probe: str,
+    condition: str,
+    state: str,
+    rows: Ids,
+    layers: list[Outcomes],
+    of_probe: NDArray,
+    documents: Ids,
 ) -> Ranking:
     count = np.stack([outcome.count[of_probe] for outcome in layers], axis=1)
     n_neg, para_len = layers[0].n_neg[of_probe], layers[0].para_len[of_probe]
@@ -271,4 +300,5 @@ def _ranking(
         name: np.stack([outcome.foreign[name][of_probe] for outcome in layers], axis=1)
         for name in layers[0].foreign
     }
-    return Ranking(probe, condition, state, rows[of_probe], count, n_neg, para_len, foreign)
+    outcomes = (count, n_neg, para_len, foreign)
+    return Ranking(probe, condition, state, rows[of_probe], *outcomes, documents[of_probe])
