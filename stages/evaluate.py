@@ -38,7 +38,8 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
             max_question=params.finetune.max_question,
             tokens_per_batch=params.represent.tokens_per_batch,
             **params.evaluate.model_dump(),
-            **params.intervals.model_dump(),
+            confidence=params.intervals.confidence,
+            bootstrap=params.intervals.bootstrap,
         )
     ]
     with atomic_folder(paths.results(encoder, asked, "evaluate", seed)) as folder:

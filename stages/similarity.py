@@ -34,12 +34,12 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     measured_states = members(STATES, seed, params.run.draws_beside(seed))
     states = open_members(encoder, task, examples, measured_states)
     distances = read_distances(paths.results(encoder, task, GEOMETRY, seed) / DISTANCES)
-    compared = {state: states[state] for state in settings.layer_states if state in states}
+    compared = {str(state): states[state] for state in settings.layer_states if state in states}
     pairs = state_pairs([state for state in STATES if state in states])
     n_layers = next(iter(states.values())).n_layers
-    table, zero = example_table(examples), {"zero_fill": settings.zero_fill}
+    table, zero_fill = example_table(examples), settings.zero_fill
     of: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
-    rows = spatial_similarities(distances, pairs=pairs, **zero, **of)
+    rows = spatial_similarities(distances, pairs=pairs, zero_fill=zero_fill, **of)
     rows += split_deficits(
         compared,
         table,
@@ -48,7 +48,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         draws=settings.splits,
         rtol=params.geometry.directprobe.rtol,
         confidence=params.intervals.confidence,
-        **zero,
+        zero_fill=zero_fill,
         **of,
     )
     rows += vector_similarities(

@@ -171,7 +171,7 @@ def score_answers(
     truth = gold.to_numpy()
     rows = []
     for metric in metrics_of(task, kind):
-        manner = {"confidence": confidence, "n_bootstrap": bootstrap}
+        manner: dict[str, Any] = {"confidence": confidence, "n_bootstrap": bootstrap}
         values, (baseline,) = (
             [
                 estimate(

@@ -182,7 +182,7 @@ def _most_maps_stay(evidence: Evidence) -> Iterator[Check]:
     rows = rows.merge(floor[[*keys, "value"]].rename(columns={"value": "floor"}), on=keys)
     for task, heads in _by_task(rows):
         middle = (1 + heads.floor) / 2
-        above = (100 * float((heads[name] > middle).mean()) for name in Estimate._fields)
+        above = Estimate(*(100 * float((heads[x] > middle).mean()) for x in Estimate._fields))
         yield Check(task, "heads nearer to themselves", "undecided", *above, "percent")
 
 
@@ -191,7 +191,7 @@ def _idle_heads(evidence: Evidence) -> Iterator[Check]:
         idle = rows.value.abs() < SMALLEST
         surely = (rows.low > -SMALLEST) & (rows.high < SMALLEST)
         possibly = (rows.low < SMALLEST) & (rows.high > -SMALLEST)
-        shares = (100 * float(heads.mean()) for heads in (idle, surely, possibly))
+        shares = Estimate(*(100 * float(heads.mean()) for heads in (idle, surely, possibly)))
         yield Check(task, "heads without effect", "undecided", *shares, "percent")
 
 

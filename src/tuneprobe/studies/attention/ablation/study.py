@@ -126,7 +126,8 @@ def study_ablation(
             n_bootstrap=bootstrap,
             rng=draws,
         )
-        rows.append(Result("mean_loss_change", *map(float, mean), ablation=ablation))
+        value, low, high = map(float, mean)
+        rows.append(Result("mean_loss_change", value, low, high, ablation=ablation))
         rank = importance_agreement(importance, losses, places)
         rows.append(Result("importance_spearman", rank, ablation=ablation))
     rows = [row._replace(n=len(gold)) for row in rows]
@@ -280,8 +281,9 @@ def _over_places(
     yield Result(f"mean_{metric}_change", *mean, ablation=ablation)
     for rows in map(np.flatnonzero, (is_head, is_layer)):
         found = largest(values[rows], samples[rows], n, confidence=confidence)
+        value, lowest, highest = map(float, found)
         best = places[rows[values[rows].argmax()]]
-        here = Result(f"largest_{metric}_change", *map(float, found), ablation=ablation)
+        here = Result(f"largest_{metric}_change", value, lowest, highest, ablation=ablation)
         yield here._replace(layer=best.layer, head=best.head)
 
 
@@ -317,12 +319,11 @@ def _pruned_rows(
             _, change, _ = paired_scores(
                 metric, gold[examples], predicted, confidence, bootstrap, draws
             )
-            rows += [
-                Result(
-                    f"{metric}_change", *map(float, of_count), n=len(examples), step=count
-                )._replace(ablation=ablation)
-                for count, *of_count in zip(counts[1:], *(part[1:] for part in change), strict=True)
-            ]
+            for count, value, low, high in zip(
+                counts[1:], *(part[1:].tolist() for part in change), strict=True
+            ):
+                here = Result(f"{metric}_change", value, low, high, len(examples), step=count)
+                rows.append(here._replace(ablation=ablation))
     return rows
 
 

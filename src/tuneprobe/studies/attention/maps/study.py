@@ -273,10 +273,9 @@ def _measured(
 ) -> Iterator[tuple[str, str, str, dict[str, str], Values]]:
     """State, metric, name of the samples, facets, values of shape (n_texts, n_layers, n_heads)."""
     how = measures.aggregation
-    for metric, of in (("map_similarity", measures.similarity), ("map_floor", measures.floor)):
-        for (state, before), values in of.items():
-            facets = {"against": before, "crop": how.crop}
-            yield state, metric, how.crop, facets, values
+    for metric, pairs in (("map_similarity", measures.similarity), ("map_floor", measures.floor)):
+        for (state, before), values in pairs.items():
+            yield state, metric, how.crop, {"against": before, "crop": how.crop}, values
     largest: Values = np.log(measures.lengths).astype(np.float32)[:, None, None]
     for state, values in measures.entropy.items():
         for scale, scaled in (("nats", values), ("normalised", values / largest)):

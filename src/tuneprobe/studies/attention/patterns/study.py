@@ -172,9 +172,10 @@ def agreement_results(
             bootstrap=setting.bootstrap,
             rng=rng(setting.seed, STUDY, "pattern_share", state, CORRECTED),
         )
-        for pattern, *numbers in zip(PATTERNS, *corrected, strict=True) if corrected else ():
-            here = Result("pattern_share", *map(float, numbers), len(truth), state=state)
-            rows.append(here._replace(pattern=pattern, classifier=CORRECTED))
+        for number, pattern in enumerate(PATTERNS if corrected else ()):
+            value, low, high = (float(part[number]) for part in corrected or ())
+            share = Result("pattern_share", value, low, high, len(truth), state=state)
+            rows.append(share._replace(pattern=pattern, classifier=CORRECTED))
     return stamped(rows, setting)
 
 
@@ -223,7 +224,8 @@ def _change_rows(
         n_bootstrap=setting.bootstrap,
         rng=rng(setting.seed, STUDY, state, "pattern_change", f"{pattern}/{classifier}"),
     )
-    row = Result("pattern_change", *map(float, interval), len(changes), state=state)
+    value, low, high = map(float, interval)
+    row = Result("pattern_change", value, low, high, len(changes), state=state)
     return stamped([row._replace(against=before, pattern=pattern, classifier=classifier)], setting)
 
 

@@ -203,7 +203,8 @@ def _dealt(
         parts.append(
             LabelDistances(tuple(names[i] for i in found), matrix, not (matrix == 0).any())
         )
-    return _spatial(*parts, zero_fill)
+    one, two = parts
+    return _spatial(one, two, zero_fill)
 
 
 def state_pairs(states: Sequence[str]) -> list[Pair]:

@@ -137,7 +137,7 @@ def _curves(ranking: Ranking) -> dict[str, tuple[NDArray, NDArray]]:
     }
 
 
-def per_document(values: NDArray[np.floating], documents: Ids) -> NDArray[np.float64]:
+def per_document(values: NDArray[np.number], documents: Ids) -> NDArray[np.float64]:
     """Sums over the examples of each document, divided by the mean number of examples of one.
 
     Their mean over the documents is that of the values over the examples, and a bootstrap or a
