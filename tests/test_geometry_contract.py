@@ -82,7 +82,7 @@ def measured(
 def run(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Result rows of two tasks of a small run, and the tables of one task's snapshots."""
     folder = tmp_path_factory.mktemp("run")
-    examples, X = drawn_space(60, 40, 30, apart=1.0, seed=1)
+    examples, X = drawn_space(60, 40, 30, apart=0.5, seed=1)
 
     def layers(name: str, *, steps: float) -> Representations:
         """Centroids move away from the origin with `steps`, more so in higher layers."""
@@ -108,7 +108,8 @@ def run(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         compared = {"layer_states": ["pretrained", "finetuned"], "max_examples": 30, **pairs}
         rows += vector_similarities(states, table, neighbours=5, **compared)
         dealt = {"layers": [N_LAYERS - 1], "draws": 3, "rtol": 1e-3, "zero_fill": False}
-        rows += split_deficits(states, table, distances, **dealt, confidence=0.95, **keys)
+        apart = table.assign(text=range(len(table)))  # of one text there is nothing to deal
+        rows += split_deficits(states, apart, distances, **dealt, confidence=0.95, **keys)
     keys = {**KEYS, "task": "world-ps-fxn"}
     classifier = {**CLASSIFIER, "controls": False, "codelength": False}
     found = measured(others, table, layer_labels, rtol=1e-4, classifier=classifier)[NUMBERS]
