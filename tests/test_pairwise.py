@@ -318,7 +318,7 @@ def test_pairs_that_cannot_be_ranked_are_refused(span1: int, span2: int, message
 def many_examples(n: int = 60) -> Examples:
     build = ExamplesBuilder()
     for number in range(n):
-        text = build.add_text(f"q{number}", ["who"], [f"w{i}" for i in range(9)])
+        text = build.add_text(f"q{number}", ["who"], [f"w{number}x{i}" for i in range(9)])
         words = [build.add_span(text, 1, i, i + 1, "word") for i in range(9)]
         build.add_example(
             build.add_span(text, 0, 0, 1, "anchor"), words[number % 9], "synonyms", "test"
