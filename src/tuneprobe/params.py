@@ -416,7 +416,8 @@ class Run(_Block):
     seeds : tuple of int
         Of tuning. Each has probes of its own, trained under it.
     draws : tuple of int
-        Of random weights; measured beside the first seed.
+        Of random weights; measured beside the first seed, all of them by the probes of pairs, the
+        first by the other studies.
     """
 
     encoders: NonEmptyUnique[Name]
@@ -431,8 +432,12 @@ class Run(_Block):
         return entries
 
     def draws_beside(self, seed: int) -> tuple[int, ...]:
-        """The draws of random weights that are measured with this seed: all with the first."""
+        """The draws of random weights that the pairs are probed in: all with the first seed."""
         return self.draws if seed == self.seeds[0] else ()
+
+    def first_draw_beside(self, seed: int) -> tuple[int, ...]:
+        """The one draw that is measured where a draw costs more: with the first seed."""
+        return self.draws_beside(seed)[:1]
 
 
 class Params(_Block):

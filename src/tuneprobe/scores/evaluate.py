@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,20 +13,22 @@ from tqdm import tqdm
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.formats.question import Question
-from tuneprobe.formats.results import Result, stamp
+from tuneprobe.formats.results import OVER_BASELINE, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.scores.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
+from tuneprobe.scores.lexical import has_choice, read_lexically
 from tuneprobe.scores.nq_eval import (
     Answer,
     EvaluationError,
     Judgement,
+    Score,
     best_f1,
     judge_long,
     judge_short,
 )
 from tuneprobe.scores.squad_eval import exact_match, token_f1
-from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, Member
-from tuneprobe.stats import mean_interval
+from tuneprobe.states import FINETUNED, FROZEN, NO_ENCODER, PRETRAINED, Member
+from tuneprobe.stats import bootstrap_bounds, mean_interval
 from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import Head, last_layer, make_head
 from tuneprobe.tuning.windows import Window, Windows, cut_windows
@@ -73,51 +75,57 @@ def load_readers(
 
 
 def evaluate_readers(
-    encoder: Encoder,
-    heads: Mapping[str, Head],
+    readers: Iterable[tuple[Encoder, Mapping[str, Head]]],
     questions: Sequence[Question],
     *,
     task: str,
     seed: int,
-    window: int,
-    stride: int,
-    max_question: int,
-    top_k: int,
-    max_answer: int,
     min_annotators: int,
-    tokens_per_batch: int | None = None,
+    **reading: Any,
 ) -> list[Result]:
-    """Result rows of an encoder's heads, by state, on the questions whose split is ``test``.
+    """Result rows of all readers of an encoder on the questions whose split is ``test``.
 
     ``long_*`` and ``short_*`` (precision, recall, f1) at the best threshold, over all questions;
     ``exact_match`` and ``f1`` of the span's words, over questions with a short answer. In percent,
-    with 95 % bootstrap intervals over questions.
+    with 95 % bootstrap intervals over questions. The same of the readers without an encoder
+    (`tuneprobe.scores.lexical`), in the state ``no-encoder``, with the reader as classifier. Then
+    ``over_baseline``: the tuned reader minus each of them, and minus the head on the frozen
+    encoder, in points of the F1 that ``score`` names, paired over the questions.
+
+    Parameters
+    ----------
+    readers : iterable of (Encoder, mapping of str to Head)
+        Encoders with their heads, by state, as `load_readers` gives them.
+    reading : Any
+        Passed on to `read_answers`.
     """
     asked = [question for question in questions if question.split == "test"]
     if not asked:
         raise EvaluationError(
             f"none of the {len(questions)} questions of {task} is a test question."
         )
-    readings = read_answers(
-        encoder,
-        list(heads.values()),
-        asked,
-        window=window,
-        stride=stride,
-        max_question=max_question,
-        top_k=top_k,
-        max_answer=max_answer,
-        tokens_per_batch=tokens_per_batch,
-    )
-    rows = [
-        scored._replace(state=state)
-        for state, its_readings in zip(heads, readings, strict=True)
-        for scored in (
-            *nq_scores(asked, its_readings, min_annotators=min_annotators, seed=seed),
-            *squad_scores(asked, its_readings, seed=seed),
-        )
-    ]
-    name = encoder.name
+    readings: dict[str, Sequence[Reading]] = {}
+    name = ""
+    for encoder, heads in readers:
+        name = encoder.name
+        found = read_answers(encoder, list(heads.values()), asked, **reading)
+        readings |= dict(zip(heads, found, strict=True))
+    lexical = [read_lexically(question) for question in asked]
+    baselines = {
+        baseline: [one[baseline] for one in lexical] for baseline in (lexical[0] if lexical else ())
+    }
+    rows: list[Result] = []
+    samples: dict[str, F1Samples] = {}
+    for state, its_readings in [*readings.items(), *baselines.items()]:
+        samples[state] = f1_samples(asked, its_readings, min_annotators=min_annotators, seed=seed)
+        what = {"state": state}
+        if state in baselines:
+            what = {"state": NO_ENCODER, "classifier": state}
+        scored = [*_nq_rows(samples[state]), *squad_scores(asked, its_readings, seed=seed)]
+        rows += [row._replace(**what) for row in scored]
+    if FINETUNED in samples:
+        against = [one for one in (*baselines, FROZEN) if one in samples]
+        rows += _over_baselines(samples, against, has_choice(asked))
     return stamp(rows, study="evaluate", encoder=name, task=task, seed=seed, level=CONFIDENCE)
 
 
@@ -174,6 +182,18 @@ def words_of_pieces(windows: Sequence[Window]) -> NDArray[np.int64]:
     return words
 
 
+class F1Samples(NamedTuple):
+    """F1 of long and short answers: value and bootstrap samples, by answer.
+
+    ``scores`` are precision, recall, F1 and threshold; ``samples`` has shape (n_bootstrap, 3).
+    All readers of the same questions are scored on the same samples.
+    """
+
+    n: int
+    scores: dict[str, Score]
+    samples: dict[str, Floats]
+
+
 def nq_scores(
     questions: Sequence[Question],
     readings: Sequence[Reading],
@@ -185,7 +205,18 @@ def nq_scores(
 
     The intervals choose the threshold anew in each bootstrap sample.
     """
-    scored = []
+    return _nq_rows(f1_samples(questions, readings, min_annotators=min_annotators, seed=seed))
+
+
+def f1_samples(
+    questions: Sequence[Question],
+    readings: Sequence[Reading],
+    *,
+    min_annotators: int,
+    seed: int,
+) -> F1Samples:
+    """What `nq_scores` and the gaps between readers are computed from."""
+    found, samples = {}, {}
     for answer, judge in (("long", judge_long), ("short", judge_short)):
         judgements, scores = [], []
         for question, reading in zip(questions, readings, strict=True):
@@ -193,14 +224,39 @@ def nq_scores(
             gold = gold_answers(question)
             judgements.append(judge(gold, prediction, min_annotators=min_annotators))
             scores.append(reading.score)
-        values = best_f1(judgements, scores)
-        low, high = _best_f1_bounds(judgements, scores, rng(seed, "bootstrap", "evaluate", answer))
+        found[answer] = best_f1(judgements, scores)
+        stream = rng(seed, "bootstrap", "evaluate", answer)
+        samples[answer] = _best_f1_samples(judgements, scores, stream)
+    return F1Samples(len(questions), found, samples)
+
+
+def _nq_rows(found: F1Samples) -> list[Result]:
+    rows = []
+    for answer, score in found.scores.items():
+        low, high = _percentiles(found.samples[answer])
         for number, metric in enumerate(("precision", "recall", "f1")):
-            name = f"{answer}_{metric}"
             bounds = float(low[number]), float(high[number])
-            what = (name, values[number], *bounds, len(questions))
-            scored.append(Result(*what, threshold="best"))
-    return scored
+            what = (f"{answer}_{metric}", score[number], *bounds, found.n)
+            rows.append(Result(*what, threshold="best"))
+    return rows
+
+
+def _over_baselines(
+    samples: Mapping[str, F1Samples], baselines: Iterable[str], with_long: bool
+) -> Iterator[Result]:
+    """The tuned reader minus each baseline; of long answers only where there is a choice."""
+    tuned = samples[FINETUNED]
+    for answer in tuned.scores:
+        if answer == "long" and not with_long:
+            continue
+        for baseline in baselines:
+            other = samples[baseline]
+            gap = tuned.scores[answer].f1 - other.scores[answer].f1
+            drawn = tuned.samples[answer][:, 2:] - other.samples[answer][:, 2:]
+            (low,), (high,) = bootstrap_bounds(drawn, tuned.n, confidence=CONFIDENCE)
+            numbers = (gap, float(low), float(high), tuned.n)
+            what = {"state": FINETUNED, "against": baseline, "score": f"{answer}_f1"}
+            yield Result(OVER_BASELINE, *numbers, **what)
 
 
 def squad_scores(
@@ -262,14 +318,19 @@ def _logits(
     return [{name: tensor.cpu().numpy() for name, tensor in of.items()} for of in logits]
 
 
-def _best_f1_bounds(
+def _best_f1_samples(
     judgements: Sequence[Judgement], scores: Sequence[float], stream: np.random.Generator
 ) -> Floats:
-    """Percentile bounds of precision, recall and F1, shape (2, 3)."""
+    """Precision, recall and F1 of bootstrap samples of the questions, shape (n_bootstrap, 3)."""
     score, n = np.asarray(scores), len(scores)
     samples = np.empty((N_BOOTSTRAP, 3))
     for sample in samples:
         rows = stream.integers(n, size=n)
         sample[:] = best_f1([judgements[row] for row in rows], score[rows])[:3]
+    return samples
+
+
+def _percentiles(samples: Floats) -> Floats:
+    """Percentile bounds of each column, shape (2, n_columns)."""
     tail = (1 - CONFIDENCE) / 2
     return np.quantile(samples, [tail, 1 - tail], axis=0)

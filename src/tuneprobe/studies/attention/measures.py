@@ -75,7 +75,9 @@ MEASURES = (
     Measure(ABLATION, "loss_change", "change of the loss", facets=("ablation",)),
     Measure(ABLATION, "importance", "importance by gradient", cite="Michel et al. 2019"),
     Measure(ABLATION, "importance_spearman", "Spearman’s ρ", "", 2, facets=("ablation",)),
-    *_scores("evaluate", unit=PERCENT, better="higher", facets=("readout", "threshold")),
+    *_scores(
+        "evaluate", unit=PERCENT, better="higher", facets=("readout", "threshold", "classifier")
+    ),
     *_scores("evaluate", "majority_", unit=PERCENT),
 )
 
