@@ -39,6 +39,7 @@ NAMED = {
     "tuning": ["{study}.finetune"],
     "task": ["tasks.{task}"],
     "run.draws_beside": ["run.draws", "run.seeds.0"],
+    "run.first_draw_beside": ["run.draws.0", "run.seeds.0"],
 }
 
 # Lists that become stages; the stages that gather them declare them.
