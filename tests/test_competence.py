@@ -224,22 +224,26 @@ def test_a_gap_without_an_interval_leaves_the_gate_closed():
     assert "too few examples" in not_learned(task)
 
 
+def gaps(gain: float) -> pd.DataFrame:
+    """What the claim about reading rests on, of one seed."""
+    rows = made_up_results(gain)
+    return rows[(rows.against != "") & (rows.part != "") | (rows.metric == "rise_eq3")]
+
+
 def seeds(results: pd.DataFrame, *other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    drawn = results.state == "random"
-    every = [results, *(one[~drawn].assign(seed=14 + n) for n, one in enumerate(other))]
-    both = pd.concat(every, ignore_index=True)
+    """The rows of several seeds, reduced and as they are; random weights have their own."""
+    every = [one[one.state != "random"].assign(seed=14 + n) for n, one in enumerate(other)]
+    both = pd.concat([results, *every], ignore_index=True)
     return mean_over_seeds(both), both
 
 
 def test_seeds_that_agree_and_one_that_does_not_stand_beside_the_verdict():
-    results = made_up_results(gain=3.0)
-    same = verdicts(*seeds(results, results, results))
-    assert same["reading"].verdict == HOLDS
-    assert same["reading"].seeds == (HOLDS,) * 3
-    assert same["reading"].reason.endswith(
-        "holds in 3 of 3 seeds, 8 of 8 checks with the same sign in all"
-    )
-    mixed = verdicts(*seeds(results, made_up_results(gain=-3.0)))["reading"]
+    results = gaps(3.0)
+    same = verdicts(*seeds(results, results, results))["reading"]
+    assert same.verdict == HOLDS
+    assert same.seeds == (HOLDS,) * 3
+    assert same.reason.endswith("holds in 3 of 3 seeds, 8 of 8 checks with the same sign in all")
+    mixed = verdicts(*seeds(results, gaps(-3.0)))["reading"]
     assert mixed.seeds == (HOLDS, FAILS)
     assert mixed.verdict not in (HOLDS, FAILS)  # +3 and -3 are no gain on average
     assert "0 of 8 checks with the same sign" in mixed.reason
@@ -247,12 +251,14 @@ def test_seeds_that_agree_and_one_that_does_not_stand_beside_the_verdict():
 
 
 def test_a_p_value_over_seeds_covers_the_seeds():
-    results = made_up_results(gain=3.0)
-    reduced, _ = seeds(results, made_up_results(gain=-3.0))
-    rows = reduced[(reduced.task == "coreference") & (reduced.layer == 6) & (reduced.part == "")]
+    results = gaps(3.0)
+    reduced, _ = seeds(results, gaps(-3.0))
+    rows = reduced[(reduced.task == "coreference") & (reduced.layer == 6)]
     p = rows[rows.metric == "p"].value.iloc[0]
     assert p > 0.9  # each seed by itself: .0005
     equal = reduced[reduced.metric == "equivalence_p"]
     assert equal.value.max() == results[results.metric == "equivalence_p"].value.max()
     same, _ = seeds(results, results)
-    assert same[same.metric == "p"].value.tolist() == results[results.metric == "p"].value.tolist()
+    before, after = (one[one.metric == "p"].value.to_numpy() for one in (results, same))
+    assert (after[before < 0.1] == before[before < 0.1]).all()
+    assert (after >= before).all()

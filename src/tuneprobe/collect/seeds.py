@@ -35,7 +35,7 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
         found = two_level([Estimate(*one) for one in bounds], level)
         first: dict[Any, Any] = group.iloc[0].to_dict()
         if first["metric"] in P_VALUES:
-            found = Estimate(group.value.max())
+            found = Estimate(group.value.max(skipna=False))
         elif first["metric"] in P_OF.values():
             two_sided[_key(first, first["metric"])] = two_sided_p(found, level)
         rows.append({**first, **Estimate(*map(significant, found))._asdict()})
