@@ -111,18 +111,16 @@ def evaluate_readers(
         found = read_answers(encoder, list(heads.values()), asked, **reading)
         readings |= dict(zip(heads, found, strict=True))
     lexical = [read_lexically(question) for question in asked]
-    baselines = {
-        baseline: [one[baseline] for one in lexical] for baseline in (lexical[0] if lexical else ())
-    }
+    baselines = {name: [one[name] for one in lexical] for name in lexical[0]}
     rows: list[Result] = []
     samples: dict[str, F1Samples] = {}
     for state, its_readings in [*readings.items(), *baselines.items()]:
         samples[state] = f1_samples(asked, its_readings, min_annotators=min_annotators, seed=seed)
-        what = {"state": state}
-        if state in baselines:
-            what = {"state": NO_ENCODER, "classifier": state}
         scored = [*_nq_rows(samples[state]), *squad_scores(asked, its_readings, seed=seed)]
-        rows += [row._replace(**what) for row in scored]
+        if state in baselines:
+            rows += [row._replace(state=NO_ENCODER, classifier=state) for row in scored]
+        else:
+            rows += [row._replace(state=state) for row in scored]
     if FINETUNED in samples:
         against = [one for one in (*baselines, FROZEN) if one in samples]
         rows += _over_baselines(samples, against, has_choice(asked))
@@ -255,7 +253,8 @@ def _over_baselines(
             drawn = tuned.samples[answer][:, 2:] - other.samples[answer][:, 2:]
             (low,), (high,) = bootstrap_bounds(drawn, tuned.n, confidence=CONFIDENCE)
             numbers = (gap, float(low), float(high), tuned.n)
-            what = {"state": FINETUNED, "against": baseline, "score": f"{answer}_f1"}
+            what: dict[str, Any] = {"state": FINETUNED, "against": baseline}
+            what["score"] = f"{answer}_f1"
             yield Result(OVER_BASELINE, *numbers, **what)
 
 

@@ -209,7 +209,7 @@ def score_answers(
                 n_bootstrap=N_BOOTSTRAP,
                 rng=rng(seed, "bootstrap", "evaluate", "over", metric),
             )
-            what = {"state": state, "against": name, "score": metric}
+            what: dict[str, Any] = {"state": state, "against": name, "score": metric}
             rows.append(Result(OVER_BASELINE, *gap, len(truth), **what))
     keys: dict[str, Any] = {"study": "evaluate", "encoder": encoder, "task": task, "seed": seed}
     return stamp(rows, **keys, level=CONFIDENCE)

@@ -136,7 +136,7 @@ def task_scores(results: pd.DataFrame) -> pd.DataFrame:
 
     The other tasks that `evaluate` scores belong to other studies.
     """
-    rows = select(results, study="evaluate", task=PAIR_TASKS + SENTENCE_TASKS)
+    rows = select(results, study="evaluate", task=PAIR_TASKS + SENTENCE_TASKS, classifier="")
     measured, majority = (
         _first_metric(rows, [prefix + metric for metric in METRICS]) for prefix in ("", "majority_")
     )

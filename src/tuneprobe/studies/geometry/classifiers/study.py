@@ -193,9 +193,10 @@ def over_baselines(
         usual = train.groupby("type").label.agg(lambda labels: labels.mode()[0])
         by_type = 100.0 * (test.type.map(usual).fillna(most) == test.label).to_numpy()[:, None]
         others["word-type"] = by_type
-        found = bounds(by_type, test.text, rng=rng(seed, STUDY, "word-type"))
+        of_type = bounds(by_type, test.text, rng=rng(seed, STUDY, "word-type"))
+        value, low, high = map(float, of_type)
         what: dict[str, Any] = {"state": NO_ENCODER, "classifier": "word-type"}
-        rows.append(Result("accuracy", *map(float, found), len(test), **what))
+        rows.append(Result("accuracy", value, low, high, len(test), **what))
     drawn = [
         found.mean(axis=1) for name, found in right.items() if name.partition(":")[0] == RANDOM
     ]
@@ -203,9 +204,10 @@ def over_baselines(
         others[RANDOM] = np.mean(drawn, axis=0)[:, None]
     for name, other in others.items():
         gap = bounds(right[state].to_numpy() - other, test.text, rng=rng(seed, STUDY, "over"))
+        value, low, high = map(float, gap)
         what = {"state": state, "layer": int(last.layer.iloc[0]), "classifier": "mlp"}
         what |= {"against": name, "score": "accuracy"}
-        rows.append(Result(OVER_BASELINE, *map(float, gap), len(test), **what))
+        rows.append(Result(OVER_BASELINE, value, low, high, len(test), **what))
     return stamp(rows, study=STUDY, **keys)
 
 
