@@ -194,6 +194,7 @@ class Tuning(_Block):
     """Fine-tuning of an encoder under a head, or of the head alone."""
 
     epochs: Size
+    head_epochs: Size
     batch: Size
     learning_rate: Positive
     head_learning_rate: Positive
