@@ -37,7 +37,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     params = load_params()
     settings = params.attention.maps
     thread_limit(params.threads)
-    draws = params.run.draws_beside(seed)
+    draws = params.run.first_draw_beside(seed)
     if settings.before == RANDOM and not draws:
         raise ParamsError(
             "attention.maps.before is 'random', which only the first seed has beside it: run one "

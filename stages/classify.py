@@ -17,6 +17,7 @@ from tuneprobe.studies.geometry.classifiers.study import (
     STUDY,
     accuracy_gaps,
     layer_accuracy,
+    over_baselines,
 )
 from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 
@@ -28,7 +29,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     shared = {**params.intervals.model_dump(), "seed": seed}
     where = {extra: settings.pop(extra) for extra in ("controls", "codelength")}
     examples = read_examples(paths.examples(task))
-    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    measured_states = members(STATES, seed, params.run.first_draw_beside(seed))
     states = open_members(encoder, task, examples, measured_states)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:
@@ -36,12 +37,13 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         return {**settings, **extras, **shared}
 
     units = layer_units(states, arguments)
+    table = example_table(examples, states[PRETRAINED].types())
     cache = paths.resume_point(encoder, task, STUDY, seed)
     with (
         measured(
             layer_accuracy,
             units,
-            example_table(examples, states[PRETRAINED].types()),
+            table,
             cache=cache,
             **spread(),
         ) as found,
@@ -56,6 +58,9 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
             before=PRETRAINED,
             **params.intervals.model_dump(),
             **keys,
+        )
+        rows += over_baselines(
+            found[ANSWERS], table, state=FINETUNED, **params.intervals.model_dump(), **keys
         )
         write_results(stamped(rows, measured_states), folder / "layers.csv")
         found[ANSWERS].to_parquet(folder / f"{ANSWERS}.parquet", index=False)

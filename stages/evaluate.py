@@ -16,7 +16,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     params = load_params()
     thread_limit(params.threads)
     asked = paths.questions(task)
-    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    measured_states = members(STATES, seed, params.run.first_draw_beside(seed))
     questions = list(read_questions(paths.examples(asked), "test"))
     readers = load_readers(
         encoder,
@@ -25,23 +25,18 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         frozen=paths.checkpoint(encoder, asked, FROZEN, seed),
         finetuned=paths.checkpoint(encoder, asked, FINETUNED, seed),
     )
-    rows = [
-        row
-        for reader in readers
-        for row in evaluate_readers(
-            *reader,
-            questions,
-            task=asked,
-            seed=seed,
-            window=params.finetune.window,
-            stride=params.finetune.stride,
-            max_question=params.finetune.max_question,
-            tokens_per_batch=params.represent.tokens_per_batch,
-            **params.evaluate.model_dump(),
-            confidence=params.intervals.confidence,
-            bootstrap=params.intervals.bootstrap,
-        )
-    ]
+    rows = evaluate_readers(
+        readers,
+        questions,
+        task=asked,
+        seed=seed,
+        window=params.finetune.window,
+        stride=params.finetune.stride,
+        max_question=params.finetune.max_question,
+        tokens_per_batch=params.represent.tokens_per_batch,
+        **params.evaluate.model_dump(),
+        **params.intervals.model_dump(),
+    )
     with atomic_folder(paths.results(encoder, asked, "evaluate", seed)) as folder:
         write_results(stamped(rows, measured_states), folder / "scores.csv")
 

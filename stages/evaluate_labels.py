@@ -6,6 +6,7 @@ from tuneprobe.encoders.encoder import thread_limit
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
+from tuneprobe.scores.label_baselines import baseline_answers
 from tuneprobe.scores.label_scores import (
     STATES,
     UNTRAINED,
@@ -25,7 +26,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     kind = params.task(task).kind
     thread_limit(params.threads)
     examples = read_examples(paths.examples(task))
-    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    measured_states = members(STATES, seed, params.run.first_draw_beside(seed))
     gold, predicted = gold_answers(examples, kind), {}
     for name, state, its_seed in measured_states:
         checkpoint = paths.checkpoint(encoder, task, state, seed)
@@ -49,6 +50,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         kind=kind,
         seed=seed,
         **params.intervals.model_dump(),
+        baselines=baseline_answers(examples, kind, seed),
     )
     table = prediction_table(gold, predicted)
     with atomic_folder(paths.results(encoder, task, "evaluate", seed)) as folder:

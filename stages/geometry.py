@@ -26,7 +26,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     settings = params.geometry.directprobe.model_dump()
     nearest, at_most = settings.pop("nearest"), settings.pop("max_nearest")
     examples = read_examples(paths.examples(task))
-    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    measured_states = members(STATES, seed, params.run.first_draw_beside(seed))
     states = open_members(encoder, task, examples, measured_states)
 
     def arguments(layer: int, n_layers: int) -> dict[str, Any]:

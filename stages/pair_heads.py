@@ -23,7 +23,7 @@ def main(encoder: EncoderName, task: LinkedTask, tuned_on: TunedOn, seed: Seed) 
     params = load_params()
     settings = params.attention.pair_heads
     thread_limit(params.threads)
-    measured_states = members(settings.states, seed, params.run.draws_beside(seed))
+    measured_states = members(settings.states, seed, params.run.first_draw_beside(seed))
     encoders = load_members(
         encoder,
         measured_states,

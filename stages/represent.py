@@ -27,7 +27,8 @@ def main(
     spans, tuned_on = (paths.pairs(task), paths.questions(task)) if reading else (task, task)
     examples = read_examples(paths.examples(spans))
     states = (RANDOM, PRETRAINED) if seed is None else (FINETUNED,)
-    for _, state, its_seed in members(states, seed or 0, params.run.draws):
+    draws = params.run.draws if reading else params.run.draws[:1]
+    for _, state, its_seed in members(states, seed or 0, draws):
         loaded = load_encoder(
             encoder,
             **params.encoder_source(encoder),

@@ -31,7 +31,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     threadpool_limits(params.threads)
     settings = params.geometry.similarity
     examples = read_examples(paths.examples(task))
-    measured_states = members(STATES, seed, params.run.draws_beside(seed))
+    measured_states = members(STATES, seed, params.run.first_draw_beside(seed))
     states = open_members(encoder, task, examples, measured_states)
     distances = read_distances(paths.results(encoder, task, GEOMETRY, seed) / DISTANCES)
     compared = {str(state): states[state] for state in settings.layer_states if state in states}

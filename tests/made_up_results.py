@@ -11,7 +11,8 @@ import pandas as pd
 from old_conditions import old_result
 
 from tuneprobe.formats.results import Result, stamp, to_frame
-from tuneprobe.studies.pairwise.measures import NO_ENCODER, PROBES
+from tuneprobe.states import NO_ENCODER
+from tuneprobe.studies.pairwise.measures import PROBES
 
 N_LAYERS = 6
 MARK = 3

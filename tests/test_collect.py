@@ -18,8 +18,8 @@ from tuneprobe.collect.metrics import (
 )
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.page.registry import STUDIES
-from tuneprobe.states import STATES
-from tuneprobe.studies.pairwise.measures import NO_ENCODER, PROBES
+from tuneprobe.states import NO_ENCODER, STATES
+from tuneprobe.studies.pairwise.measures import PROBES
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ CUT = {"window": 24, "stride": 8, "max_question": 6}
 DECODE = {"top_k": 10, "max_answer": 30}
 INTERVALS = {"confidence": 0.95, "bootstrap": 1000}
 MANNER = {"seed": 1, **INTERVALS}
+MORE = {**CUT, **DECODE, "min_annotators": 2}
 
 
 @pytest.fixture(scope="module")
@@ -177,13 +178,13 @@ def test_the_rows_of_a_reader_are_results_of_its_test_questions(tmp_path: Path, 
     keys = {"task": "t-qa", "seed": 13, **INTERVALS}
     encoder, (head,) = reader
     of_state = {"pretrained": head}
-    rows = evaluate_readers(encoder, of_state, asked, **keys, **CUT, **DECODE, min_annotators=2)
+    rows = evaluate_readers([(encoder, of_state)], asked, **keys, **MORE)
     write_results(rows, tmp_path / "results.csv")
     assert {(row.study, row.encoder, row.task, row.state, row.n) for row in rows} == {
-        ("evaluate", "tiny", "t-qa", "pretrained", 6)
+        ("evaluate", "tiny", "t-qa", state, 6) for state in ("pretrained", "no-encoder")
     }
-    assert len(rows) == 8
-    again = evaluate_readers(encoder, of_state, asked, **keys, **CUT, **DECODE, min_annotators=2)
+    assert len(rows) == 8 * 4  # and three readers without an encoder
+    again = evaluate_readers([(encoder, of_state)], asked, **keys, **MORE)
     assert repr(rows) == repr(again)  # six questions are too few for bounds, which are NaN
 
 
@@ -201,9 +202,7 @@ def test_no_test_question_is_refused(reader) -> None:
     encoder, _ = reader
     keys = {"task": "t-qa", "seed": 13, **INTERVALS}
     with pytest.raises(EvaluationError, match="none of the 4 questions of t-qa"):
-        evaluate_readers(
-            encoder, {}, simple_questions(4), **keys, **CUT, **DECODE, min_annotators=2
-        )
+        evaluate_readers([(encoder, {})], simple_questions(4), **keys, **MORE)
 
 
 def test_no_short_gold_gives_no_exact_match() -> None:

@@ -70,6 +70,22 @@ def test_a_last_layer_that_is_too_large_is_computed_in_every_step(
     assert sum(counted) == 8
 
 
+def test_a_head_alone_has_passes_of_its_own_where_they_cost_the_head_alone(
+    tmp_path: Path, source: Path, counted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"state": "frozen", "epochs": 2}
+    few = tune_labels(source, tmp_path / "few", tagged_words(), **given)
+    many = tune_labels(source, tmp_path / "many", tagged_words(), **given, head_epochs=60)
+    assert len(many) == 30 * len(few)
+    assert np.mean(many[-5:]) < 0.5 * np.mean(few[-5:])
+    assert sum(counted) == 2 * 8
+    tuned = tune_labels(source, tmp_path / "tuned", tagged_words(), epochs=2, head_epochs=60)
+    assert len(tuned) == len(few)
+    monkeypatch.setattr(frozen, "LARGEST", 0)
+    large = tune_labels(source, tmp_path / "large", tagged_words(), **given, head_epochs=60)
+    assert len(large) == len(few)
+
+
 def test_a_batch_holds_what_the_head_would_read(tmp_path: Path, source: Path) -> None:
     encoder: Encoder = load_encoder("tiny", path=str(source))
     head = make_head("label", DIM, seed=1, n_outputs=3, n_spans=2)

@@ -298,3 +298,11 @@ def test_any_encoder_of_the_list_says_where_its_files_are(root: Path) -> None:
     assert params.encoder_source("bert-tiny")["hub"] == "google/bert_uncased_L-2_H-128_A-2"
     with pytest.raises(UnknownNameError, match="unknown encoder 'bert-tin'"):
         params.encoder_source("bert-tin")
+
+
+def test_draws_stand_beside_the_first_seed_and_one_where_they_cost_more(root: Path) -> None:
+    run = load_params(root / "params.yaml").run
+    assert len(run.draws) >= 5
+    assert run.draws_beside(run.seeds[0]) == run.draws
+    assert run.first_draw_beside(run.seeds[0]) == run.draws[:1]
+    assert run.draws_beside(99) == run.first_draw_beside(99) == ()

@@ -39,6 +39,7 @@ NAMED = {
     "tuning": ["{study}.finetune"],
     "task": ["tasks.{task}"],
     "run.draws_beside": ["run.draws", "run.seeds.0"],
+    "run.first_draw_beside": ["run.draws.0", "run.seeds.0"],
 }
 
 # Lists that become stages; the stages that gather them declare them.
@@ -211,7 +212,7 @@ def test_dvc_yaml_and_paths_spell_the_same_places(stages, root: Path) -> None:
         paths.PATTERNS,
         paths.ANNOTATOR,
         paths.encoder(encoder),
-        *(paths.examples(task) for task in (*qa, *pairs, *labelled, *texts)),
+        *(paths.examples(t) for t in (*qa, *pairs, *labelled, *texts, *params.attention.frames)),
         *(paths.checkpoint(encoder, *one, seed) for one in tuned),
         *(paths.training(encoder, *one, seed) for one in tuned),
         *(table.parent for tables in Inventory.of(params).studies.values() for table in tables),

@@ -215,14 +215,7 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
             [13, 14],
             (
                 "represent@*",
-                "represent-labels@*",
-                "evaluate@*",
-                "evaluate-texts@*",
                 "pairwise@*",
-                *LABEL_PROBES[:3],
-                "cross-task@*",  # reads the vectors before tuning, made beside the random ones
-                "attention@*",
-                "pair-heads@*",
                 *NUMBERS,
             ),
         ),

@@ -20,7 +20,7 @@ from tuneprobe.formats.results import (
     to_frame,
     write_results,
 )
-from tuneprobe.studies.pairwise.measures import NO_ENCODER
+from tuneprobe.states import NO_ENCODER
 
 KEYS = {"study": "s", "encoder": "e", "task": "t", "seed": 1}
 

@@ -57,6 +57,7 @@ SMALL: dict[str, Any] = {
     "attention.maps.sheet": 5,
     "attention.patterns": {"maps": 60, "epochs": 1, "learning_rate": 3.0e-3, "held_out": 20},
     "attention.ablate.max_texts": 6,
+    "attention.frames": [],
     "attention.pair_heads.tasks": [],
     "run": AXES,
     "tasks.mine": {

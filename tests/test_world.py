@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tuneprobe.corpora.framenet import read_framenet
 from tuneprobe.corpora.nq import read_nq
 from tuneprobe.corpora.world import write_world
 from tuneprobe.corpora.world.draws import Draws
@@ -17,11 +18,18 @@ from tuneprobe.corpora.world.entities import PRONOUNS, person, words
 from tuneprobe.corpora.world.grammar import GrammarError, Token, Tokens, parse, render
 from tuneprobe.corpora.world.lexicon import CONCEPTS
 from tuneprobe.corpora.world.relations import relations
+from tuneprobe.examples.frames import build_frames
+from tuneprobe.scores.decode import to_prediction
+from tuneprobe.scores.evaluate import gold_answers
+from tuneprobe.scores.lexical import read_lexically
+from tuneprobe.scores.nq_eval import best_f1, judge_short
 
 Record = dict[str, Any]
 FILES = (
     "README",
     *(f"dev.{ending}" for ending in ("conllu", "conllulex", "jsonl", "label")),
+    *(f"frames/frame/{name}.xml" for name in sorted(one.name.capitalize() for one in relations())),
+    "frames/fulltext/dev.xml",
     "links.jsonl",
     *(f"{folder}/{split}.tsv" for folder in ("rte", "sst2") for split in ("dev", "train")),
     *(f"train.{ending}" for ending in ("conllu", "conllulex", "jsonl", "label")),
@@ -110,7 +118,7 @@ def test_the_reader_of_natural_questions_reads_it(world: Path, gold: dict[int, R
     for question in read_nq(world / "dev.jsonl"):
         assert len(question.annotations) == 5
         assert len(question.candidates) >= 2
-        assert 89 <= len(question.document) <= 200
+        assert 50 <= len(question.document) <= 140
         assert " ".join(question.words) == " ".join(question.words).lower()
 
 
@@ -276,7 +284,7 @@ def test_many_documents_are_asked_about_the_same_names_in_another_order(
         answers = [gold[r["example_id"]].get("short_answer") for r in (one, two)]
         same_start = one["question_text"].split()[0] == two["question_text"].split()[0]
         pairs += names[0] == names[1] and same_start and None not in answers
-    assert pairs >= 60
+    assert pairs >= 40
 
 
 def test_the_sentence_with_most_words_of_the_question_is_rarely_the_answer(
@@ -294,6 +302,22 @@ def test_the_sentence_with_most_words_of_the_question_is_rarely_the_answer(
         hits += list(best) == line["answer_sentence"]
         total += 1
     assert hits / total < 0.4
+
+
+def test_no_reader_without_an_encoder_answers_half_of_the_questions(world: Path) -> None:
+    """What a tuned MiniLM-L6 is above (docs/world.md), and what is above chance."""
+    questions = list(read_nq(world / "dev.jsonl"))
+    readings = [read_lexically(question) for question in questions]
+    f1 = {}
+    for name in readings[0]:
+        its = [one[name] for one in readings]
+        judged = [
+            judge_short(gold_answers(question), to_prediction(one, question.candidates))
+            for question, one in zip(questions, its, strict=True)
+        ]
+        f1[name] = best_f1(judged, [one.score for one in its]).f1
+    assert 30 < f1["sentence-overlap"] < f1["word-overlap"] < 50
+    assert 10 < f1["first-paragraph"] < 25
 
 
 def _sentences(path: Path) -> list[list[list[str]]]:
@@ -324,7 +348,28 @@ def test_trees_use_many_tags_and_relations_and_each_sentence_once(world: Path) -
     assert len({row[3] for row in rows}) >= 12
     assert len({row[7] for row in rows}) >= 24
     texts = [line for line in (world / "dev.conllu").read_text().split("\n") if "# text" in line]
-    assert len(texts) == len(set(texts)) > 2000
+    assert len(texts) == len(set(texts)) > 1500
+
+
+def test_the_reader_of_framenet_reads_frames_of_the_sentences(world: Path) -> None:
+    examples, funnel = build_frames("frames", world)
+    assert funnel.frames.iloc[0] > 600
+    assert len(examples.examples) > 100
+    for row in examples.examples.itertuples():
+        element, target = examples.spans.iloc[row.span1], examples.spans.iloc[row.span2]
+        text = examples.texts.words1[target.text]
+        assert target.end == target.start + 1
+        assert element.end <= target.start - 1 or element.start >= target.end + 1
+        assert text[-1] == "."
+    frames = read_framenet(world / "frames")
+    by_name = {element.name: element.core for one in frames for element in one.elements}
+    assert [by_name[name] for name in ("Agent", "Partner", "When", "Town")] == [True, True] + [
+        False
+    ] * 2
+    trees = {" ".join(row[1] for row in rows): rows for rows in _sentences(world / "dev.conllu")}
+    for one in frames:
+        ((start, end),) = one.targets
+        assert (end - start, trees[" ".join(one.words)][start][7]) == (1, "root")
 
 
 def test_there_are_enough_relations_each_told_and_asked_in_three_ways() -> None:

@@ -105,11 +105,11 @@ def test_words_of_an_expression_are_numbered_and_carry_one_label(
 def test_every_adposition_and_possessive_has_a_role_and_a_function(
     units: dict[str, list[tuple[str, str, str]]],
 ) -> None:
-    assert len(units["train"]) > 15_000
-    assert len(units["dev"]) > 5_000
+    assert len(units["train"]) > 10_000
+    assert len(units["dev"]) > 3_000
     for label in (1, 2):
         known = {unit[label] for unit in units["train"]}
-        assert {unit[label] for unit in units["dev"]} == known
+        assert {unit[label] for unit in units["dev"]} <= known
         assert all(name.startswith("p.") for name in known)
     assert len({role for _, role, _ in units["train"]}) == 27
     assert len({function for _, _, function in units["train"]}) == 19

@@ -194,6 +194,7 @@ class Tuning(_Block):
     """Fine-tuning of an encoder under a head, or of the head alone."""
 
     epochs: Size
+    head_epochs: Size
     batch: Size
     learning_rate: Positive
     head_learning_rate: Positive
@@ -419,7 +420,8 @@ class Run(_Block):
     seeds : tuple of int
         Of tuning. Each has probes of its own, trained under it.
     draws : tuple of int
-        Of random weights; measured beside the first seed.
+        Of random weights; measured beside the first seed, all of them by the probes of pairs, the
+        first by the other studies.
     """
 
     encoders: NonEmptyUnique[Name]
@@ -434,8 +436,12 @@ class Run(_Block):
         return entries
 
     def draws_beside(self, seed: int) -> tuple[int, ...]:
-        """The draws of random weights that are measured with this seed: all with the first."""
+        """The draws of random weights that the pairs are probed in: all with the first seed."""
         return self.draws if seed == self.seeds[0] else ()
+
+    def first_draw_beside(self, seed: int) -> tuple[int, ...]:
+        """The one draw that is measured where a draw costs more: with the first seed."""
+        return self.draws_beside(seed)[:1]
 
 
 class Params(_Block):

@@ -8,6 +8,8 @@ PRETRAINED = "pretrained"  # as published
 FINETUNED = "finetuned"  # tuned on the task from the published weights
 FROZEN = "frozen"  # as published, under a head that was trained on it
 RANDOM_FINETUNED = "random-finetuned"  # tuned on the task from random weights
+NO_ENCODER = "no-encoder"  # of a baseline that reads words alone
+TUNED = (FINETUNED, RANDOM_FINETUNED)
 
 STATES = (RANDOM, PRETRAINED, FINETUNED)  # those whose vectors and maps are compared
 

@@ -1,22 +1,27 @@
 """Evidence: the result rows of one run, indexed by what they are of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from tuneprobe.claims.competence import Competence, competences
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
+from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.formats.results import FACETS, NO_HEAD, NO_LAYER, Result
+from tuneprobe.formats.results import FACETS, NO_HEAD, NO_LAYER, NONE, Result
+from tuneprobe.states import RANDOM, TUNED
 from tuneprobe.stats import marked_layer
 from tuneprobe.studies.pairwise.measures import usual
 
 NUMBER_KEYS = ("study", "task", "state", "metric", "layer")
 MORE_KEYS = ("against", "tuned_on", "other", *FACETS)
-NONE = tuple(Result._field_defaults[name] for name in MORE_KEYS)
+NO_FACETS = tuple(Result._field_defaults[name] for name in MORE_KEYS)
+PAIRWISE = "pairwise"
+QUESTIONS, PAIRS = "-qa", "-pairs"  # end the names of the two tables of a reading task
 
 
 @dataclass(frozen=True)
@@ -26,19 +31,22 @@ class Evidence:
     Attributes
     ----------
     results : DataFrame
-        Rows as `tuneprobe.formats.results` writes them.
+        Rows as `tuneprobe.formats.results` writes them, one per number.
     layer_mark : float or Fraction
         The paper's "after the fifth of twelve layers", as a share of the depth.
     margin : float
         Points of auc_macro within which two states count as equal.
     alpha : float
         Level of the tests.
+    all_seeds : DataFrame, optional
+        The same rows before they were reduced over seeds; without them there is one seed.
     """
 
     results: pd.DataFrame
     layer_mark: float | Fraction
     margin: float
     alpha: float
+    all_seeds: pd.DataFrame | None = None
 
     @property
     def last(self) -> int:
@@ -64,6 +72,46 @@ class Evidence:
         keys = zip(*(rows[name].tolist() for name in (*NUMBER_KEYS, *MORE_KEYS)), strict=True)
         return dict(zip(keys, estimates(rows), strict=True))
 
+    @cached_property
+    def competence(self) -> dict[str, Competence]:
+        """Whether the tuned model of each task learned it, where that was measured."""
+        return competences(self.results)
+
+    @cached_property
+    def unlearned(self) -> list[tuple[Competence, "Evidence"]]:
+        """Each task whose tuned model is not clearly above its baselines, and `without` it."""
+        return [(one, self.without(one)) for one in self.competence.values() if not one.learned]
+
+    @cached_property
+    def per_seed(self) -> dict[int, "Evidence"]:
+        """The evidence of each seed of tuning alone; nothing where there is one.
+
+        Random weights, whose seeds are draws and not of tuning, are the same in each.
+        """
+        if self.all_seeds is None:
+            return {}
+        drawn = self.all_seeds.state == RANDOM
+        random, tuned = mean_over_seeds(self.all_seeds[drawn]), self.all_seeds[~drawn]
+        seeds = sorted(tuned.seed.unique())
+        if len(seeds) < 2:
+            return {}
+        return {
+            int(seed): replace(
+                self, results=pd.concat([random, tuned[tuned.seed == seed]]), all_seeds=None
+            )
+            for seed in seeds
+        }
+
+    def without(self, task: Competence) -> "Evidence":
+        """What is left without the rows that the encoder tuned on a task gave."""
+        rows, name = self.results, task.task.removesuffix(QUESTIONS)
+        names = [name, name + QUESTIONS, name + PAIRS] if task.reads else [task.task]
+        own = rows.task.isin(names) | rows.tuned_on.isin(names)
+        if task.reads:
+            own |= rows.study == PAIRWISE
+        tuned = rows.state.isin(TUNED) | rows.tuned_on.isin(names) | (rows.step != NONE)
+        return replace(self, results=rows[~(own & tuned)], all_seeds=None)
+
     def states(self, study: str) -> set[str]:
         """The states that a study has numbers of."""
         return set(select(self.results, study=study).state)
@@ -82,7 +130,7 @@ class Evidence:
         if unknown:
             raise UnknownNameError("facet", unknown[0], MORE_KEYS)
         key = (study, task, state, metric, layer)
-        more = (facets.get(name, none) for name, none in zip(MORE_KEYS, NONE, strict=True))
+        more = (facets.get(name, none) for name, none in zip(MORE_KEYS, NO_FACETS, strict=True))
         return self.numbers.get((*key, *more), NOT_MEASURED)
 
     def number(
@@ -96,4 +144,4 @@ class Evidence:
     ) -> Estimate:
         """One of the pairwise study, in the probe's usual condition unless another is named."""
         named = facets or usual(probe)
-        return self.find("pairwise", probe, state, metric, layer, against=against, **named)
+        return self.find(PAIRWISE, probe, state, metric, layer, against=against, **named)

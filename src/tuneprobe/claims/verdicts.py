@@ -12,19 +12,26 @@ from typing import Literal
 
 import numpy as np
 
+from tuneprobe.claims.competence import Competence
 from tuneprobe.claims.evidence import Evidence
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.stats import holm
 
 Outcome = Literal["pass", "fail", "undecided"]
 HOLDS, PARTLY, FAILS, UNTESTED = "holds", "partly", "does not hold", "not testable here"
+UNLEARNED = "undecided: the model did not learn the task"
 VERDICT_RULE = (
     "A claim holds if all its checks pass, does not hold if more of them fail than pass, and holds "
     "partly otherwise. It is not testable here if no check has a number, or if more than half of "
     "the checks are undecided. A check without a number counts as undecided. The level of the "
     "tests is that of all checks of a claim together: intervals are widened for their number "
-    "(Bonferroni, taking an interval for a normal one), and p-values are Holm’s over them."
+    "(Bonferroni, taking an interval for a normal one), and p-values are Holm’s over them. A task "
+    "is learned if the tuned model is above each of its baselines, by the paired interval; a check "
+    "that rests on a task that was not learned is undecided, and so is a claim most of whose "
+    "checks are undecided for that. With several seeds of tuning, intervals cover other examples "
+    "and other seeds, and each seed is judged by itself too."
 )
+SIGNED_UNITS = ("correlation", "difference", "fraction", "count")
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,9 @@ class Claim:
         Study, as results name it.
     states : tuple of str
         States without which it cannot be tested.
+    gated : bool
+        Whether it is undecided where the model did not learn the task. False for a claim that is
+        about the scores of the task themselves.
     """
 
     name: str
@@ -76,24 +86,59 @@ class Claim:
     checks: Callable[[Evidence], Iterator[Check]]
     study: str = "pairwise"
     states: tuple[str, ...] = ("pretrained", "finetuned")
+    gated: bool = True
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with its checks, the verdict, and why it is this verdict."""
+    """A claim with its checks, the verdict, and why it is this verdict.
+
+    ``seeds`` is the verdict of each seed of tuning by itself, empty where there is one.
+    """
 
     claim: Claim
     checks: tuple[Check, ...]
     verdict: str
     reason: str
+    seeds: tuple[str, ...] = ()
 
 
 def judge(claim: Claim, evidence: Evidence) -> Finding:
-    """Test one claim; the rule is `VERDICT_RULE`."""
+    """Test one claim; the rule is `VERDICT_RULE`. With several seeds, say how far they agree."""
+    finding = _judge(claim, evidence)
+    alone = [_judge(claim, one) for one in evidence.per_seed.values()]
+    if not alone:
+        return finding
+    verdicts = tuple(one.verdict for one in alone)
+    reason = f"{finding.reason}; {_agreement(finding, alone)}"
+    return replace(finding, reason=reason, seeds=verdicts)
+
+
+def _agreement(finding: Finding, alone: Sequence[Finding]) -> str:
+    """In how many seeds the verdict is the same, and for how many checks the sign is in all."""
+    same = sum(one.verdict == finding.verdict for one in alone)
+    text = f"{finding.verdict} in {same} of {len(alone)} seeds"
+    values = [{(check.subject, check.what): check.value for check in one.checks} for one in alone]
+    signed = [
+        check for check in finding.checks if check.unit in SIGNED_UNITS and isfinite(check.value)
+    ]
+    agree = sum(
+        all(
+            np.sign(of.get((check.subject, check.what), nan)) == np.sign(check.value)
+            for of in values
+        )
+        for check in signed
+    )
+    return f"{text}, {agree} of {len(signed)} checks with the same sign in all" if signed else text
+
+
+def _judge(claim: Claim, evidence: Evidence) -> Finding:
+    """The verdict on the evidence as it is, whatever the number of seeds behind it."""
     absent = _absent_states(claim, evidence)
     checks = () if absent else tuple(claim.checks(evidence))
     if absent or not any(isfinite(check.value) for check in checks):
         return Finding(claim, checks, UNTESTED, absent or "no check of this claim has a number")
+    checks, gate = _gated(claim, checks, evidence)
     passed, failed, undecided = (
         sum(check.outcome == outcome for check in checks)
         for outcome in ("pass", "fail", "undecided")
@@ -103,11 +148,55 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
         reason += f", {undecided} undecided"
     if missing := _without_numbers(checks):
         reason += f" (no numbers for {', '.join(missing)})"
+    if gate:
+        reason += f"; {gate}"
+    if gate and 2 * undecided > len(checks):
+        return Finding(claim, checks, UNLEARNED, reason)
     if 2 * undecided > len(checks):
         return Finding(claim, checks, UNTESTED, f"mostly undecided: {reason}")
     if passed == len(checks):
         return Finding(claim, checks, HOLDS, reason)
     return Finding(claim, checks, FAILS if failed > passed else PARTLY, reason)
+
+
+def _gated(
+    claim: Claim, checks: tuple[Check, ...], evidence: Evidence
+) -> tuple[tuple[Check, ...], str]:
+    """The checks, undecided where they rest on a task that was not learned, and a sentence on it.
+
+    A check rests on a task if it has another number, or none, without the rows of the encoder
+    that was tuned on it.
+    """
+    why = []
+    for task, rest in evidence.unlearned if claim.gated else []:
+        others = {(one.subject, one.what): one.value for one in claim.checks(rest)}
+        rests = [others.get((one.subject, one.what), nan) != one.value for one in checks]
+        rests = [it and isfinite(one.value) for it, one in zip(rests, checks, strict=True)]
+        if any(rests):
+            why.append(not_learned(task))
+        checks = tuple(
+            replace(one, outcome="undecided") if it else one
+            for it, one in zip(rests, checks, strict=True)
+        )
+    return checks, "; ".join(why)
+
+
+def not_learned(task: Competence) -> str:
+    """That a task was not learned, and by which number.
+
+    >>> from tuneprobe.claims.competence import Gap
+    >>> gap = Gap("short_f1", "word-overlap", Estimate(-3.0, -6.0, 0.5))
+    >>> not_learned(Competence("world-qa", True, (gap,)))
+    'the model did not learn world-qa: short F1 minus that of word overlap is -3.0 [-6.0, 0.5]'
+    """
+    weakest = task.weakest
+    score = weakest.score.replace("_", " ").replace("f1", "F1")
+    value, low, high = weakest.estimate
+    bounds = f" [{low:.1f}, {high:.1f}]" if isfinite(low) else " (too few examples)"
+    return (
+        f"the model did not learn {task.task}: {score} minus that of "
+        f"{weakest.baseline.replace('-', ' ')} is {value:.1f}{bounds}"
+    )
 
 
 def _absent_states(claim: Claim, evidence: Evidence) -> str:

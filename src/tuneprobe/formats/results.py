@@ -17,6 +17,7 @@ from tuneprobe.errors import UnknownNameError
 
 NO_LAYER = -1
 NO_HEAD = -1
+OVER_BASELINE = "over_baseline"  # metric: a score of a tuned encoder minus that of a baseline
 NONE = -1  # of an int facet that the number does not have
 
 
@@ -48,7 +49,7 @@ class Result(NamedTuple):
     part: str = ""  # of a pairwise score: other, specific, type (pairwise/probe/parts.py)
     readout: str = ""  # linear (a trained head), lens (the QA head), span (the best one)
     threshold: str = ""  # of the scores of answers: best
-    classifier: str = ""  # mlp, linear; of patterns: network, rule, network-rule, majority
+    classifier: str = ""  # mlp, linear; of patterns: network, rule, ...; without encoder: which
     label: str = ""
     splits: str = ""  # two splits that are compared: train/test
     token_type: str = ""  # cls, sep, noun, ...
@@ -57,7 +58,7 @@ class Result(NamedTuple):
     scale: str = ""  # of entropy: nats, normalised
     crop: str = ""  # how maps were cut or padded before they were compared
     pattern: str = ""
-    score: str = ""  # of the agreement of classifiers: kappa, accuracy, ...
+    score: str = ""  # of agreement, or over a baseline: kappa, accuracy, short_f1, ...
     relation: str = ""
     direction: str = ""  # from-to, to-from
     pairing: str = ""  # all, zip

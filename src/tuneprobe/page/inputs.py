@@ -38,6 +38,8 @@ class PageInputs:
         Those that the page shows.
     tables : mapping
         What is drawn but is no result row, by ``<task>/<study>/<name>``.
+    all_seeds : DataFrame, optional
+        The rows of every seed, which `results` are the means of; None where there is one.
     origin : Origin
         Corpora, versions of libraries, commit.
     """
@@ -55,6 +57,7 @@ class PageInputs:
     studies: Sequence[str] = ("pairwise", "geometry", "attention")
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
+    all_seeds: pd.DataFrame | None = None
 
     @property
     def encoders(self) -> list[str]:
@@ -64,15 +67,18 @@ class PageInputs:
 
     def of(self, encoder: str) -> "PageInputs":
         """The same run, as far as it is of one encoder."""
-        rows = self.results[self.results.encoder == encoder]
-        return replace(self, results=rows, encoder=encoder)
+        rows, every = self.results[self.results.encoder == encoder], self.all_seeds
+        if every is not None:
+            every = every[every.encoder == encoder]
+        return replace(self, results=rows, encoder=encoder, all_seeds=every)
 
     @cached_property
     def evidence(self) -> Evidence:
         """What the claims are tested on: the rows of one encoder."""
         if len(self.encoders) > 1:
             return self.of(self.encoders[0]).evidence
-        return Evidence(self.results, self.layer_mark, self.margin, 1 - self.confidence)
+        settings = self.layer_mark, self.margin, 1 - self.confidence
+        return Evidence(self.results, *settings, self.all_seeds)
 
     @property
     def synthetic(self) -> list[str]:

@@ -13,10 +13,12 @@ from tuneprobe.claims.verdicts import (
     FAILS,
     HOLDS,
     PARTLY,
+    UNLEARNED,
     UNTESTED,
     VERDICT_RULE,
     Check,
     Finding,
+    not_learned,
 )
 from tuneprobe.corpora.world import VERSION as WORLD_VERSION
 from tuneprobe.page.blocks import Cell, CellLike, Chapter, Figure, Table
@@ -44,7 +46,7 @@ STATE_LABELS = {
     "random-finetuned": "fine-tuned from random weights",
 }
 WHEN = {"pretrained": "before", "finetuned": "after"}
-VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌"}
+VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌", UNLEARNED: "◌"}
 
 
 def write_page(inputs: PageInputs, page: Path, figures: Path | None = None) -> None:
@@ -83,6 +85,7 @@ def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -
         n_layers=inputs.results.layer.max() if len(inputs.results) else 0,
         states=_states(inputs.results),
         verdict=verdict_sentence(findings),
+        unlearned=[not_learned(task) for task, _ in evidence.unlearned],
         verdict_rule=VERDICT_RULE,
         signs=VERDICT_SIGNS,
         glance=_by_paper(findings),
@@ -112,14 +115,14 @@ def _by_paper(findings: list[Finding]) -> dict[str, list[Finding]]:
 
 def _paper_sentence(paper: str, findings: list[Finding]) -> str:
     counts = {v: sum(finding.verdict == v for finding in findings) for v in VERDICT_SIGNS}
-    words = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold", UNTESTED: UNTESTED}
+    words = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold"}
     singular = {HOLDS: "holds", PARTLY: "holds partly", FAILS: "does not hold"}
     parts = []
     for verdict, count in counts.items():
         if count:
-            verb = singular.get(verdict) if count == 1 else words[verdict]
-            be = ("is " if count == 1 else "are ") if verdict == UNTESTED else ""
-            parts.append(f"{count} {be}{verb or UNTESTED}")
+            verb = (singular if count == 1 else words).get(verdict)
+            be = "is" if count == 1 else "are"
+            parts.append(f"{count} {verb or f'{be} {verdict}'}")
     return f"Of the {len(findings)} claims of {paper}, {listed(parts)}."
 
 

@@ -25,7 +25,8 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         If something of `made` is missing or damaged.
     """
     settings = params.pairwise
-    results = mean_over_seeds(check_measures(made.shown(made.results()), all_measures()))
+    every = check_measures(made.shown(made.results()), all_measures())
+    results = mean_over_seeds(every)
     maps = {
         f"{task}/attention/maps": map_cells(folder, results, task)
         for task, folder in made.map_folders().items()
@@ -51,6 +52,7 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
             library_versions(),
             code_commit(Path()),
         ),
+        all_seeds=None if results is every else every,
     )
 
 

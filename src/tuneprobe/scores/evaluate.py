@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,20 +13,22 @@ from tqdm import tqdm
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.formats.question import Question
-from tuneprobe.formats.results import Result, stamp
+from tuneprobe.formats.results import OVER_BASELINE, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.scores.decode import NO_WORD, SPAN, Reading, best_readings, best_spans, to_prediction
+from tuneprobe.scores.lexical import has_choice, read_lexically
 from tuneprobe.scores.nq_eval import (
     Answer,
     EvaluationError,
     Judgement,
+    Score,
     best_f1,
     judge_long,
     judge_short,
 )
 from tuneprobe.scores.squad_eval import exact_match, token_f1
-from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, Member
-from tuneprobe.stats import mean_interval
+from tuneprobe.states import FINETUNED, FROZEN, NO_ENCODER, PRETRAINED, Member
+from tuneprobe.stats import bootstrap_bounds, mean_interval
 from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import Head, last_layer, make_head
 from tuneprobe.tuning.windows import Window, Windows, cut_windows
@@ -72,54 +74,65 @@ def load_readers(
 
 
 def evaluate_readers(
-    encoder: Encoder,
-    heads: Mapping[str, Head],
+    readers: Iterable[tuple[Encoder, Mapping[str, Head]]],
     questions: Sequence[Question],
     *,
     task: str,
     seed: int,
-    window: int,
-    stride: int,
-    max_question: int,
-    top_k: int,
-    max_answer: int,
     min_annotators: int,
     confidence: float,
     bootstrap: int,
-    tokens_per_batch: int | None = None,
+    **reading: Any,
 ) -> list[Result]:
-    """Result rows of an encoder's heads, by state, on the questions whose split is ``test``.
+    """Result rows of all readers of an encoder on the questions whose split is ``test``.
 
     ``long_*`` and ``short_*`` (precision, recall, f1) at the best threshold, over all questions;
     ``exact_match`` and ``f1`` of the span's words, over questions with a short answer. In percent,
-    with bootstrap intervals over questions.
+    with bootstrap intervals over questions. The same of the readers without an encoder
+    (`tuneprobe.scores.lexical`), in the state ``no-encoder``, with the reader as classifier. Then
+    ``over_baseline``: the tuned reader minus each of them, and minus the head on the frozen
+    encoder, in points of the F1 that ``score`` names, paired over the questions.
+
+    Parameters
+    ----------
+    readers : iterable of (Encoder, mapping of str to Head)
+        Encoders with their heads, by state, as `load_readers` gives them.
+    confidence, bootstrap : float, int
+        Level of the intervals and number of bootstrap samples.
+    reading : Any
+        Passed on to `read_answers`.
     """
     asked = [question for question in questions if question.split == "test"]
     if not asked:
         raise EvaluationError(
             f"none of the {len(questions)} questions of {task} is a test question."
         )
-    readings = read_answers(
-        encoder,
-        list(heads.values()),
-        asked,
-        window=window,
-        stride=stride,
-        max_question=max_question,
-        top_k=top_k,
-        max_answer=max_answer,
-        tokens_per_batch=tokens_per_batch,
-    )
-    manner: dict[str, Any] = {"seed": seed, "confidence": confidence, "bootstrap": bootstrap}
-    rows = [
-        scored._replace(state=state)
-        for state, its_readings in zip(heads, readings, strict=True)
-        for scored in (
-            *nq_scores(asked, its_readings, min_annotators=min_annotators, **manner),
-            *squad_scores(asked, its_readings, **manner),
+    readings: dict[str, Sequence[Reading]] = {}
+    name = ""
+    for encoder, heads in readers:
+        name = encoder.name
+        found = read_answers(encoder, list(heads.values()), asked, **reading)
+        readings |= dict(zip(heads, found, strict=True))
+    lexical = [read_lexically(question) for question in asked]
+    baselines = {name: [one[name] for one in lexical] for name in lexical[0]}
+    rows: list[Result] = []
+    samples: dict[str, F1Samples] = {}
+    for state, its_readings in [*readings.items(), *baselines.items()]:
+        samples[state] = f1_samples(
+            asked, its_readings, min_annotators=min_annotators, seed=seed, bootstrap=bootstrap
         )
-    ]
-    name = encoder.name
+        manner: dict[str, Any] = {"confidence": confidence, "bootstrap": bootstrap}
+        scored = [
+            *_nq_rows(samples[state], confidence),
+            *squad_scores(asked, its_readings, seed=seed, **manner),
+        ]
+        if state in baselines:
+            rows += [row._replace(state=NO_ENCODER, classifier=state) for row in scored]
+        else:
+            rows += [row._replace(state=state) for row in scored]
+    if FINETUNED in samples:
+        against = [one for one in (*baselines, FROZEN) if one in samples]
+        rows += _over_baselines(samples, against, has_choice(asked), confidence)
     return stamp(rows, study="evaluate", encoder=name, task=task, seed=seed, level=confidence)
 
 
@@ -176,6 +189,18 @@ def words_of_pieces(windows: Sequence[Window]) -> NDArray[np.int64]:
     return words
 
 
+class F1Samples(NamedTuple):
+    """F1 of long and short answers: value and bootstrap samples, by answer.
+
+    ``scores`` are precision, recall, F1 and threshold; ``samples`` has shape (n_bootstrap, 3).
+    All readers of the same questions are scored on the same samples.
+    """
+
+    n: int
+    scores: dict[str, Score]
+    samples: dict[str, Floats]
+
+
 def nq_scores(
     questions: Sequence[Question],
     readings: Sequence[Reading],
@@ -189,7 +214,20 @@ def nq_scores(
 
     The intervals choose the threshold anew in each bootstrap sample.
     """
-    scored = []
+    manner: dict[str, Any] = {"min_annotators": min_annotators, "seed": seed}
+    return _nq_rows(f1_samples(questions, readings, **manner, bootstrap=bootstrap), confidence)
+
+
+def f1_samples(
+    questions: Sequence[Question],
+    readings: Sequence[Reading],
+    *,
+    min_annotators: int,
+    seed: int,
+    bootstrap: int,
+) -> F1Samples:
+    """What `nq_scores` and the gaps between readers are computed from."""
+    found, samples = {}, {}
     for answer, judge in (("long", judge_long), ("short", judge_short)):
         judgements, scores = [], []
         for question, reading in zip(questions, readings, strict=True):
@@ -197,15 +235,43 @@ def nq_scores(
             gold = gold_answers(question)
             judgements.append(judge(gold, prediction, min_annotators=min_annotators))
             scores.append(reading.score)
-        values = best_f1(judgements, scores)
-        draws = rng(seed, "bootstrap", "evaluate", answer)
-        low, high = _best_f1_bounds(judgements, scores, confidence, bootstrap, draws)
+        found[answer] = best_f1(judgements, scores)
+        stream = rng(seed, "bootstrap", "evaluate", answer)
+        samples[answer] = _best_f1_samples(judgements, scores, bootstrap, stream)
+    return F1Samples(len(questions), found, samples)
+
+
+def _nq_rows(found: F1Samples, confidence: float) -> list[Result]:
+    rows = []
+    for answer, score in found.scores.items():
+        low, high = _percentiles(found.samples[answer], confidence)
         for number, metric in enumerate(("precision", "recall", "f1")):
-            name = f"{answer}_{metric}"
             bounds = float(low[number]), float(high[number])
-            what = (name, values[number], *bounds, len(questions))
-            scored.append(Result(*what, threshold="best"))
-    return scored
+            what = (f"{answer}_{metric}", score[number], *bounds, found.n)
+            rows.append(Result(*what, threshold="best"))
+    return rows
+
+
+def _over_baselines(
+    samples: Mapping[str, F1Samples],
+    baselines: Iterable[str],
+    with_long: bool,
+    confidence: float,
+) -> Iterator[Result]:
+    """The tuned reader minus each baseline; of long answers only where there is a choice."""
+    tuned = samples[FINETUNED]
+    for answer in tuned.scores:
+        if answer == "long" and not with_long:
+            continue
+        for baseline in baselines:
+            other = samples[baseline]
+            gap = tuned.scores[answer].f1 - other.scores[answer].f1
+            drawn = tuned.samples[answer][:, 2:] - other.samples[answer][:, 2:]
+            (low,), (high,) = bootstrap_bounds(drawn, tuned.n, confidence=confidence)
+            numbers = (gap, float(low), float(high), tuned.n)
+            what: dict[str, Any] = {"state": FINETUNED, "against": baseline}
+            what["score"] = f"{answer}_f1"
+            yield Result(OVER_BASELINE, *numbers, **what)
 
 
 def squad_scores(
@@ -272,18 +338,22 @@ def _logits(
     return [{name: tensor.cpu().numpy() for name, tensor in of.items()} for of in logits]
 
 
-def _best_f1_bounds(
+def _best_f1_samples(
     judgements: Sequence[Judgement],
     scores: Sequence[float],
-    confidence: float,
     bootstrap: int,
     stream: np.random.Generator,
 ) -> Floats:
-    """Percentile bounds of precision, recall and F1, shape (2, 3)."""
+    """Precision, recall and F1 of bootstrap samples of the questions, shape (n_bootstrap, 3)."""
     score, n = np.asarray(scores), len(scores)
     samples = np.empty((bootstrap, 3))
     for sample in samples:
         rows = stream.integers(n, size=n)
         sample[:] = best_f1([judgements[row] for row in rows], score[rows])[:3]
+    return samples
+
+
+def _percentiles(samples: Floats, confidence: float) -> Floats:
+    """Percentile bounds of each column, shape (2, n_columns)."""
     tail = (1 - confidence) / 2
     return np.quantile(samples, [tail, 1 - tail], axis=0)

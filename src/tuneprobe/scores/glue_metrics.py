@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneprobe.errors import UnknownNameError
-from tuneprobe.stats import StatsError, bootstrap_bounds, share_interval
+from tuneprobe.stats import StatsError, bootstrap_bounds, mean_interval, share_interval
 
 Floats = NDArray[np.float64]
 Values = NDArray[Any]
@@ -97,6 +97,39 @@ def estimate(
     samples = np.concatenate([compute(gold, predicted, weights) for weights in drawn])
     (low,), (high,) = bootstrap_bounds(samples[:, None], len(gold), confidence=confidence)
     return Estimate(100.0 * float(value), 100.0 * float(low), 100.0 * float(high))
+
+
+def paired_gap(
+    metric: str,
+    gold: Values,
+    predicted: Values,
+    other: Values,
+    *,
+    confidence: float,
+    n_bootstrap: int,
+    rng: np.random.Generator,
+) -> Estimate:
+    """A metric of `predicted` minus that of `other`, in points, paired over the examples.
+
+    The interval of an accuracy is BCa of the mean difference, that of another metric the
+    percentiles of its difference over the same samples; NaN for too few examples.
+    """
+    if metric == "accuracy":
+        right = [100.0 * (gold == given) for given in (predicted, other)]
+        found = mean_interval(
+            right[0] - right[1], confidence=confidence, n_bootstrap=n_bootstrap, rng=rng
+        )
+        return Estimate(*map(float, found))
+    compute, ones = FUNCTIONS[metric], np.ones((1, len(gold)))
+    gap = compute(gold, predicted, ones)[0] - compute(gold, other, ones)[0]
+    samples = np.concatenate(
+        [
+            compute(gold, predicted, weights) - compute(gold, other, weights)
+            for weights in bootstrap_weights(len(gold), n_bootstrap, rng)
+        ]
+    )
+    (low,), (high,) = bootstrap_bounds(samples[:, None], len(gold), confidence=confidence)
+    return Estimate(100.0 * float(gap), 100.0 * float(low), 100.0 * float(high))
 
 
 def majority_prediction(gold: Values) -> Values:

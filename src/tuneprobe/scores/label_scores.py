@@ -12,10 +12,24 @@ from tuneprobe.artifacts import read_meta
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.examples import Examples
-from tuneprobe.formats.results import Result, stamp
+from tuneprobe.formats.results import OVER_BASELINE, Result, stamp
 from tuneprobe.rng import rng
-from tuneprobe.scores.glue_metrics import estimate, majority_prediction, metrics_of
-from tuneprobe.states import FINETUNED, FROZEN, PRETRAINED, RANDOM, RANDOM_FINETUNED
+from tuneprobe.scores.glue_metrics import (
+    Estimate,
+    estimate,
+    majority_prediction,
+    metrics_of,
+    paired_gap,
+)
+from tuneprobe.states import (
+    FINETUNED,
+    FROZEN,
+    NO_ENCODER,
+    PRETRAINED,
+    RANDOM,
+    RANDOM_FINETUNED,
+    TUNED,
+)
 from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import LabelHead
 from tuneprobe.tuning.labelling import KINDS, predict, train_labels, untrained_head
@@ -154,6 +168,7 @@ def score_answers(
     seed: int,
     confidence: float,
     bootstrap: int,
+    baselines: Mapping[str, Values] | None = None,
 ) -> list[Result]:
     """Result rows of all states: each metric of the task, and what the majority scores under it.
 
@@ -161,29 +176,53 @@ def score_answers(
     are scored on the same bootstrap samples. The rows ``majority_*`` are the same in every state,
     so that a baseline stands beside each number.
 
+    With `baselines` also their scores, in the state ``no-encoder`` and with the baseline as
+    classifier, and ``over_baseline``: a tuned encoder minus each of them, and the one tuned from
+    the pre-trained weights minus the head on the frozen encoder, in points of the task's first
+    metric, paired over the test examples.
+
     Parameters
     ----------
     gold : Series
         Label or score of each test example, of `gold_answers`.
     predicted : mapping
         Answers of each state, shape (n,), of `read_answers`.
+    baselines : mapping, optional
+        Answers without an encoder, of `label_baselines.baseline_answers`.
     """
     truth = gold.to_numpy()
     rows = []
+    manner: dict[str, Any] = {"confidence": confidence, "n_bootstrap": bootstrap}
+
+    def scored(metric: str, given: Values) -> Estimate:
+        stream = rng(seed, "bootstrap", "evaluate", metric)
+        return estimate(metric, truth, given, **manner, rng=stream)
+
     for metric in metrics_of(task, kind):
-        manner: dict[str, Any] = {"confidence": confidence, "n_bootstrap": bootstrap}
-        values, (baseline,) = (
-            [
-                estimate(
-                    metric, truth, one, **manner, rng=rng(seed, "bootstrap", "evaluate", metric)
-                )
-                for one in given
-            ]
-            for given in (predicted.values(), [majority_prediction(truth)])
-        )
-        for state, value in zip(predicted, values, strict=True):
+        baseline = scored(metric, majority_prediction(truth))
+        for state, given in predicted.items():
+            value = scored(metric, given)
             rows.append(Result(metric, *value, n=len(truth), state=state))
             rows.append(Result(MAJORITY + metric, *baseline, n=len(truth), state=state))
+        for name, given in (baselines or {}).items():
+            value = scored(metric, given)
+            rows.append(Result(metric, *value, len(truth), NO_ENCODER, classifier=name))
+    metric = metrics_of(task, kind)[0]
+    for state in (one for one in TUNED if one in predicted and baselines):
+        others = dict(baselines or {})
+        if state == FINETUNED and FROZEN in predicted:
+            others[FROZEN] = predicted[FROZEN]
+        for name, given in others.items():
+            gap = paired_gap(
+                metric,
+                truth,
+                predicted[state],
+                given,
+                **manner,
+                rng=rng(seed, "bootstrap", "evaluate", "over", metric),
+            )
+            what: dict[str, Any] = {"state": state, "against": name, "score": metric}
+            rows.append(Result(OVER_BASELINE, *gap, len(truth), **what))
     keys: dict[str, Any] = {"study": "evaluate", "encoder": encoder, "task": task, "seed": seed}
     return stamp(rows, **keys, level=confidence)
 

@@ -40,7 +40,7 @@ from tuneprobe.tuning.checkpoints import (
     write_resume_point,
 )
 from tuneprobe.tuning.curves import training_curve
-from tuneprobe.tuning.frozen import read_once
+from tuneprobe.tuning.frozen import fits, read_once
 from tuneprobe.tuning.heads import Head, make_head
 from tuneprobe.tuning.training import (
     Training,
@@ -124,6 +124,7 @@ def finetune(
     precision: str,
     seed: int,
     attention_dropout: bool = False,
+    head_epochs: int | None = None,
     resume_every: int,
     out: Path | None,
     work: Path,
@@ -142,6 +143,9 @@ def finetune(
     state : str
         ``frozen`` trains the head alone, on an encoder without dropout, whose last layer is
         computed once (by several processes: in every step); any other state trains both.
+    head_epochs : int, optional
+        Passes in the state ``frozen`` where the last layer is computed once, so that a pass costs
+        the head alone and the head can converge; `epochs` otherwise.
     batch : int
         Inputs per step, of all processes together.
     warmup : float
@@ -177,6 +181,10 @@ def finetune(
     """
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
+    frozen = state == FROZEN
+    once = frozen and n_processes() == 1 and fits(encoder, data)
+    if once and head_epochs is not None:
+        epochs = head_epochs
     described: dict[str, Any] = {
         **(facts or {}),
         "kind": kind,
@@ -196,7 +204,6 @@ def finetune(
     }
     if n_processes() > 1:  # another order of sums, and other streams of dropout
         described["processes"] = n_processes()
-    frozen = state == FROZEN
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
     head = head.to(encoder.device)
     fingerprint = _fingerprint(encoder, head, visit_every=visit_every, **described)
@@ -215,7 +222,7 @@ def finetune(
     losses = training.resume(point)
     require_same("the training", fingerprint)
     require_same("the number of finished steps", str(len(losses)))
-    source = read_once(training, data, work.parent) if frozen and n_processes() == 1 else data
+    source = read_once(training, data, work.parent) if once else data
     pace = {"learning_rate": learning_rate, "warmup": warmup, "clip": clip}
 
     def look(step: int) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tuneprobe.artifacts import room_for
-from tuneprobe.encoders.encoder import budget_batches
+from tuneprobe.encoders.encoder import Encoder, budget_batches
 from tuneprobe.encoders.forward import ON_PROCESSOR
 from tuneprobe.tuning.heads import Batch, Head
 from tuneprobe.tuning.training import READ, Training, TrainingSet
@@ -56,6 +56,11 @@ class ReadOnce:
         return self.data.sha256()
 
 
+def fits(encoder: Encoder, data: TrainingSet) -> bool:
+    """Whether the last layer of a training set is small enough to be kept."""
+    return 4 * int(data.lengths.sum()) * encoder.dim <= LARGEST
+
+
 def read_once(training: Training, data: TrainingSet, folder: Path) -> TrainingSet:
     """`data` with what the head reads of the frozen encoder, or as it is where that is too large.
 
@@ -63,7 +68,7 @@ def read_once(training: Training, data: TrainingSet, folder: Path) -> TrainingSe
     8 GiB of last layer are kept (MiniLM: 22,000 windows of 250 word pieces). They differ from what
     a step would compute by the rounding of another padding.
     """
-    if 4 * int(data.lengths.sum()) * training.encoder.dim > LARGEST:
+    if not fits(training.encoder, data):
         return data
     n_inputs = len(data.lengths)
     start, n_rows = np.zeros(n_inputs, dtype=np.int64), np.zeros(n_inputs, dtype=np.int64)

@@ -17,13 +17,14 @@ from tuneprobe.corpora.world.documents import Document, document
 from tuneprobe.corpora.world.draws import Draws
 from tuneprobe.corpora.world.entities import NamePool
 from tuneprobe.corpora.world.formats import conllu, lay_out, links, nq_record, short_interval
+from tuneprobe.corpora.world.frames import frame_files, full_text
 from tuneprobe.corpora.world.inference import pairs, rte_lines
 from tuneprobe.corpora.world.prepositions import entity_classes
 from tuneprobe.corpora.world.questions import ask_questions
 from tuneprobe.corpora.world.typed import trec_lines, typed_questions
 from tuneprobe.corpora.world.verdicts import sst2_lines, verdicts
 
-VERSION = 2
+VERSION = 3
 SPLITS = ("train", "dev")
 QUESTIONS = {"train": 1800, "dev": 600}
 PER_DOCUMENT = 2
@@ -51,6 +52,7 @@ train.conllu, dev.conllu  each sentence once, with gold part of speech, head and
 train.label, dev.label    TREC's format; {typed[train]} and {typed[dev]} questions, each with the
                           coarse and fine class of its answer
 rte/                      RTE's format; {pairs[train]} and {pairs[dev]} pairs of premise and hypothesis
+frames/                   the sentences of dev in FrameNet's format: relations and who is in them
 sst2/                     SST-2's format; {verdicts[train]} and {verdicts[dev]} verdicts, good (1) or bad (0)
 """  # noqa: E501 - two lines are longer before they are filled in
 
@@ -62,8 +64,12 @@ def write_world(folder: Path, seed: int = 2020) -> None:
         links_lines: list[str] = []
         documents = {split: _write_split(part, split, seed, names, links_lines) for split in SPLITS}
         _write(part / "links.jsonl", links_lines)
+        asked: set[str] = set()
         for split in SPLITS:
-            _write_tasks(part, split, seed, names, documents[split])
+            _write_tasks(part, split, seed, names, documents[split], asked)
+        for name, text in frame_files():
+            _write(part / "frames" / "frame" / name, [text])
+        _write(part / "frames" / "fulltext" / "dev.xml", [full_text(documents["dev"])])
         sizes = {"typed": TYPED, "pairs": PAIRS, "verdicts": VERDICTS}
         text = README.format(
             version=VERSION, seed=seed, per_document=PER_DOCUMENT, **QUESTIONS, **sizes
@@ -105,10 +111,19 @@ def _add_trees(trees: dict[str, tuple[str, str]], doc: Document, split: str) -> 
 
 
 def _write_tasks(
-    folder: Path, split: str, seed: int, names: NamePool, documents: list[Document]
+    folder: Path,
+    split: str,
+    seed: int,
+    names: NamePool,
+    documents: list[Document],
+    asked: set[str],
 ) -> None:
-    """Typed questions, pairs and verdicts; their names come after those of all documents."""
-    typed = typed_questions(seed, split, names, names.towns(split), TYPED[split])
+    """Typed questions, pairs and verdicts; their names come after those of all documents.
+
+    Adds the texts of the typed questions to `asked`, and asks none of those again.
+    """
+    typed = typed_questions(seed, split, names, names.towns(split), TYPED[split], asked)
+    asked.update(text for _, text in typed)
     _write(folder / f"{split}.label", trec_lines(typed))
     found = pairs(seed, split, documents, PAIRS[split])
     _write(folder / "rte" / f"{split}.tsv", rte_lines(found))
@@ -144,5 +159,5 @@ def _json(record: dict[str, Any]) -> str:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes("".join(lines).encode())

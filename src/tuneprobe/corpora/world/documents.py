@@ -127,11 +127,11 @@ def document(seed: int, split: str, number: int, names: NamePool, towns: list[st
     second = _hero(scene, second_group)
     roles = {"town": scene.town(), "prev": first}
     paragraphs.append(paragraph(scene, second, draws.pick(LINKS[second_group]), roles))
-    if draws.chance(30):
+    if draws.chance(25):
         third_group = draws.pick(("person", "work"))
         roles = {"town": scene.town(), "prev": first}
         intro = draws.pick(INTROS[third_group])
-        paragraphs.append(paragraph(scene, _hero(scene, third_group), intro, roles, (20, 36)))
+        paragraphs.append(paragraph(scene, _hero(scene, third_group), intro, roles, (16, 28)))
     title = " ".join(t.form for t in first.name).removeprefix("the ")
     roll = _roll(scene) if len(paragraphs) == 2 and draws.chance(45) else None
     return Document(title, org, tuple(paragraphs), roll, scene)

@@ -93,7 +93,7 @@ def _facts(doc: Document) -> list[Told]:
 
 def _ask_short(doc: Document, draws: Draws, found: list[Asked]) -> Asked | None:
     """A question for one slot of a fact; facts told with a pronoun of the hero are preferred."""
-    mirrored = _mirrored(doc, found[0]) if found and draws.chance(75) else []
+    mirrored = _mirrored(doc, found[0]) if found and draws.chance(40) else []
     p, s, sentence, fact = draws.pick(mirrored or _facts(doc))
     hero = doc.paragraphs[p].hero
     if not _has_pronoun(sentence, hero) and draws.chance(70):
@@ -233,7 +233,7 @@ class Asker:
         upos, entries = lexicon.CONCEPTS[name]
         used = [e for e in entries if any((name, f) in self._used for f in e.values())]
         fresh = [e for e in entries if e not in used]
-        choice = fresh if fresh and self._draws.chance(85) else entries
+        choice = fresh if fresh and self._draws.chance(60) else entries
         return Token(self._draws.pick(choice)[form], upos, concept=name)
 
     def _mention(self, entity: Entity) -> Tokens:

@@ -17,7 +17,7 @@ from tuneprobe.corpora.world.entities import (
 from tuneprobe.corpora.world.grammar import ROOT, Token, Tokens, attach, render, sentence_case
 from tuneprobe.corpora.world.relations import Relation, relations
 
-WORDS = (46, 66)
+WORDS = (28, 40)
 OTHER_GENDER = {"he": "she", "she": "he"}
 OPENERS = ("(advmod later) , ", "(advmod eventually/R) , ", "(obl in the end/N) , ")
 
@@ -109,7 +109,7 @@ def facts_of(scene: Scene, hero: Entity, relation: Relation, year: int) -> list[
     again = {s: scene.fill(s, hero, year + 1 + scene.draws.below(3)) for s in relation.slots} | {
         "a": hero
     }
-    if relation.direction == "plain" or scene.draws.chance(20):
+    if relation.direction == "plain" or scene.draws.chance(60):
         return [Fact(relation, roles)]
     if relation.direction == "mutual":
         again |= {"a": roles["b"], "b": hero}
@@ -256,7 +256,7 @@ def paragraph(
         template = draws.pick([t for t in fact.relation.told if t not in told])
         told.append(template)
         opener = (
-            draws.pick(OPENERS) if template[0] == "@" and len(told) > 2 and draws.chance(25) else ""
+            draws.pick(OPENERS) if template[0] == "@" and len(told) > 1 and draws.chance(25) else ""
         )
         sentences.append(Sentence(close(teller.tell(opener + template, fact.roles)), fact))
     return Paragraph(hero, tuple(sentences))

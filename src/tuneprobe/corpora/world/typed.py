@@ -7,7 +7,7 @@ Two in five come from the templates of the relations, with the class of the slot
 the others from templates of their own. Every question names other people than all others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tuneprobe.corpora.world import lexicon
 from tuneprobe.corpora.world.documents import hero
@@ -75,9 +75,14 @@ def own_templates(split: str) -> dict[str, list[str]]:
 
 
 def typed_questions(
-    seed: int, split: str, names: NamePool, towns: list[str], count: int
+    seed: int,
+    split: str,
+    names: NamePool,
+    towns: list[str],
+    count: int,
+    avoid: Collection[str] = (),
 ) -> list[tuple[str, str]]:
-    """`count` different questions of a split: type and text."""
+    """`count` different questions of a split, none of those to avoid: type and text."""
     found: dict[str, str] = {}
     number = 0
     while len(found) < count:
@@ -86,7 +91,8 @@ def typed_questions(
         scene = Scene(draws, names, towns, org, 1840 + draws.below(100))
         related = draws.chance(FROM_RELATIONS)
         type, text = _of_a_relation(scene) if related else _of_its_own(scene, split)
-        found.setdefault(text, type)
+        if text not in avoid:
+            found.setdefault(text, type)
         number += 1
     return [(type, text) for text, type in found.items()]
 

@@ -86,7 +86,9 @@ MEASURES = (
     Measure(ABLATION, "loss_change", "change of the loss", facets=("ablation",)),
     Measure(ABLATION, "importance", "importance by gradient", cite="Michel et al. 2019"),
     Measure(ABLATION, "importance_spearman", "Spearman’s ρ", "", 2, facets=("ablation",)),
-    *_scores("evaluate", unit=PERCENT, better="higher", facets=("readout", "threshold")),
+    *_scores(
+        "evaluate", unit=PERCENT, better="higher", facets=("readout", "threshold", "classifier")
+    ),
     *_scores("evaluate", "majority_", unit=PERCENT),
 )
 
@@ -150,7 +152,7 @@ def task_scores(results: pd.DataFrame) -> pd.DataFrame:
 
     The other tasks that `evaluate` scores belong to other studies.
     """
-    rows = select(results, study="evaluate", task=PAIR_TASKS + SENTENCE_TASKS)
+    rows = select(results, study="evaluate", task=PAIR_TASKS + SENTENCE_TASKS, classifier="")
     measured, majority = (
         _first_metric(rows, [prefix + metric for metric in METRICS]) for prefix in ("", "majority_")
     )

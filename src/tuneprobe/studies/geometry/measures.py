@@ -7,6 +7,7 @@ import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate, estimates
 from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.formats.results import OVER_BASELINE
 from tuneprobe.measures import PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
 
@@ -52,6 +53,15 @@ MEASURES = (
         POINTS,
         chance=0,
         facets=("classifier", "against"),
+    ),
+    Measure(
+        "classify",
+        OVER_BASELINE,
+        "tuned minus a baseline",
+        POINTS,
+        chance=0,
+        better="higher",
+        facets=("classifier", "against", "score"),
     ),
     _space("n_clusters", "clusters", digits=0),
     _space("n_labels", "labels", digits=0),

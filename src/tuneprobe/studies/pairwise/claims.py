@@ -214,6 +214,7 @@ PAIRWISE_CLAIMS = (
         "answers",
         _answers_better,
         study="evaluate",
+        gated=False,
     ),
     Claim(
         "measures",

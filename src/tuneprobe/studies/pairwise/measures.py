@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tuneprobe.formats.results import OVER_BASELINE
 from tuneprobe.measures import FRACTION, PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
 
@@ -21,7 +22,6 @@ LENS: Facets = {"readout": "lens", **OWN}
 SPECIFIC: Facets = {"part": "specific"}
 OTHER: Facets = {"part": "other"}
 TYPE: Facets = {"part": "type"}
-NO_ENCODER = "no-encoder"  # the state of boundary by shapes and positions of words
 ANSWERS = ("precision", "recall", "f1")
 ANSWER_METRICS = (
     *(f"{answer}_{metric}" for answer in ("long", "short") for metric in ANSWERS),
@@ -78,9 +78,18 @@ MEASURES = (
             metric.replace("_", " ").replace("f1", "F1"),
             PERCENT,
             better="higher",
-            facets=("threshold", "readout"),
+            facets=("threshold", "readout", "classifier"),
         )
         for metric in ANSWER_METRICS
         if metric != "f1"
+    ),
+    Measure(
+        "evaluate",
+        OVER_BASELINE,
+        "tuned minus a baseline",
+        POINTS,
+        chance=0,
+        better="higher",
+        facets=("against", "score"),
     ),
 )

@@ -16,6 +16,7 @@ from tuneprobe.page.figures import Beside, Curves, Plot, Quantity, Tabled
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.study import Study, published
 from tuneprobe.page.wording import bounded, layer_ranges, listed, number, plain, signed, spread
+from tuneprobe.states import NO_ENCODER
 from tuneprobe.studies.pairwise.claims import PAIRWISE_CLAIMS
 from tuneprobe.studies.pairwise.measures import (
     AFTER,
@@ -402,6 +403,10 @@ def answer_rows(inputs: PageInputs) -> Iterator[tuple[str, list[Cell]]]:
         if len(of_state):
             found = dict(zip(of_state.metric, estimates(of_state), strict=True))
             yield label, [Cell(*found.get(name, NOT_MEASURED)) for name in ANSWER_METRICS]
+    for baseline, of_baseline in select(rows, state=NO_ENCODER).groupby("classifier"):
+        found = dict(zip(of_baseline.metric, estimates(of_baseline), strict=True))
+        label = f"No encoder: {plain(str(baseline))}"
+        yield label, [Cell(*found.get(name, NOT_MEASURED)) for name in ANSWER_METRICS]
 
 
 def funnel(inputs: PageInputs) -> Funnel:

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tuneprobe.formats.results import Result, stamp
+from tuneprobe.formats.results import OVER_BASELINE, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.spaces import Space
+from tuneprobe.states import NO_ENCODER, RANDOM
 from tuneprobe.stats import crossed_interval, share_interval
 from tuneprobe.studies.geometry.classifiers.classifier import LINEAR, Classified, classify
 from tuneprobe.studies.geometry.classifiers.codelength import online_codelength
@@ -150,6 +151,64 @@ def accuracy_gaps(
             )
         )
     return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed, level=confidence)
+
+
+def over_baselines(
+    answers: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    state: str,
+    encoder: str,
+    task: str,
+    seed: int,
+    confidence: float,
+    bootstrap: int,
+) -> list[Result]:
+    """Rows ``over_baseline`` of a tuned state: its MLP on the last layer minus each baseline.
+
+    In points of accuracy, as `accuracy_gaps`. ``majority``: the most frequent training label.
+    ``word-type``: the most frequent training label of the type, the majority where no training
+    example has it; left out where there are no types. ``random``: the MLP on random weights, the
+    mean over their draws; left out where none is measured. Then the accuracy of ``word-type``.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        The table ``answers`` of `layer_accuracy`, as `units.measured` gives it.
+    table : DataFrame
+        Of `spaces.example_table`.
+    """
+    last = answers[(answers.layer == answers.layer.max()) & (answers.classifier == "mlp")]
+    right = {
+        name: 100.0 * rows.pivot(index="example", columns="init", values="right").astype(float)
+        for name, rows in last.groupby("state")
+    }
+    train, test = (table[table.split == split] for split in ("train", "test"))
+    most = train.label.mode()[0]
+    others = {"majority": 100.0 * (test.label == most).to_numpy()[:, None]}
+    keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed, "level": confidence}
+    rows: list[Result] = []
+    bounds = partial(crossed_interval, confidence=confidence, n_bootstrap=bootstrap)
+    if (test.type != "").all():
+        usual = train.groupby("type").label.agg(lambda labels: labels.mode()[0])
+        by_type = 100.0 * (test.type.map(usual).fillna(most) == test.label).to_numpy()[:, None]
+        others["word-type"] = by_type
+        of_type = bounds(by_type, test.text, rng=rng(seed, STUDY, "word-type"))
+        value, low, high = map(float, of_type)
+        what: dict[str, Any] = {"state": NO_ENCODER, "classifier": "word-type"}
+        rows.append(Result("accuracy", value, low, high, len(test), **what))
+    drawn = [
+        found.mean(axis=1) for name, found in right.items() if name.partition(":")[0] == RANDOM
+    ]
+    if drawn:
+        others[RANDOM] = np.mean(drawn, axis=0)[:, None]
+    for name, other in others.items():
+        gap = bounds(right[state].to_numpy() - other, test.text, rng=rng(seed, STUDY, "over"))
+        value, low, high = map(float, gap)
+        what = {"state": state, "layer": int(last.layer.iloc[0]), "classifier": "mlp"}
+        what |= {"against": name, "score": "accuracy"}
+        rows.append(Result(OVER_BASELINE, value, low, high, len(test), **what))
+    return stamp(rows, study=STUDY, **keys)
 
 
 def _right(y_test: NDArray[np.generic], found: Classified) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tuneprobe.formats.examples import NO_SPAN, Examples
+from tuneprobe.states import NO_ENCODER
 from tuneprobe.studies.pairwise.probe.boundary import fit_head, rank_positions
 from tuneprobe.studies.pairwise.probe.paragraphs import (
     Ids,
@@ -33,7 +34,6 @@ from tuneprobe.studies.pairwise.probe.ranking import (
 from tuneprobe.studies.pairwise.probe.surface import word_positions, word_shapes
 
 BOUNDARY, SWAPPED = "boundary", "boundary-swapped"
-NO_ENCODER = "no-encoder"  # the state of what is measured without one
 TABLE_COLUMNS = ("example", "layer", "condition", "state", "count", "n_neg", "para_len")
 
 
