@@ -1,26 +1,32 @@
 """Layers that change places, differences, weights, erasure: against plain loops on tiny models."""
 
 import re
+import runpy
 from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from made_up_encoders import DIM, VOCABULARY, made_up_encoder, made_up_head
 from small_encoders import ARCHITECTURES, LAYERS, made_up_pieces, small_encoder, small_tokenizer
 from test_ablation_study import LABELS, digit_examples
-from tiny_reader import simple_questions, write_tiny_bert
+from tiny_reader import WORDS, simple_questions, write_tiny_bert
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
+from tuneprobe import paths
 from tuneprobe.encoders.encoder import Encoder, load_encoder, pad_batch
-from tuneprobe.formats.examples import Examples, ExamplesBuilder
-from tuneprobe.formats.results import Result
+from tuneprobe.formats.examples import Examples, ExamplesBuilder, write_examples
+from tuneprobe.formats.results import read_results
+from tuneprobe.measures import check_measures
 from tuneprobe.rng import rng
+from tuneprobe.scores.label_scores import Labeller, gold_answers, read_answers
 from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.studies.change.difference.pieces import PieceSample
 from tuneprobe.studies.change.difference.study import difference_rows, measures
 from tuneprobe.studies.change.erasure.leace import ErasureError, fit_leace
 from tuneprobe.studies.change.erasure.study import erasure_rows, fit_readout
+from tuneprobe.studies.change.measures import MEASURES, STUDY
 from tuneprobe.studies.change.restore.layers import (
     ONE,
     OTHER,
@@ -43,6 +49,7 @@ from tuneprobe.studies.change.restore.outcomes import (
 )
 from tuneprobe.studies.change.restore.study import matters_rows, restore_rows
 from tuneprobe.studies.change.weights.study import SHUFFLED, matrices, weight_rows
+from tuneprobe.tuning.checkpoints import write_checkpoint
 from tuneprobe.tuning.heads import QAHead, make_head
 
 NUMBERS = small_tokenizer([str(n) for n in range(4, VOCABULARY)], WhitespaceSplit())  # "7" is 7
@@ -270,10 +277,10 @@ def test_weights_are_summed_up_by_layer_and_part() -> None:
 
 
 def word_examples(n_texts: int) -> Examples:
-    """Texts of 6 one-piece words; the label of a word is whether its number is even."""
+    """Texts of 6 words of four kinds, a piece each; the label is whether the number is even."""
     draws, builder = rng(0, "words"), ExamplesBuilder()
     for number in range(n_texts):
-        words = draws.integers(4, 60, size=6)
+        words = draws.integers(4, 8, size=6)
         text = builder.add_text(f"t{number}", words.astype(str).tolist())
         for place, word in enumerate(words):
             span = builder.add_span(text, 0, place, place + 1, "word")
@@ -343,4 +350,39 @@ def test_a_least_squares_classifier_separates_what_is_separable() -> None:
 def test_rows_of_a_head_are_directions_of_one_vector() -> None:
     assert head_rows(made_up_head(n_spans=2)).shape == (6, DIM)
     assert head_rows(make_head("qa", DIM, 1)).shape == (7, DIM)
-    assert isinstance(Result("x", 1.0), Result)
+
+
+def test_the_stage_writes_a_table_of_declared_numbers(root, source, tmp_path, monkeypatch) -> None:
+    task, labels, builder = "world-pos", ["long", "short"], ExamplesBuilder()
+    draws, known = rng(0, "stage"), np.array(WORDS.split())
+    for number in range(60):
+        words = draws.choice(known, size=6).tolist()
+        text = builder.add_text(f"t{number}", words)
+        for place, word in enumerate(words):
+            span = builder.add_span(text, 0, place, place + 1, "word")
+            split = "train" if number % 2 else "test"
+            builder.add_example(span, -1, labels[len(word) < 4], split)
+    examples = builder.build()
+    write_examples(examples, tmp_path / paths.examples(task))
+    tuned = load_encoder("tiny", path=str(write_tiny_bert(tmp_path / "other", seed=1)))
+    head = make_head("label", tuned.dim, 5, n_outputs=2, n_spans=1).eval()
+    folder = tmp_path / paths.checkpoint("minilm-l6", task, FINETUNED, 13)
+    write_checkpoint(folder, tuned, head, kind="label", state=FINETUNED, labels=labels)
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["encoders"]["minilm-l6"] = {"path": str(source)}
+    params["intervals"]["bootstrap"] = 30
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    stage = runpy.run_path(str(root / "stages" / "change.py"), run_name="stage")
+    stage["main"]("minilm-l6", task, 13)
+    table = paths.results("minilm-l6", task, STUDY, 13) / "layers.csv"
+    found = check_measures(read_results(table), MEASURES)
+    of_three_layers = {"vectors_matter", "weights_matter"}
+    assert {measure.name for measure in MEASURES} - of_three_layers == set(found.metric)
+    [score] = found[(found.metric == "score") & (found.state == FINETUNED)].value
+    gold = gold_answers(examples, "label").to_numpy()
+    said = read_answers(Labeller(tuned, head, labels), examples)
+    assert score == pytest.approx(100 * (said == gold).mean(), abs=1e-3)
+    again = table.read_bytes()
+    stage["main"]("minilm-l6", task, 13)
+    assert table.read_bytes() == again
