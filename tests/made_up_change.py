@@ -1,7 +1,7 @@
 """Made-up results of the study of change in the shape of a whole run: by formula, no randomness.
 
 What holds by construction (4 layers, mark 1): vectors move more from layer to layer; the last layer
-costs most when it is put back and the first nothing; only the upper layers tuned is worth `upper`
+costs most when it is put back and the first `lower`; only the upper layers tuned is worth `upper`
 points more than only the others; no intruders, a rank of `rank` of the control's; erasing the label
 costs `used` points beyond the control after tuning and half of that before.
 """
@@ -23,7 +23,7 @@ def around(value: float, reach: float = 1.0) -> tuple[float, float, float]:
     return value, value - reach, value + reach
 
 
-def restore_rows(metric: str, upper: float, sign: float) -> Iterator[Result]:
+def restore_rows(metric: str, upper: float, lower: float, sign: float) -> Iterator[Result]:
     scored = {"score": metric, "n": 60}
     if metric != "token_f1":
         yield Result("majority", 50.0, state="finetuned", **scored)
@@ -34,6 +34,7 @@ def restore_rows(metric: str, upper: float, sign: float) -> Iterator[Result]:
         of = {"state": state, "against": against, **scored}
         for layer in range(N_LAYERS + 1):
             cost = (10.0 * layer if tuned else -8.0 * layer) * (layer > 1)
+            cost += lower * (tuned and layer == 1)
             for name, change, size in (("score", -cost, 1.0), ("loss", cost / 40, 0.05)):
                 start = {"score": 90.0 if tuned else 55.0, "loss": 0.2 if tuned else 1.0}[name]
                 for scope in ("up_to", "layer") if layer else ("up_to",):
@@ -86,6 +87,7 @@ def erasure_rows(used: float) -> Iterator[Result]:
 
 def made_up_change(
     upper: float = 12.0,
+    lower: float = 0.0,
     sign: float = 1.0,
     rank: float = 0.3,
     intruders: float = 1.0,
@@ -94,7 +96,7 @@ def made_up_change(
     """Rows of one run; `sign` -1 turns the order of the layers that change."""
     rows: list[Result] = []
     for task, metric in TASKS.items():
-        found = [*restore_rows(metric, upper, sign), *moved_rows(rank, intruders, sign)]
+        found = [*restore_rows(metric, upper, lower, sign), *moved_rows(rank, intruders, sign)]
         found += erasure_rows(used) if task in ERASED else []
         shared = {"study": "change", "encoder": "minilm-l6", "task": task, "seed": 13}
         rows += stamp(found, **shared, level=0.95)

@@ -42,7 +42,14 @@ class Movement(NamedTuple):
     intruders: int
 
 
-def movement(before: ArrayLike, after: ArrayLike, *, k: int = 10, epsilon: float = 0.6) -> Movement:
+def movement(
+    before: ArrayLike,
+    after: ArrayLike,
+    *,
+    k: int = 10,
+    epsilon: float = 0.6,
+    old: Floats | None = None,
+) -> Movement:
     """The movement of one matrix.
 
     Parameters
@@ -52,6 +59,8 @@ def movement(before: ArrayLike, after: ArrayLike, *, k: int = 10, epsilon: float
         Singular vectors of the tuned matrix that are looked at; at most its rank.
     epsilon : float
         Cosine below which a direction counts as new.
+    old : float64 ndarray, optional
+        The `left_vectors` of `before`, where they are known.
 
     Raises
     ------
@@ -63,8 +72,9 @@ def movement(before: ArrayLike, after: ArrayLike, *, k: int = 10, epsilon: float
     size = float(np.linalg.norm(W))
     relative = float(np.linalg.norm(delta)) / size if size else float("nan")
     values = singular_values(delta)
+    old = left_vectors(W) if old is None else old
     return Movement(
-        relative, effective_rank(values), stable_rank(values), intruders(W, tuned, k, epsilon)
+        relative, effective_rank(values), stable_rank(values), intruders(old, tuned, k, epsilon)
     )
 
 
@@ -91,9 +101,9 @@ def stable_rank(values: Floats) -> float:
     return float(squares.sum() / squares.max()) if squares.max() else float("nan")
 
 
-def intruders(before: Floats, after: Floats, k: int, epsilon: float) -> int:
-    """New directions among the first k left singular vectors of the tuned matrix."""
-    old, new = left_vectors(before), left_vectors(after, k)
+def intruders(old: Floats, tuned: Floats, k: int, epsilon: float) -> int:
+    """New directions among the first k left singular vectors of the tuned matrix, beside `old`."""
+    new = left_vectors(tuned, k)
     return int((np.abs(old.T @ new).max(axis=0, initial=0.0) < epsilon).sum())
 
 

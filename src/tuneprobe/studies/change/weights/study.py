@@ -14,7 +14,7 @@ from tuneprobe.rng import rng
 from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.stats import share_interval
 from tuneprobe.studies.change.restore.layers import layer_list
-from tuneprobe.studies.change.weights.matrices import Movement, movement
+from tuneprobe.studies.change.weights.matrices import Movement, left_vectors, movement
 
 SHUFFLED = "shuffled"  # control: the same changes at other places of the matrix
 
@@ -122,8 +122,9 @@ def _moved(
         return Moved(part_of(name), size, change, nothing, nothing)
     seed, layer = stream
     shuffled = rng(seed, "change", "weights", layer, name).permutation(delta.ravel())
+    old = left_vectors(W)
     tuned, control = (
-        movement(W, W + moved, k=directions, epsilon=cosine)
+        movement(W, W + moved, k=directions, epsilon=cosine, old=old)
         for moved in (delta, shuffled.reshape(delta.shape))
     )
     return Moved(part_of(name), size, change, tuned, control)
@@ -143,21 +144,21 @@ def _rows(members: Sequence[Moved], directions: int, confidence: float) -> Itera
     n = directions * len(members)
     for state, of in ((FINETUNED, "tuned"), (SHUFFLED, "shuffled")):
         new = sum(getattr(one, of).intruders for one in members)
-        share = map(float, share_interval(new, n, confidence=confidence))
-        yield Result("intruders", *share, n=n, state=state)
+        share, low, high = map(float, share_interval(new, n, confidence=confidence))
+        yield Result("intruders", share, max(low, 0.0), high, n=n, state=state)
 
 
 def student_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float, float]:
-    """Mean with Student's interval; NaN bounds of fewer than two values.
+    """Mean with Student's interval; NaN bounds of fewer than three values, which tell nothing.
 
-    >>> student_interval(np.array([1.0, 3.0]), 0.5)
-    (2.0, 1.0, 3.0)
+    >>> [round(bound, 2) for bound in student_interval(np.array([1.0, 2.0, 3.0]), 0.95)]
+    [2.0, -0.48, 4.48]
     """
     mean, n = float(values.mean()), len(values)
-    if n < 2:
+    if n < 3:
         return mean, nan, nan
     reach = float(stdtrit(n - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(n))
-    return round(mean, 12), round(mean - reach, 12), round(mean + reach, 12)
+    return mean, mean - reach, mean + reach
 
 
 def _stated(row: Result) -> Result:
