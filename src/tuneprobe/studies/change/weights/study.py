@@ -65,10 +65,10 @@ def weight_rows(
         k, and the cosine with all left singular vectors of W below which a direction is new.
     """
     rows, everywhere = [], []
-    for layer, matrices in layers.items():
+    for layer, pairs in layers.items():
         moved = [
-            _moved(name, *pair, part_of, directions if layer else 0, cosine, (seed, layer))
-            for name, *pair in matrices
+            _moved(name, before, after, part_of, directions if layer else 0, cosine, (seed, layer))
+            for name, before, after in pairs
         ]
         parts: dict[str, list[Moved]] = defaultdict(list)
         for one in moved:
