@@ -17,7 +17,7 @@ from tuneprobe.studies.change.difference.vectors import (
 from tuneprobe.studies.geometry.similarity.similarity import linear_cka
 
 SHUFFLED = "shuffled"  # control: the tuned vectors of other pieces
-GROUPS = 8  # of texts, each left out once
+GROUPS = 6  # of texts, each left out once
 COMPARED = ("neighbour_overlap", "procrustes", "cka_debiased")  # those that have the control
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ def difference_rows(
     cka_debiased       linear CKA, debiased
     =================  ===============================================================
 
-    Intervals are those of a jackknife over 8 groups of texts, each left out once (Quenouille 1956;
+    Intervals are those of a jackknife over 6 groups of texts, each left out once (Quenouille 1956;
     Student's quantile); fewer texts than groups have none. The last three have a control, ``state``
     shuffled: the tuned vectors in another order.
 
