@@ -53,8 +53,8 @@ def _unequal(evidence: Evidence) -> Iterator[Check]:
         layers = of_task.layer.tolist()
         costs_nothing = [one.low > -evidence.margin for one in found]
         costs = [one.high < 0 for one in found]
-        best = max(range(len(found)), key=lambda n: found[n].value)
-        worst = min(range(len(found)), key=lambda n: found[n].value)
+        best = max(range(len(found)), key=lambda n: found[n].low)
+        worst = min(range(len(found)), key=lambda n: found[n].high)
         outcome: Outcome = "pass" if any(costs_nothing) else "undecided"
         if all(one.high < -evidence.margin for one in found):
             outcome = "fail"
