@@ -543,6 +543,7 @@ def check_names(params: Params) -> None:
             "a study's tasks (a reader: NAME-qa)",
         ),
         ("change.erase.tasks", params.change.erase.tasks, params.change.tasks, "change.tasks"),
+        ("change.erase.tasks", params.change.erase.tasks, labelled, "geometry.tasks"),
     ):
         problems += [_not_made(key, name, among, where) for name in names]
     problems += _twice(params, made)
