@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import nsmallest
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.formats.examples import Examples
 from tuneprobe.formats.question import Question
-from tuneprobe.rng import rng
+from tuneprobe.rng import rng, stream_seed
 from tuneprobe.scores.decode import SPAN, best_readings, best_spans
 from tuneprobe.scores.evaluate import short_texts, words_of_pieces
 from tuneprobe.scores.glue_metrics import FUNCTIONS, bootstrap_weights, metrics_of
@@ -345,29 +346,30 @@ def reader_problem(
     max_questions: int,
     seed: int,
 ) -> ReaderProblem:
-    """At most `max_questions` questions that have a short answer, drawn under `seed`.
+    """At most `max_questions` questions that have a short answer, drawn under `seed` by their ids.
+
+    No more than these are held in memory.
 
     Raises
     ------
     RestoreError
         If no question has one.
     """
-    answered = [question for question in questions if short_texts(question)]
-    if not answered:
+    answered = ((n, question) for n, question in enumerate(questions) if short_texts(question))
+
+    def draw(one: tuple[int, Question]) -> int:
+        return stream_seed(seed, "change", "texts", task, one[1].id)
+
+    chosen = [question for _, question in sorted(nsmallest(max_questions, answered, key=draw))]
+    if not chosen:
         raise RestoreError(
             f"no test question of {task} has a short answer: there is no F1 of words to compare; "
             "take it out of change.tasks."
         )
-    if len(answered) > max_questions:
-        draws = rng(seed, "change", "texts", task)
-        chosen = np.sort(draws.choice(len(answered), size=max_questions, replace=False))
-        answered = [answered[number] for number in chosen]
     sizes = settings._asdict()
     decoding = {name: sizes.pop(name) for name in ("top_k", "max_answer")}
-    cut = cut_windows(encoder, answered, **sizes)
-    return ReaderProblem(
-        head, answered, Windows(encoder, [w for ws in cut for w in ws]), **decoding
-    )
+    cut = cut_windows(encoder, chosen, **sizes)
+    return ReaderProblem(head, chosen, Windows(encoder, [w for ws in cut for w in ws]), **decoding)
 
 
 def head_rows(head: Head) -> NDArray[np.float32]:
