@@ -70,6 +70,7 @@ PAPER := 'run.encoders=[bert-base]' 'pairwise.tasks=[natural-questions]' 'geomet
   'geometry.dynamics.tasks=[english-ps-role]' 'geometry.cross.tasks=[english-ps-fxn]' \
   'geometry.cross.tuned_on=[english-ps-role,english-pos]' 'attention.tasks=[$(GLUE)]' \
   'attention.pair_heads.tasks=[{task: english-dep, tuned_on: english-dep}]' \
+  'change.tasks=[natural-questions-qa,$(ENGLISH),$(GLUE)]' 'change.erase.tasks=[english-pos,english-dep]' \
   prepare.pairs.boundary.train=10000 prepare.pairs.boundary.test=5000 \
   prepare.labels.train=null prepare.labels.test=null prepare.texts.train=null prepare.texts.test=null \
   finetune.epochs=2 finetune.batch=64 finetune.learning_rate=4.0e-5 \

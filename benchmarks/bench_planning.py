@@ -30,6 +30,8 @@ PAPER = (
     "geometry.cross.tuned_on=[english-ps-role,english-pos]",
     "attention.tasks=[mrpc,stsb,sst2,qqp,rte,qnli,mnli,sick]",
     "attention.pair_heads.tasks=[{task: english-dep, tuned_on: english-dep}]",
+    "change.tasks=[natural-questions-qa,english-pos,english-dep,mrpc,sst2]",
+    "change.erase.tasks=[english-pos]",
 )
 GRAPHS: dict[str, list[tuple[str, ...]]] = {
     "default": [()],

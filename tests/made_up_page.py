@@ -1,4 +1,4 @@
-"""What a page of all three studies is written from, made up by formula."""
+"""What a page of all four studies is written from, made up by formula."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from made_up_attention import N_HEADS, N_LAYERS, TASKS, made_up_attention
+from made_up_change import made_up_change
 from made_up_geometry import made_up_dynamics, made_up_spaces
 from made_up_results import made_up_artifacts, made_up_funnel, made_up_params, made_up_results
 
@@ -34,7 +35,7 @@ def made_up_page(root: Path, folder: Path) -> PageInputs:
     store_maps(folder)
     attention = made_up_attention()
     maps = {f"{task}/attention/maps": map_cells(folder, attention, task) for task in TASKS}
-    studies = [made_up_results(), made_up_spaces(), attention]
+    studies = [made_up_results(), made_up_spaces(), attention, made_up_change()]
     return PageInputs(
         results=pd.concat(studies, ignore_index=True),
         funnel=made_up_funnel(),

@@ -32,6 +32,9 @@ WRONG = {  # what came for a key, where another kind, another range or fewer val
     "attention.maps.states": [[], ["random", "random"]],
     "attention.tasks": [["world-rte", "world-rte"]],
     "attention.ablate.ablations": [[]],
+    "change.tasks": [["world-pos", "world-pos"], None],
+    "change.max_texts": [0, "60"],
+    "change.weights.cosine": [1.5, True],
     "attention.maps.labelled": ["", "a\nb", 1],
     "encoders.minilm-l6.package": ["", "python\nrm", "x" * 5000],
     "prepare": [[], 1, "x", None],
@@ -181,6 +184,8 @@ def test_maps_are_compared_with_a_state_that_is_read(written) -> None:
             [{"task": "framenet-15", "tuned_on": "world-dep"}],
             "names 'framenet-15', which is not in geometry.tasks or attention.frames",
         ),
+        ("change.tasks", ["world"], "names 'world', which is not in a study's tasks"),
+        ("change.erase.tasks", ["ewt-pos"], "'ewt-pos', which is not in change.tasks"),
         ("attention.tasks", ["mrpc", "mrpc"], "mrpc is listed twice"),
         ("attention.tasks", ["world-pos"], "the lists of tasks names 'world-pos' twice"),
     ],
@@ -202,10 +207,11 @@ def test_an_axis_has_entries_and_each_once(written, root: Path, axis: str, fault
 
 def test_every_list_of_tasks_may_be_empty(root: Path, tmp_path: Path) -> None:
     params = yaml.safe_load((root / "params.yaml").read_text())
-    for block in (params["pairwise"], params["geometry"], params["attention"]):
+    for block in (params["pairwise"], params["geometry"], params["attention"], params["change"]):
         block["tasks"] = []
     params["geometry"]["cross"] = {"tasks": [], "tuned_on": []}
     params["geometry"]["dynamics"]["tasks"] = params["attention"]["pair_heads"]["tasks"] = []
+    params["change"]["erase"]["tasks"] = []
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(params))
     assert load_params(path).attention.tasks == ()

@@ -43,7 +43,7 @@ NAMED = {
 }
 
 # Lists that become stages; the stages that gather them declare them.
-MATRIX = {"pairwise.tasks", "geometry.tasks", "attention.tasks", "attention.frames"}
+MATRIX = {"pairwise.tasks", "geometry.tasks", "attention.tasks", "attention.frames", "change.tasks"}
 MATRIX |= {"prepare.frames"}  # of a list that is empty by default
 LINES = 450  # of dvc.yaml
 

@@ -20,6 +20,8 @@ PAGE = ("report",)
 NUMBERS = ("collect", "report")
 READING = ("represent@*", "represent-finetuned@*", "evaluate@*", "pairwise@*")
 LABEL_PROBES = ("classify@*", "geometry@*", "similarity@*", "cross-task@*")
+LABEL_CHANGES = tuple(f"change@*-world-{n}-13" for n in ("pos", "dep", "ps-*", "trec-50"))
+READER_CHANGE = "change@*-world-qa-13"
 LABEL_STATES = ("represent-labels-finetuned@*", "represent-cross@*", "snapshots@*", "dynamics@*")
 
 
@@ -108,22 +110,26 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
     ("key", "value", "expected"),
     [
         ("focus", "pretrained", NUMBERS),
-        ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], *NUMBERS)),
+        ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], READER_CHANGE, *NUMBERS)),
         ("prepare.pairs.per_probe", 10, ("prepare-pairs@*", *READING[:2], "pairwise@*", *NUMBERS)),
         (
             "intervals.bootstrap",
             10,
             (
                 *("evaluate@*", "evaluate-texts@*", "pairwise@*", "classify@*", "cross-task@*"),
-                *("attention@*", "ablate@*", "pair-heads@*", *NUMBERS),
+                *("attention@*", "ablate@*", "pair-heads@*", "change@*", *NUMBERS),
             ),
         ),
         ("pairwise.equivalence_margin", 1.0, ("pairwise@*", *NUMBERS)),
-        ("evaluate.top_k", 5, ("evaluate@*", *NUMBERS)),
+        ("evaluate.top_k", 5, ("evaluate@*", "change@*", *NUMBERS)),
+        ("change.max_texts", 10, ("change@*", *NUMBERS)),
         (
             "geometry.finetune.epochs",
             1,
-            ("finetune-labels@*", *LABEL_STATES, *LABEL_PROBES, "pair-heads@*", *NUMBERS),
+            (
+                *("finetune-labels@*", *LABEL_STATES, *LABEL_PROBES, "pair-heads@*"),
+                *(*LABEL_CHANGES, *NUMBERS),
+            ),
         ),
         ("geometry.snapshot_every", 5, ("snapshots@*", "dynamics@*", *NUMBERS)),
         ("geometry.classify.initialisations", 5, ("classify@*", "cross-task@*", *NUMBERS)),
@@ -151,6 +157,7 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
                 "similarity@minilm-l6-world-pos-13",
                 "represent-cross@minilm-l6-world-ps-fxn-world-pos-13",
                 "cross-task@*",
+                "change@minilm-l6-world-pos-13",
                 *NUMBERS,
             ),
         ),
@@ -163,13 +170,17 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
                 "evaluate-texts@minilm-l6-world-sst2-13",
                 "attention@minilm-l6-world-sst2-13",
                 "ablate@minilm-l6-world-sst2-13",
+                "change@minilm-l6-world-sst2-13",
                 *NUMBERS,
             ),
         ),
         (
             "tasks.world.version",
             2,
-            ("*@world", "*@minilm-l6-world", "*@minilm-l6-world-13", "finetune@*", *NUMBERS),
+            (
+                *("*@world", "*@minilm-l6-world", "*@minilm-l6-world-13", "finetune@*"),
+                *(READER_CHANGE, *NUMBERS),
+            ),
         ),
         (
             "attention.tasks",

@@ -86,13 +86,16 @@ def test_every_claim_points_to_a_figure_or_table_and_states_rule_and_source(stud
         assert claim.figure in shown, claim.name
         assert claim.rule.endswith(".")
         assert claim.published
-        assert claim.source.startswith(study.paper.rpartition(" ")[0])
+        assert claim.source.rpartition(" (")[0] in study.paper
     assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
 
 
 @every_study
 def test_published_numbers_stand_in_a_table_that_names_its_source(study, chapters, root):
     file = root / "src/tuneprobe/studies" / study.name / "published.yaml"
+    if study.name == "change":  # its papers print figures, or numbers of language models
+        assert not file.exists()
+        return
     assert re.search(r"Tables? \d", file.read_text())
     assert yaml.safe_load(file.read_text())
     theirs = [

@@ -59,6 +59,10 @@ SMALL: dict[str, Any] = {
     "attention.ablate.max_texts": 6,
     "attention.frames": [],
     "attention.pair_heads.tasks": [],
+    "change.tasks": ["world-qa", "world-pos", "mine"],
+    "change.max_texts": 10,
+    "change.max_questions": 8,
+    "change.erase": {"tasks": ["world-pos"], "draws": 1},
     "run": AXES,
     "tasks.mine": {
         "format": "tsv",
@@ -251,10 +255,11 @@ def test_any_subset_of_the_studies_is_a_run(workspace: Path) -> None:
     kept = (workspace / "params.yaml").read_text()
     empty = {"tasks": [], "tuned_on": []}
     nothing = {"geometry.tasks": [], "geometry.dynamics.tasks": [], "geometry.cross": empty}
+    unchanged = {"change.tasks": [], "change.erase": {"tasks": [], "draws": 1}}
     try:
         for none in ({"pairwise.tasks": []}, nothing, {"attention.tasks": []}):
             (workspace / "params.yaml").write_text(kept)
-            write_params(workspace, none)
+            write_params(workspace, none | unchanged)
             run(workspace, ["python stages/collect.py", "python stages/report.py"])
     finally:
         (workspace / "params.yaml").write_text(kept)

@@ -36,6 +36,8 @@ class Inventory:
         Sentence tasks of the attention study.
     linked : tuple of str
         Tasks whose annotated word pairs the heads are scored on.
+    changed : tuple of str
+        Tuned tasks, by the names of their examples, whose change is measured.
     partial : bool
         What does not lie in the workspace is left out, not missed.
     """
@@ -47,6 +49,7 @@ class Inventory:
     crossed: tuple[str, ...]
     texts: tuple[str, ...]
     linked: tuple[str, ...]
+    changed: tuple[str, ...]
     partial: bool = False
 
     @classmethod
@@ -60,6 +63,7 @@ class Inventory:
             params.geometry.cross.tasks,
             params.attention.tasks,
             tuple(one.task for one in params.attention.pair_heads.tasks),
+            params.change.tasks,
         )
 
     @classmethod
@@ -162,6 +166,7 @@ class Inventory:
             "pairwise": self._tables(self._pairwise()),
             "geometry": self._tables(self._geometry()),
             "attention": self._tables(self._attention()),
+            "change": self._tables((task, "change", "layers") for task in self.changed),
         }
         here = {study: self._here(wanted) for study, wanted in tables.items()}
         return {study: found for study, found in here.items() if found}

@@ -410,6 +410,34 @@ class Attention(_Block):
     pair_heads: PairHeads
 
 
+class Weights(_Block):
+    """Which directions of a tuned matrix count as new."""
+
+    directions: Size
+    cosine: Share
+
+
+class Erase(_Block):
+    """Tasks whose label is erased, and how many times random directions are in its place."""
+
+    tasks: Names
+    draws: Size
+
+
+class Change(_Block):
+    """The study of what tuning changed, and whether it matters."""
+
+    tasks: Names
+    max_texts: PositiveInt
+    max_questions: PositiveInt
+    max_vectors: Size
+    neighbours: Size
+    axes: Size
+    weights: Weights
+    erase: Erase
+    tokens_per_batch: PositiveInt | None
+
+
 class Run(_Block):
     """The axes of a run: each is a list, and each of its entries a chain of stages.
 
@@ -462,6 +490,7 @@ class Params(_Block):
     pairwise: Pairwise
     geometry: Geometry
     attention: Attention
+    change: Change
 
     def tuning(self, study: str) -> Tuning:
         """How a study tunes on labelled texts."""
@@ -504,6 +533,7 @@ def check_names(params: Params) -> None:
     labelled = made["geometry.tasks"]
     tuned = labelled + made["attention.tasks"]
     linked = params.attention.pair_heads.tasks
+    readers = tuple(f"{name}-qa" for name in made["pairwise.tasks"])
     for key, names, among, where in (
         ("geometry.dynamics.tasks", params.geometry.dynamics.tasks, labelled, "geometry.tasks"),
         ("geometry.cross.tasks", params.geometry.cross.tasks, labelled, "geometry.tasks"),
@@ -515,6 +545,14 @@ def check_names(params: Params) -> None:
             "geometry.tasks or attention.frames",
         ),
         ("attention.pair_heads.tasks", tuple(one.tuned_on for one in linked), tuned, "the tasks"),
+        (
+            "change.tasks",
+            params.change.tasks,
+            tuned + readers,
+            "a study's tasks (a reader: NAME-qa)",
+        ),
+        ("change.erase.tasks", params.change.erase.tasks, params.change.tasks, "change.tasks"),
+        ("change.erase.tasks", params.change.erase.tasks, labelled, "geometry.tasks"),
     ):
         problems += [_not_made(key, name, among, where) for name in names]
     problems += _twice(params, made)
@@ -544,7 +582,9 @@ def _unfit(params: Params, key: str, name: str, kinds: tuple[str, ...]) -> str:
 
 
 def _not_made(key: str, name: str, among: Sequence[str], where: str) -> str:
-    return "" if name in among else f"{key} names '{name}', which is not in {where}: add it there."
+    if name in among:
+        return ""
+    return f"{key} names '{name}', which is not in {where}: add it there, or take it out here."
 
 
 def _twice(params: Params, made: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -46,7 +46,7 @@ class Result(NamedTuple):
     negatives: str = ""  # words, length-matched
     centred: int = NONE  # whether the mean vector was subtracted, 0 or 1
     axis_removed: int = NONE  # whether the principal axis of the layer was removed, 0 or 1
-    part: str = ""  # of a pairwise score: other, specific, type (pairwise/probe/parts.py)
+    part: str = ""  # of a pairwise score: other, specific, type; of a layer: attention, ...
     readout: str = ""  # linear (a trained head), lens (the QA head), span (the best one)
     threshold: str = ""  # of the scores of answers: best
     classifier: str = ""  # mlp, linear; of patterns: network, rule, ...; without encoder: which
@@ -58,7 +58,7 @@ class Result(NamedTuple):
     scale: str = ""  # of entropy: nats, normalised
     crop: str = ""  # how maps were cut or padded before they were compared
     pattern: str = ""
-    score: str = ""  # of agreement, or over a baseline: kappa, accuracy, short_f1, ...
+    score: str = ""  # kappa, accuracy, short_f1, ...: of agreement, over a baseline, scored again
     relation: str = ""
     direction: str = ""  # from-to, to-from
     pairing: str = ""  # all, zip

@@ -54,7 +54,7 @@ class PageInputs:
     layer_mark: float | Fraction = Fraction(5, 12)
     margin: float = 2.0
     confidence: float = 0.95
-    studies: Sequence[str] = ("pairwise", "geometry", "attention")
+    studies: Sequence[str] = ("pairwise", "geometry", "attention", "change")
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
     all_seeds: pd.DataFrame | None = None

@@ -117,6 +117,9 @@ def _paper_sentence(paper: str, findings: list[Finding]) -> str:
     counts = {v: sum(finding.verdict == v for finding in findings) for v in VERDICT_SIGNS}
     words = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold"}
     singular = {HOLDS: "holds", PARTLY: "holds partly", FAILS: "does not hold"}
+    if len(findings) == 1:
+        verdict = findings[0].verdict
+        return f"The one claim of {paper} {singular.get(verdict, f'is {UNTESTED}')}."
     parts = []
     for verdict, count in counts.items():
         if count:

@@ -6,10 +6,11 @@ from tuneprobe.measures import Measure
 from tuneprobe.page.figures import Spec
 from tuneprobe.page.study import Study
 from tuneprobe.studies.attention.page import ATTENTION
+from tuneprobe.studies.change.page import CHANGE
 from tuneprobe.studies.geometry.page import GEOMETRY
 from tuneprobe.studies.pairwise.page import PAIRWISE
 
-STUDIES: dict[str, Study] = {study.name: study for study in (PAIRWISE, GEOMETRY, ATTENTION)}
+STUDIES: dict[str, Study] = {study.name: study for study in (PAIRWISE, GEOMETRY, ATTENTION, CHANGE)}
 CLAIMS = tuple(claim for study in STUDIES.values() for claim in study.claims)
 
 

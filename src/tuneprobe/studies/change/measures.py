@@ -1,0 +1,108 @@
+"""What the study of change measures, under which names; its tasks and rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.measures import PERCENT, POINTS, Measure
+from tuneprobe.states import FINETUNED, PRETRAINED
+from tuneprobe.studies.attention.measures import task_label as sentence_label
+from tuneprobe.studies.geometry.measures import task_label as label_label
+
+STUDY = "change"
+BEFORE, AFTER = PRETRAINED, FINETUNED
+SHUFFLED = "shuffled"  # the state of a control: the same numbers at other places
+PARTS = ("attention", "feed-forward")
+READER = "-qa"  # at the end of the name of a reader's questions
+ZHANG = "Zhang et al. 2022"
+SHUTTLEWORTH = "Shuttleworth et al. 2025"
+ELAZAR = "Elazar et al. 2021"
+
+
+def _change(name: str, label: str, unit: str = "", *facets: str, **more: Any) -> Measure:
+    return Measure(STUDY, name, label, unit, facets=facets, **more)
+
+
+def _scored(prefix: str, label: str, *facets: str) -> tuple[Measure, ...]:
+    facets = ("against", "score", *facets)
+    return (
+        _change(f"{prefix}_score", f"score, {label}", PERCENT, *facets, better="higher"),
+        _change(f"{prefix}_score_change", f"change of the score, {label}", POINTS, *facets),
+        _change(f"{prefix}_loss", f"loss, {label}", "nats", *facets, digits=2),
+        _change(f"{prefix}_loss_change", f"change of the loss, {label}", "nats", *facets, digits=2),
+    )
+
+
+MEASURES = (
+    _change("score", "score", PERCENT, "score", better="higher"),
+    _change("loss", "loss", "nats", "score", digits=2, better="lower"),
+    _change("majority", "score of the most frequent answer", PERCENT, "score"),
+    *_scored("layer", "one layer of the other state", "part"),
+    *_scored("up_to", "embeddings and layers up to this of the other state"),
+    _change(
+        "above_minus_below",
+        "score with only the upper layers tuned, minus only the others",
+        POINTS,
+        "against",
+        "score",
+        chance=0,
+    ),
+    _change(
+        "vectors_matter", "do vectors change most where it matters, ρ", "", "against", chance=0
+    ),
+    _change(
+        "weights_matter", "do weights change most where it matters, ρ", "", "against", chance=0
+    ),
+    _change("difference", "how far vectors moved, of their spread", PERCENT, "against"),
+    _change("mean_shift", "part that all pieces share", PERCENT, "against"),
+    _change("first_axes", "part in the first axes", PERCENT, "against"),
+    _change("head_share", "part that the head reads", PERCENT, "against"),
+    _change("participation", "directions in which pieces move", "", "against"),
+    _change("neighbour_overlap", "nearest pieces that stay so", PERCENT, "against"),
+    _change("procrustes", "distance after the best rotation", "", "against", digits=2),
+    _change("cka_debiased", "linear CKA, debiased", "", "against", digits=2, chance=0),
+    _change("weight_change", "how far weights moved", PERCENT, "against", "part"),
+    _change("effective_rank", "effective rank over that of the control", "", "against", "part"),
+    _change("stable_rank", "stable rank over that of the control", "", "against", "part"),
+    _change("intruders", "new directions", PERCENT, "against", "part", cite=SHUTTLEWORTH),
+    _change("read_score", "accuracy of a linear classifier", PERCENT, better="higher"),
+    _change("read_majority", "share of the most frequent label", PERCENT),
+    _change("erased_score", "accuracy, label erased", PERCENT, cite="Belrose et al. 2023"),
+    _change("control_score", "accuracy, random directions erased", PERCENT, cite=ELAZAR),
+    _change("erasure_excess", "what is due to the label", POINTS, chance=0, cite=ELAZAR),
+    _change("erasure_gap", "the same, tuned minus pre-trained", POINTS, "against", chance=0),
+)
+
+
+def task_label(task: str) -> str:
+    """What a figure calls a tuned task.
+
+    >>> task_label("world-qa"), task_label("world-pos"), task_label("world-rte")
+    ('reading world', 'POS', 'world RTE')
+    """
+    if task.endswith(READER):
+        return f"reading {task.removesuffix(READER)}"
+    label = label_label(task)
+    return label if label != task else sentence_label(task)
+
+
+def tasks_of(results: pd.DataFrame, *metrics: str) -> list[str]:
+    """Tasks that have the metrics, readers first; by default all of the study."""
+    rows = select(results, study=STUDY)
+    rows = select(rows, metric=metrics) if metrics else rows
+    return sorted(set(rows.task), key=lambda task: (not task.endswith(READER), task))
+
+
+def depth(results: pd.DataFrame) -> int:
+    """Number of the last layer; -1 where the study has not run."""
+    return last_layer(results, STUDY)
+
+
+def rows_of(
+    results: pd.DataFrame, metric: str, state: str = AFTER, part: str | Sequence[str] = ""
+) -> pd.DataFrame:
+    """Rows of a metric by task and layer."""
+    found = select(results, study=STUDY, metric=metric, state=state, part=part)
+    return found.sort_values(["task", "layer"], kind="stable")

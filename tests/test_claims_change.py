@@ -1,0 +1,72 @@
+"""Verdicts about change follow from the numbers, and each can come out the other way."""
+
+import pandas as pd
+import pytest
+from made_up_change import made_up_change
+
+from tuneprobe.claims import FAILS, HOLDS, UNTESTED, Evidence, judge
+from tuneprobe.formats.results import to_frame
+from tuneprobe.measures import check_measures
+from tuneprobe.studies.change.claims import CHANGE_CLAIMS
+from tuneprobe.studies.change.measures import MEASURES
+
+
+def verdicts(results: pd.DataFrame) -> dict[str, str]:
+    evidence = Evidence(results, layer_mark=0.4, margin=2.0, alpha=0.05)
+    return {claim.name: judge(claim, evidence).verdict for claim in CHANGE_CLAIMS}
+
+
+def costing(change: float) -> pd.DataFrame:
+    """Every layer costs as much as every other."""
+    rows = made_up_change()
+    chosen = (rows.metric == "layer_score_change") & (rows.state == "finetuned")
+    bounds = {"value": change, "low": change - 0.5, "high": change + 0.5}
+    for column, value in bounds.items():
+        rows.loc[chosen, column] = value
+    return rows
+
+
+def test_the_made_up_run_is_judged_as_it_was_built() -> None:
+    results = made_up_change()
+    check_measures(results, MEASURES)
+    assert set(verdicts(results).values()) == {HOLDS}
+    assert len(CHANGE_CLAIMS) >= 6
+
+
+@pytest.mark.parametrize(
+    ("claim", "results"),
+    [
+        ("upper-layers-carry", made_up_change(upper=-12, lower=9)),
+        ("change-matters", made_up_change(sign=-1)),
+        ("top-changes", made_up_change(sign=-1)),
+        ("few-intruders", made_up_change(intruders=40)),
+        ("low-rank", made_up_change(rank=0.9)),
+        ("encoded-is-used", made_up_change(used=-20)),
+    ],
+)
+def test_a_run_that_is_built_otherwise_fails_the_claim(claim: str, results: pd.DataFrame) -> None:
+    assert verdicts(results)[claim] == FAILS
+
+
+@pytest.mark.parametrize(("change", "passing"), [(0.0, "put back at no cost"), (-9.0, "costs")])
+def test_layers_that_are_equal_fail_one_half_of_the_claim(change: float, passing: str) -> None:
+    evidence = Evidence(costing(change), layer_mark=0.4, margin=2.0, alpha=0.05)
+    claim = next(claim for claim in CHANGE_CLAIMS if claim.name == "layers-unequal")
+    outcomes = [check.outcome for check in judge(claim, evidence).checks]
+    assert outcomes == (["pass", "fail"] if change == 0 else ["fail", "pass"]) * 3
+
+
+@pytest.mark.parametrize(
+    ("claim", "results"),
+    [
+        ("few-intruders", made_up_change(intruders=5.1)),
+        ("low-rank", made_up_change(rank=0.5)),
+        ("encoded-is-used", made_up_change(used=0.5)),
+    ],
+)
+def test_what_the_intervals_do_not_tell_is_not_decided(claim: str, results: pd.DataFrame) -> None:
+    assert verdicts(results)[claim] == UNTESTED
+
+
+def test_an_empty_run_is_judged_without_error() -> None:
+    assert set(verdicts(to_frame([])).values()) == {UNTESTED}
