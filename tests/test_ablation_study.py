@@ -10,6 +10,8 @@ from made_up_encoders import (
     made_up_encoder,
     made_up_head,
 )
+from small_encoders import small_tokenizer
+from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
@@ -37,13 +39,8 @@ SETTINGS = {
 }
 
 
-class Digits:
-    """A tokenizer of words that are numbers of pieces."""
-
-    pad_token_id, cls_token_id, sep_token_id, model_max_length = 1, 2, 3, 40
-
-    def __call__(self, words, **_):
-        return {"input_ids": [[int(word)] for word in words]}
+# Words are numbers: those of their pieces.
+TOKENIZER = small_tokenizer([str(n) for n in range(4, VOCABULARY)], WhitespaceSplit())
 
 
 def digit_examples(kind: str, n_texts: int = 20) -> Examples:
@@ -60,7 +57,7 @@ def digit_examples(kind: str, n_texts: int = 20) -> Examples:
 
 def digit_labeller(kind: str) -> Labeller:
     made_up = made_up_encoder("bert")
-    encoder = Encoder(made_up.name, made_up.state, made_up.model, Digits(), "0" * 64)
+    encoder = Encoder(made_up.name, made_up.state, made_up.model, TOKENIZER, "0" * 64)
     if kind == "score":
         return Labeller(encoder, made_up_head(kind="score", n_outputs=1), None)
     return Labeller(encoder, made_up_head(), LABELS)
