@@ -72,6 +72,7 @@ def finetune_reader(
     max_question: int,
     null_keep: float,
     seed: int,
+    head_only: bool = False,
     **training: Any,
 ) -> list[float]:
     """Tune a pre-trained encoder to read: window the training questions, draw a head, train both.
@@ -82,6 +83,8 @@ def finetune_reader(
         Those whose split is ``train`` are used; read once.
     state : str
         ``finetuned``, or ``frozen``: the head alone is trained, at `head_learning_rate`.
+    head_only : bool
+        The encoder was tuned elsewhere: the head alone is trained in any state.
     training : Any
         Passed on to `finetune`.
     """
@@ -102,8 +105,9 @@ def finetune_reader(
         data,
         kind="qa",
         state=state,
-        learning_rate=head_learning_rate if state == FROZEN else learning_rate,
+        learning_rate=head_learning_rate if state == FROZEN or head_only else learning_rate,
         seed=seed,
+        head_only=head_only,
         **training,
     )
 
@@ -115,6 +119,7 @@ def finetune(
     *,
     kind: str,
     state: str = FINETUNED,
+    head_only: bool = False,
     epochs: int,
     batch: int,
     learning_rate: float,
@@ -142,6 +147,9 @@ def finetune(
     state : str
         ``frozen`` trains the head alone, on an encoder without dropout, whose last layer is
         computed once (by several processes: in every step); any other state trains both.
+    head_only : bool
+        Train the head alone whatever the state, and write the encoder as it is: it was tuned
+        elsewhere.
     batch : int
         Inputs per step, of all processes together.
     warmup : float
@@ -196,7 +204,9 @@ def finetune(
     }
     if n_processes() > 1:  # another order of sums, and other streams of dropout
         described["processes"] = n_processes()
-    frozen = state == FROZEN
+    if head_only:
+        described["head_only"] = True
+    frozen = state == FROZEN or head_only
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
     head = head.to(encoder.device)
     fingerprint = _fingerprint(encoder, head, visit_every=visit_every, **described)

@@ -392,7 +392,7 @@ def _by_layers(encoder: Encoder, texts: Sequence[Pieces]) -> Looks | None:
             stack = Stack(layers, "zero", first_only=True, tokens_per_chunk=len(text))
             variants = dict(stack.variants(hidden, lowest=len(layers)))
             looks.append((variants.pop(0)[0], torch.stack(list(variants.values()))))
-    except (BlockError, AttributeError, TypeError, ValueError):
+    except (BlockError, AttributeError, TypeError, ValueError, RuntimeError):
         return None
     return looks
 
