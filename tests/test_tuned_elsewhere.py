@@ -14,8 +14,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from tiny_labels import tagged_words
-from tiny_reader import write_tiny_bert
+from tiny_reader import simple_questions, write_tiny_bert
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+from tuned_in_process import SETTINGS
 from typer.testing import CliRunner
 
 from tuneprobe import paths
@@ -23,11 +24,19 @@ from tuneprobe.artifacts import read_meta
 from tuneprobe.cli import app
 from tuneprobe.encoders.convert import convert
 from tuneprobe.encoders.encoder import load_encoder, load_tuned_elsewhere
-from tuneprobe.encoders.represent import write_representations
+from tuneprobe.encoders.represent import cut_texts, write_representations
 from tuneprobe.encoders.source import EncoderError, find_weights
 from tuneprobe.formats.examples import write_examples
 from tuneprobe.formats.representations import open_representations
 from tuneprobe.params import ParamsError, load_params
+from tuneprobe.scores.label_scores import load_tuned
+from tuneprobe.studies.attention.ablation.sweep import ablation_sweep
+from tuneprobe.studies.attention.maps.maps import LayerMaps, stream_maps
+from tuneprobe.tuning.checkpoints import read_head
+from tuneprobe.tuning.finetune import finetune_reader
+from tuneprobe.tuning.heads import make_head
+from tuneprobe.tuning.labelled_texts import labelled_texts
+from tuneprobe.tuning.labelling import predict
 
 
 def write_tuned(folder: Path, **changes: int) -> BertForSequenceClassification:
@@ -37,6 +46,9 @@ def write_tuned(folder: Path, **changes: int) -> BertForSequenceClassification:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         model = BertForSequenceClassification(config).eval()
+        for name, weight in model.named_parameters():
+            if weight.ndim > 1 and "embedding" not in name:
+                torch.nn.init.normal_(weight, std=0.3)
     model.save_pretrained(folder)
     return model
 
@@ -167,6 +179,40 @@ def test_the_stages_take_the_weights_as_they_came_and_train_a_head_on_them(
         stored.append(open_representations(tmp_path / "vectors" / name, examples).layer(2))
     np.testing.assert_array_equal(stored[1], stored[2])
     assert np.abs(stored[0] - stored[1]).max() > 0.1
+    maps: list[LayerMaps] = []
+    stream_maps([base, again], cut_texts(again, examples.texts, "pair"), maps.append)
+    assert {one.layer for one in maps} == {1, 2}
+    assert all((one.maps[0] - one.maps[1]).abs().max() > 0.01 for one in maps)
+    source = params.encoder_source("mine")
+    labeller = load_tuned("mine", state="finetuned", seed=13, checkpoint=made, **source)
+    swept = ablation_sweep(labeller.head, labelled_texts(again, examples, "test"))
+    plain = predict(tuned, labeller.head, examples)
+    np.testing.assert_allclose(swept[0], plain, atol=1e-5)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_reader_is_a_head_on_the_weights_as_they_came(base: Path, tmp_path: Path) -> None:
+    write_tuned(tmp_path / "tuned")
+    before = load_encoder("mine", path=str(base))
+    tuned = load_tuned_elsewhere(before, path=str(tmp_path / "tuned"))
+    weights = {name: weight.clone() for name, weight in tuned.model.state_dict().items()}
+    made = tmp_path / "checkpoint"
+    losses = finetune_reader(
+        tuned,
+        simple_questions(24),
+        state="finetuned",
+        head_only=True,
+        out=made,
+        work=tmp_path / "resume",
+        **SETTINGS,
+    )
+    assert losses[-1] < losses[0]
+    written = load_encoder("mine", path=str(base), state="finetuned", checkpoint=made)
+    assert all(torch.equal(written.model.state_dict()[name], one) for name, one in weights.items())
+    head = read_head(made, written)
+    assert read_meta(made)["settings"]["learning_rate"] == SETTINGS["head_learning_rate"]
+    fresh = make_head("qa", tuned.dim, SETTINGS["seed"])
+    assert not torch.equal(head.span.weight, fresh.span.weight)
 
 
 def test_what_cannot_be_asked_of_them_is_said_with_the_settings_that_help(

@@ -392,8 +392,10 @@ def _by_layers(encoder: Encoder, texts: Sequence[Pieces]) -> Looks | None:
             stack = Stack(layers, "zero", first_only=True, tokens_per_chunk=len(text))
             variants = dict(stack.variants(hidden, lowest=len(layers)))
             looks.append((variants.pop(0)[0], torch.stack(list(variants.values()))))
+    except torch.OutOfMemoryError:
+        raise
     except (BlockError, AttributeError, TypeError, ValueError, RuntimeError):
-        return None
+        return None  # parts of BERT's names that take or give something else
     return looks
 
 
