@@ -58,7 +58,6 @@ FAMILIES: dict[str, Family] = {
     "bert": Family(),
     "bert-generation": Family(),
     "big_bird": Family("unigram", {"attention_type": "original_full"}),
-    "bros": Family(),
     "camembert": Family("unigram"),
     "canine": Family(),
     "convbert": Family(settings={"embedding_size": 16}),
@@ -70,16 +69,13 @@ FAMILIES: dict[str, Family] = {
     "ernie": Family(),
     "esm": Family(settings={"position_embedding_type": "rotary", "token_dropout": False}),
     "eurobert": Family("byte level"),
-    "flaubert": Family(settings={"emb_dim": 16, "n_layers": 2, "n_heads": 2}),
     "fnet": Family("unigram"),
     "funnel": Family(
         settings={"block_sizes": [1, 1], "num_hidden_layers": None, "d_head": 8, "d_inner": 24}
     ),
     "gpt2": Family("byte level"),
     "gte": Family(),
-    "ibert": Family("byte level"),
     "jina_embeddings_v3": Family("unigram"),
-    "layoutlm": Family(),
     "lilt": Family("byte level", {"hidden_size": 24}),
     "longformer": Family("byte level", {"attention_window": 4}),
     "luke": Family("byte level", {"entity_vocab_size": 4, "entity_emb_size": 8}),
@@ -113,7 +109,6 @@ FAMILIES: dict[str, Family] = {
             "d_inner": 24,
         },
     ),
-    "xmod": Family("unigram", {"languages": ["en_XX"], "default_language": "en_XX"}),
     "yoso": Family("unigram"),
 }
 

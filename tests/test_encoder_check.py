@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import foreign_encoders as foreign
+import pandas as pd
 import pytest
 import torch
 from encoder_families import BEGIN, DOCS, END, FAMILIES, TEXTS, checked, row, write_family
@@ -25,6 +26,10 @@ from tuneprobe.encoder_check import (
     Report,
     check_encoder,
 )
+from tuneprobe.encoders.encoder import load_encoder, pad_batch
+from tuneprobe.encoders.represent import cut_texts
+from tuneprobe.studies.attention.ablation.passes import ablated_pass, summed_contexts
+from tuneprobe.tuning.heads import last_layer
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +39,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
-    ("family", "report"), zip(FAMILIES, FAMILIES, strict=True), indirect=["report"]
+    ("family", "report"), [(family, family) for family in FAMILIES], indirect=["report"]
 )
 def test_a_family_keeps_all_invariants_or_is_refused_and_the_documentation_says_which(
     family: str, report: Report
@@ -58,6 +63,24 @@ def test_the_families_that_readers_ask_for_run_all_studies() -> None:
         assert "| no |" not in line
     rows = documented.split(BEGIN)[1].split(END)[0].splitlines()[2:]
     assert len(rows) == len(FAMILIES)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("family", ["albert", "deberta-v2", "modernbert", "mpnet"])
+def test_contexts_of_zero_are_weights_of_zero(family: str, tmp_path: Path) -> None:
+    encoder = load_encoder("tiny", path=str(write_family(family, tmp_path)))
+    words = [[segment.split() for segment in column] for column in zip(*TEXTS[:2], strict=True)]
+    texts = pd.DataFrame({"source": ["a", "b"], "words1": words[0], "words2": words[1]})
+    batch = pad_batch(encoder, cut_texts(encoder, texts, "pair"))
+    sums = summed_contexts(encoder, batch)
+    assert sums.shape == (2, 2, 8)
+    zeros = [torch.zeros(2, 8)] * 2
+    intact = last_layer(encoder, batch)
+    for layer, head in ((1, 0), (2, 1), (2, -1)):
+        cut = ablated_pass(encoder, batch, layer, head, "zero")
+        replaced = ablated_pass(encoder, batch, layer, head, "mean", zeros)
+        torch.testing.assert_close(replaced, cut, rtol=0, atol=2e-5)
+        assert (cut - intact).abs().max() > 1e-3
 
 
 def broken(report: Report) -> list[str]:
@@ -109,15 +132,15 @@ def test_each_invariant_is_reported_when_it_is_broken(
         patch.setattr(encoder_check, "word_pieces", alone)
         assert broken(tiny()) == [PIECES]
 
-    load = encoder_check.load_encoder
+    load = encoder_check.stored_model
+
+    def drawn_anew(*given):
+        model, digest = load(*given)
+        torch.nn.init.normal_(model.embeddings.LayerNorm.bias.data)
+        return model, digest
+
     with monkeypatch.context() as patch:
-
-        def drawn_anew(name, **source):
-            encoder = load(name, **source)
-            torch.nn.init.normal_(encoder.model.embeddings.LayerNorm.bias.data)
-            return encoder
-
-        patch.setattr(encoder_check, "load_encoder", drawn_anew)
+        patch.setattr(encoder_check, "stored_model", drawn_anew)
         found = broken(tiny())
     assert found == [LOADS]
 

@@ -7,7 +7,6 @@ families.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from tuneprobe.encoders.attention import attended, eager_attention
 from tuneprobe.encoders.encoder import Encoder, load_encoder, pad_batch
+from tuneprobe.encoders.models import random_model, stored_model
 from tuneprobe.encoders.pieces import (
     FEW_UNKNOWN,
     MOST_UNKNOWN,
@@ -29,7 +29,7 @@ from tuneprobe.encoders.pieces import (
     word_pieces,
 )
 from tuneprobe.encoders.represent import cut_texts
-from tuneprobe.encoders.source import EncoderError
+from tuneprobe.encoders.source import EncoderError, find_weights
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.states import RANDOM
 from tuneprobe.studies.attention.ablation.passes import ablated_pass
@@ -143,9 +143,9 @@ def check_encoder(name: str, texts: Segments = TEXTS, **source: Any) -> Report:
     source : Any
         As for `load_encoder`.
     """
-    load = partial(load_encoder, name, **source)
     try:
-        encoder, drawn = load(), load(state=RANDOM)
+        encoder = load_encoder(name, **source)
+        drawn = load_encoder(name, state=RANDOM, **source)
     except TuneprobeError as error:
         return Report(name, "", str(error), (), {})
     family = str(encoder.model.config.model_type)
@@ -160,7 +160,7 @@ def check_encoder(name: str, texts: Segments = TEXTS, **source: Any) -> Report:
         MAPS: lambda: _maps(encoder, cut),
         ABLATION: lambda: _ablation(encoder, cut, way),
         PIECES: lambda: pieces,
-        LOADS: lambda: _loads((encoder, drawn), load, cut),
+        LOADS: lambda: _loads(encoder, drawn, find_weights(name, **source), cut),
         UNKNOWN: lambda: unknown,
     }
     found = []
@@ -349,24 +349,22 @@ def _pieces(encoder: Encoder, texts: Segments) -> Invariant:
     return Invariant(PIECES, True, f"{n_words} words")
 
 
-def _loads(
-    loaded: tuple[Encoder, Encoder], load: Callable[..., Encoder], cut: Sequence[Pieces]
-) -> Invariant:
-    encoder = loaded[0]
-    for before in loaded:
-        one, two = before.model.state_dict(), load(state=before.state).model.state_dict()
-        other = [name for name, weight in one.items() if not torch.equal(weight, two[name])]
-        if other or one.keys() != two.keys():
+def _loads(encoder: Encoder, drawn: Encoder, folder: Path, cut: Sequence[Pieces]) -> Invariant:
+    again, _ = stored_model(encoder.name, folder, "sdpa")
+    drawn_again, _ = random_model(folder, 0, "sdpa")
+    for before, after in ((encoder, again), (drawn, drawn_again)):
+        one, two = before.model.state_dict(), after.to(before.device).state_dict()
+        other = one.keys() ^ two.keys()
+        other |= {name for name in one.keys() & two.keys() if not torch.equal(one[name], two[name])}
+        if other:
             what = f"{len(other)} weights of the state '{before.state}' differ"
             return Invariant(LOADS, False, what)
-    with TemporaryDirectory() as folder:
-        encoder.model.save_pretrained(folder)
-        encoder.tokenizer.save_pretrained(folder)
-        again = load_encoder("saved", path=str(Path(folder)))
-        changes = [
-            _change(before, after)
-            for before, after in zip(states(encoder, cut), states(again, cut), strict=True)
-        ]
+    with TemporaryDirectory() as written:
+        encoder.model.save_pretrained(written)
+        encoder.tokenizer.save_pretrained(written)
+        saved = load_encoder("saved", path=written)
+        layers = zip(states(encoder, cut), states(saved, cut), strict=True)
+        changes = [_change(one, other) for one, other in layers]
     return _verdict(LOADS, changes, "of a model saved and loaded")
 
 
