@@ -9,8 +9,11 @@ from tuneprobe.stage import EncoderName, run
 
 def main(encoder: EncoderName) -> None:
     """Write the hashes of the weights and of the tokenizer of ENCODER."""
-    source = load_params().encoder_source(encoder)
-    write_json(paths.encoder(encoder), encoder_facts(encoder, **source))
+    params = load_params()
+    facts = encoder_facts(encoder, **params.encoder_source(encoder))
+    if elsewhere := params.tuned_elsewhere(encoder):
+        facts["tuned_elsewhere"] = encoder_facts(encoder, **elsewhere)
+    write_json(paths.encoder(encoder), facts)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,10 @@ from replaced_attention import attention_of, replaced_attention
 from small_encoders import little_memory
 from transformers import AttentionInterface
 
+from tuneprobe.encoders import attention as attention_of_any
+from tuneprobe.encoders.source import EncoderError
 from tuneprobe.errors import UnknownNameError
+from tuneprobe.studies.attention.ablation import sweep
 from tuneprobe.studies.attention.ablation.blocks import BlockError, blocks
 from tuneprobe.studies.attention.ablation.sweep import (
     TYPES,
@@ -117,12 +120,52 @@ def test_texts_run_together_are_of_equal_length_within_the_budget() -> None:
     assert batches == [[1, 5], [0, 2], [3], [4]]
 
 
-def test_a_causal_model_is_refused_since_its_layers_are_not_as_described() -> None:
+@pytest.fixture
+def without_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(model):
+        raise BlockError("not built as BERT's")
+
+    monkeypatch.setattr(sweep, "blocks", unknown)
+
+
+@pytest.mark.parametrize(
+    ("family", "ablation"), [*zip(["bert"] * 3, TYPES, strict=True), ("distilbert", "uniform")]
+)
+@pytest.mark.usefixtures("without_blocks")
+def test_whole_passes_equal_a_padded_forward_with_replaced_attention(family, ablation) -> None:
+    data, head = made_up_texts(made_up_encoder(family), LENGTHS, 2), made_up_head(2)
+    assert not verify_ablation(data.encoder, data.pieces)
+    before = data.encoder.model.config._attn_implementation
+    whole = ablation_sweep(head, data, ablation=ablation, tokens_per_chunk=20)
+    np.testing.assert_allclose(whole, naive_outputs(head, data, ablation), rtol=0, atol=3e-5)
+    assert data.encoder.model.config._attn_implementation == before
+
+
+def test_an_encoder_that_bert_only_resembles_is_swept_by_whole_passes() -> None:
     encoder = made_up_encoder("bert")
+    texts = made_up_texts(encoder, LENGTHS)
+    assert verify_ablation(encoder, texts.pieces)
     for layer in encoder.model.encoder.layer:
-        layer.attention.self.is_causal = True
-    with pytest.raises(AblationError, match="ablating nothing changes the last layer of 'made-up"):
-        verify_ablation(encoder, made_up_texts(encoder, LENGTHS).pieces)
+        layer.attention.output.forward = rescaled(layer.attention.output)
+    assert not verify_ablation(encoder, texts.pieces)
+    swept = ablation_sweep(made_up_head(), texts)
+    naive = naive_outputs(made_up_head(), texts, "uniform")
+    np.testing.assert_allclose(swept, naive, rtol=0, atol=3e-5)
+
+
+def rescaled(output):
+    """The residual counts half: a block that has BERT's names and computes something else."""
+    stock = type(output).forward
+    return lambda hidden, residual: stock(output, hidden, 0.5 * residual)
+
+
+@pytest.mark.usefixtures("without_blocks")
+def test_contexts_that_cannot_be_told_are_refused_for_their_mean_alone(monkeypatch) -> None:
+    monkeypatch.setattr(attention_of_any, "PRODUCT", set())
+    data = made_up_texts(made_up_encoder("bert"), LENGTHS)
+    assert np.isfinite(ablation_sweep(made_up_head(), data, ablation="zero")).all()
+    with pytest.raises(EncoderError, match=r"'bert' shows .* 0 of 3 layers.*'uniform' or 'zero'"):
+        ablation_sweep(made_up_head(), data, ablation="mean")
 
 
 def test_attention_without_a_mask_function_is_refused_since_padding_changes_it() -> None:
@@ -141,11 +184,9 @@ def test_a_model_whose_attention_has_no_part_in_its_output_is_refused() -> None:
         verify_ablation(encoder, made_up_texts(encoder, LENGTHS).pieces)
 
 
-def test_a_family_without_a_description_is_refused_by_name() -> None:
-    model = SimpleNamespace(config=SimpleNamespace(model_type="deberta"))
-    with pytest.raises(
-        BlockError, match="type 'deberta' are not known; known are bert, distilbert"
-    ):
+def test_a_family_that_has_not_the_names_of_berts_parts_says_which_is_missing() -> None:
+    model = SimpleNamespace(config=SimpleNamespace(model_type="deberta", num_attention_heads=2))
+    with pytest.raises(BlockError, match=r"'deberta' are not built as BERT's \(.*'encoder'\)"):
         blocks(model)
 
 

@@ -14,6 +14,7 @@ from made_up_encoders import (
 )
 
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.studies.attention.ablation import importance
 from tuneprobe.studies.attention.ablation.blocks import blocks
 from tuneprobe.studies.attention.ablation.importance import (
     example_losses,
@@ -52,25 +53,32 @@ def slopes(head, data) -> np.ndarray:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_importance_is_the_mean_absolute_slope_of_the_loss(family) -> None:
     data, head = made_up_texts(made_up_encoder(family), LENGTHS, targets=LABELS), made_up_head()
-    importance = head_importance(head, data, tokens_per_chunk=18)
-    np.testing.assert_allclose(importance, slopes(head, data), rtol=1e-2, atol=1e-3)
+    found = head_importance(head, data, tokens_per_chunk=18)
+    np.testing.assert_allclose(found, slopes(head, data), rtol=1e-2, atol=1e-3)
+
+
+def test_whole_passes_give_the_importance_of_the_layers_one_by_one(monkeypatch) -> None:
+    data, head = made_up_texts(made_up_encoder("bert"), LENGTHS, targets=LABELS), made_up_head()
+    layerwise = head_importance(head, data)
+    monkeypatch.setattr(importance, "verify_ablation", lambda *_: False)
+    np.testing.assert_allclose(head_importance(head, data), layerwise, rtol=1e-4, atol=1e-6)
 
 
 def test_importance_of_a_score_is_the_slope_of_the_squared_error() -> None:
     scores = LABELS.astype(np.float32)
     data = made_up_texts(made_up_encoder("bert"), LENGTHS, targets=scores)
     head = made_up_head(kind="score", n_outputs=1)
-    importance = head_importance(head, data)
-    np.testing.assert_allclose(importance, slopes(head, data), rtol=1e-2, atol=1e-3)
+    found = head_importance(head, data)
+    np.testing.assert_allclose(found, slopes(head, data), rtol=1e-2, atol=1e-3)
 
 
 def test_a_head_that_is_not_projected_has_no_importance() -> None:
     encoder = made_up_encoder("bert")
     projection = encoder.model.encoder.layer[1].attention.output.dense.weight
     torch.nn.init.zeros_(projection[:, : DIM // N_HEADS].data)
-    importance = head_importance(made_up_head(), made_up_texts(encoder, LENGTHS, targets=LABELS))
-    assert importance[1, 0] == 0.0
-    assert (np.delete(importance.ravel(), N_HEADS) > 0).all()
+    found = head_importance(made_up_head(), made_up_texts(encoder, LENGTHS, targets=LABELS))
+    assert found[1, 0] == 0.0
+    assert (np.delete(found.ravel(), N_HEADS) > 0).all()
 
 
 @torch.inference_mode()

@@ -36,6 +36,7 @@ PLUMBING = {
 # What the methods of `Params` read, by the options of the command.
 NAMED = {
     "encoder_source": ["encoders.{encoder}"],
+    "tuned_elsewhere": ["encoders.{encoder}"],
     "tuning": ["{study}.finetune"],
     "task": ["tasks.{task}"],
     "run.draws_beside": ["run.draws", "run.seeds.0"],

@@ -4,11 +4,12 @@ What takes a second to import (pandas, scipy, DVC) is imported by the commands t
 """
 
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,17 +23,24 @@ from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
 from tuneprobe.digests import SUMS
 from tuneprobe.paths import DATA, PAGE, SUMMARY
-from tuneprobe.stage import exit_on_mistake
+from tuneprobe.stage import exit_on_mistake, spread
+
+PARAMS = Path("params.yaml")
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 
 app = typer.Typer(
     help="What fine-tuning changes inside a transformer encoder.",
     epilog="Exit codes: 0 done; 2 a mistake or damage, said in one line on stderr; "
-    "1 of 'check': no artifact is here.",
+    "1 of 'check': no artifact is here; 1 of 'encoder check': an invariant is broken.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 data_app = typer.Typer(help="Get corpora into data/.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
+encoder_app = typer.Typer(
+    help="Look at an encoder before it is used.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(encoder_app, name="encoder")
 
 
 def print_version(asked: bool) -> None:
@@ -98,6 +106,119 @@ def origin(corpus: Corpus) -> str:
             return "upstream"
         return "upstream and --from" if with_address else "--from only"
     return {"generate": "this project", "debian": "Debian package"}[corpus.obtain]
+
+
+NameOrFolder = Annotated[
+    str, typer.Argument(metavar="NAME|FOLDER", help="A name under `encoders`, or a folder.")
+]
+
+
+def encoder_of(name: str) -> tuple[str, dict[str, Any]]:
+    """The name of an encoder and where it is: a folder, a model of the hub, or an entry here."""
+    from tuneprobe.params import load_params
+
+    folder = Path(name)
+    if folder.is_dir() or (folder.name != name and not HUB_ID.fullmatch(name)):
+        if not any((folder / file).is_file() for file in ("config.json", "modules.json")):
+            raise ArtifactError(
+                f"{folder} is no folder of an encoder (it has no config.json): give a folder that "
+                "transformers saved a model in, a model of the hub (owner/name), or a name under "
+                "`encoders` in params.yaml."
+            )
+        return _safe(folder.resolve().name), {"path": str(folder)}
+    if HUB_ID.fullmatch(name):
+        return _safe(folder.name), {"hub": name}
+    if not PARAMS.exists():
+        raise ArtifactError(
+            f"there is no folder '{name}', and no {PARAMS} here that has an encoder of that name: "
+            "give a folder that transformers saved a model in, or a model of the hub (owner/name)."
+        )
+    params = load_params()
+    source = params.encoder_source(name)
+    return name, params.tuned_elsewhere(name) or source
+
+
+def _safe(name: str) -> str:
+    """A name that folders may bear."""
+    return re.sub(r"[^A-Za-z0-9._-]|^[.-]", "_", name)
+
+
+@encoder_app.command("check", epilog="Example: tuneprobe encoder check models/mine")
+def encoder_check(
+    encoder: NameOrFolder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Measure what an encoder must keep for its numbers to mean something; exit 1 where it fails.
+
+    A study that the encoder has nothing for (no attention map, say) does not run, and that is no
+    failure.
+    """
+    from tuneprobe.encoder_check import check_encoder
+
+    name, source = encoder_of(encoder)
+    report = check_encoder(name, **source)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict()))
+    else:
+        typer.echo(report.refusal or f"{name} ({report.family})")
+        for one in report.invariants:
+            kept = {True: "kept", False: "BROKEN", None: "not looked at"}[one.holds]
+            typer.echo(f"  {kept}: {one.name}: {one.found}")
+        for study, reason in report.studies.items():
+            typer.echo(f"{study}: {f'cannot run: {reason}' if reason else 'can run'}")
+    if report.broken:
+        raise typer.Exit(1)
+
+
+@encoder_app.command(
+    "convert", epilog="Example: tuneprobe encoder convert bert-tiny --out models/bert-tiny"
+)
+def encoder_convert(
+    encoder: NameOrFolder,
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+) -> None:
+    """Write weights that exist as pytorch_model.bin only as safetensors, hashes recorded.
+
+    The pickle is opened by torch's restricted loader, which makes tensors and nothing else of it.
+    """
+    from tuneprobe.encoders.convert import convert
+    from tuneprobe.encoders.source import PICKLED, TEXT_FILES, find_weights, hub_folder
+
+    name, source = encoder_of(encoder)
+    if source.get("path"):
+        folder = Path(source["path"])
+    elif source.get("hub"):
+        wanted = [*TEXT_FILES, *PICKLED]
+        folder = hub_folder(name, source["hub"], source.get("revision"), wanted)
+    else:
+        folder = find_weights(name, **source)
+    facts = convert(folder, out)
+    (written,) = facts["written"].values()
+    typer.echo(f"{out}: {facts['n_tensors']} tensors, sha256 {written}")
+    typer.echo(f"In params.yaml: {name}: {{path: {out}, sha256: {written}}}")
+
+
+@encoder_app.command(
+    "merge", epilog="Example: tuneprobe encoder merge adapters/mine --base bert-base --out mine"
+)
+def encoder_merge(
+    adapter: Annotated[Path, typer.Argument(help="A folder that PEFT saved a LoRA adapter in.")],
+    base: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="The encoder that it was trained on.")
+    ],
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+) -> None:
+    """Merge a LoRA adapter of PEFT into the weights of its base, hashes recorded."""
+    from tuneprobe.encoders.adapter import merge_adapter
+    from tuneprobe.encoders.source import find_weights
+
+    name, source = encoder_of(base)
+    facts = merge_adapter(find_weights(name, **source), adapter, out)
+    typer.echo(
+        f"{out}: {facts['n_changed']} matrices changed, {facts['n_replaced']} weights replaced, "
+        f"{facts['n_left_out']} left out, sha256 {facts['merged']}"
+    )
+    typer.echo(f"In params.yaml: {out.name}: {{path: {out}, base: {name}}}")
 
 
 @app.command("repro", epilog="Example: tuneprobe repro --jobs 2")
@@ -205,6 +326,52 @@ def compare(
     for run in runs:
         if run.missing:
             typer.echo(f"{run.name} lacks {', '.join(run.missing)}")
+
+
+@app.command(
+    "probe",
+    epilog="Example: tuneprobe probe --encoder models/base --tuned models/mine --data mine.tsv",
+)
+def probe(
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER|HUB|NAME",
+            help="Before tuning: a folder, owner/name of the hub, or a name in params.yaml.",
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option(help="A .tsv, .csv or .jsonl file, or a folder with train and test.")
+    ],
+    tuned: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER|HUB|NAME", help="The same encoder, tuned elsewhere."),
+    ] = None,
+    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    text2: Annotated[str | None, typer.Option(help="Of the second text of a pair.")] = None,
+    label: Annotated[str, typer.Option(help="Column of the class.")] = "label",
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("probe.html"),
+    seed: Annotated[int, typer.Option(min=0, help="Of random weights and of the probes.")] = 13,
+) -> None:
+    """Write a page on one table of labelled texts; no repository is needed, nothing is tuned.
+
+    Classifiers, clusters and similarity at every layer: random weights, the encoder and, if given,
+    the tuned one.
+    """
+    from tuneprobe.encoders.encoder import thread_limit
+    from tuneprobe.page.page import write_page
+    from tuneprobe.probe_page import probe_table
+    from tuneprobe.tasks import Columns
+
+    thread_limit(1)
+    columns = Columns(text=text, text2=text2, label=label)
+    after = encoder_of(tuned) if tuned else None
+    inputs = probe_table(
+        encoder_of(encoder), after, data, columns, seed=seed, workers=spread()["workers"]
+    )
+    write_page(inputs, out)
+    states = ", ".join(inputs.artifacts)
+    typer.echo(f"{out}: {len(inputs.results)} numbers of {inputs.encoder} ({states})")
 
 
 @app.command(

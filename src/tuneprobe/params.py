@@ -8,7 +8,7 @@ use, so that a slip of the keyboard is an error and not an exhausted memory.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -59,6 +59,7 @@ Repeats = Annotated[int, Field(gt=0, le=1_000_000)]  # of a bootstrap or a permu
 Processes = Annotated[int, Field(gt=0, le=1024)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Confidence = Annotated[float, Field(gt=0, lt=1)]
@@ -82,20 +83,26 @@ class _Block(BaseModel):
 class EncoderSource(_Block):
     """Where an encoder's files are: an installed package, the hub, or a local folder.
 
-    With `sha256`, other weights than those of this hash are refused.
+    With `sha256`, other weights than those of this hash are refused; with `revision`, the hub is
+    read at this commit. With `base`, the name of another entry, these are weights that were tuned
+    from that encoder elsewhere: the state ``finetuned`` is theirs, ``pretrained`` the base's.
     """
 
     package: Text | None = None
     folder: Text | None = None
     hub: Text | None = None
+    revision: Commit | None = None
     path: Text | None = None
     sha256: Sha256 | None = None
+    base: Name | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "EncoderSource":
         given = [source for source in (self.package, self.hub, self.path) if source]
         if len(given) != 1 or (self.folder and not self.package):
             raise ValueError("give one of package (with folder), hub and path")
+        if self.revision and not self.hub:
+            raise ValueError("a revision is a commit of the hub: give it with hub")
         return self
 
 
@@ -500,10 +507,20 @@ class Params(_Block):
         return blocks[study]
 
     def encoder_source(self, encoder: str) -> dict[str, Any]:
-        """Where the files of an encoder are, as keyword arguments of `load_encoder`."""
+        """Where the files of an encoder are, as keyword arguments of `load_encoder`.
+
+        Of an encoder that was tuned elsewhere: those of its base.
+        """
         if encoder not in self.encoders:
             raise UnknownNameError("encoder", encoder, self.encoders)
-        return self.encoders[encoder].model_dump()
+        return self._files(self.encoders[encoder].base or encoder)
+
+    def tuned_elsewhere(self, encoder: str) -> dict[str, Any] | None:
+        """Where the weights are that an encoder was given elsewhere; None if it has no base."""
+        return self._files(encoder) if self.encoders[encoder].base else None
+
+    def _files(self, encoder: str) -> dict[str, Any]:
+        return self.encoders[encoder].model_dump(exclude={"base"})
 
     def task(self, name: str) -> Task:
         """The entry of a task."""
@@ -558,9 +575,34 @@ def check_names(params: Params) -> None:
     problems += _twice(params, made)
     if bool(params.geometry.cross.tasks) != bool(params.geometry.cross.tuned_on):
         problems.append("geometry.cross needs both tasks and tuned_on, or neither.")
+    problems += _tuned_elsewhere(params)
     found = [problem for problem in dict.fromkeys(problems) if problem]
     if found:
         raise ParamsError("\n".join(f"params.yaml: {problem}" for problem in found))
+
+
+def _tuned_elsewhere(params: Params) -> Iterator[str]:
+    """What cannot be asked of weights that were tuned elsewhere."""
+    for name, entry in params.encoders.items():
+        if entry.base:
+            yield _unknown(f"encoders.{name}.base", entry.base, params.encoders)
+        if entry.base in params.encoders and params.encoders[entry.base].base:
+            yield f"encoders.{name}.base: '{entry.base}' has a base itself: name that one."
+    elsewhere = [
+        name for name in params.run.encoders if getattr(params.encoders.get(name), "base", None)
+    ]
+    followed = {
+        "geometry.dynamics.tasks": params.geometry.dynamics.tasks,
+        "geometry.cross.tasks": params.geometry.cross.tasks,
+        "geometry.cross.tuned_on": params.geometry.cross.tuned_on,
+    }
+    keys = [key for key, tasks in followed.items() if tasks]
+    if elsewhere and keys:
+        settings = " ".join(f"-S {key}=[]" for key in keys)
+        yield (
+            f"run.encoders: '{elsewhere[0]}' was tuned elsewhere, once: there are no steps to "
+            f"follow and no other tasks to tune it on, which {', '.join(keys)} ask for: {settings}."
+        )
 
 
 def _list(params: Params, key: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Layer 0 is the embedding output, layers 1..L the blocks.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256 as new_sha256
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,18 @@ from torch import nn
 from tuneprobe.artifacts import check_folder
 from tuneprobe.encoders.models import pad_id, random_model, stored_model, try_model
 from tuneprobe.encoders.pieces import Pieces
-from tuneprobe.encoders.source import EncoderError, checked_folder, find_weights
+from tuneprobe.encoders.source import (
+    EncoderError,
+    checked_folder,
+    find_weights,
+    tokenizer_files,
+)
 from tuneprobe.encoders.tokenizer import load_tokenizer
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.states import FINETUNED, RANDOM, STATES, Member
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+SAMPLE = "Ann O'Neil and the Zoë flew – in 1901, e.g. – to Oslo; WHO knew?"
 UNLIMITED = 1 << 30  # word pieces; where neither positions nor tokenizer set a limit
 
 
@@ -80,6 +86,7 @@ def load_encoder(
     package: str | None = None,
     folder: str | None = None,
     hub: str | None = None,
+    revision: str | None = None,
     path: str | None = None,
     state: str = "pretrained",
     seed: int = 0,
@@ -95,6 +102,8 @@ def load_encoder(
         An installed package and the folder inside it that holds the model.
     hub : str, optional
         A model id of the hub; only the local cache is read when offline.
+    revision : str, optional
+        The commit of the hub.
     path : str, optional
         A local folder.
     state : str
@@ -119,7 +128,9 @@ def load_encoder(
         raise UnknownNameError("state", state, STATES)
     if state == FINETUNED and checkpoint is None:
         raise EncoderError(f"encoder '{name}' in the state '{state}': give its checkpoint.")
-    source = find_weights(name, package=package, folder=folder, hub=hub, path=path, sha256=sha256)
+    source = find_weights(
+        name, package=package, folder=folder, hub=hub, revision=revision, path=path, sha256=sha256
+    )
     tokenizer = load_tokenizer(source)
     if state == RANDOM:
         model, digest = random_model(source, seed, attention)
@@ -132,6 +143,53 @@ def load_encoder(
     model = model.eval().to(best_device())
     try_model(name, model, tokenizer)
     return Encoder(name, state, model, tokenizer, digest)
+
+
+def load_tuned_elsewhere(base: Encoder, **source: Any) -> Encoder:
+    """Weights that were tuned elsewhere from a pre-trained encoder, read by its tokenizer.
+
+    A folder that a Trainer of transformers or sentence-transformers saved, or a model of the hub.
+    What was on the encoder, a classifier say, is left out.
+
+    Parameters
+    ----------
+    source : Any
+        As for `find_weights`.
+
+    Raises
+    ------
+    EncoderError
+        If they are of another architecture than `base`, or were tuned with another tokenizer.
+    """
+    folder = find_weights(base.name, **source)
+    model, digest = stored_model(base.name, folder, "sdpa")
+    _refuse_other_architecture(folder, model.config, base.model.config)
+    if tokenizer_files(folder):
+        _refuse_other_pieces(folder, load_tokenizer(folder), base.tokenizer)
+    model = model.eval().to(best_device())
+    try_model(base.name, model, base.tokenizer)
+    return replace(base, model=model, weights_sha256=digest)
+
+
+def _refuse_other_architecture(folder: Path, config: Any, base: Any) -> None:
+    for what in ("model_type", "num_hidden_layers", "hidden_size", "num_attention_heads"):
+        found, expected = getattr(config, what), getattr(base, what)
+        if found != expected:
+            raise EncoderError(
+                f"{folder} has the {what} {found}, its base {expected}: name the encoder that it "
+                "was tuned from as its base."
+            )
+
+
+def _refuse_other_pieces(folder: Path, tokenizer: Any, base: Any) -> None:
+    """Pieces that were added for the tuning alone do no harm."""
+    mine, cut = (one(SAMPLE, add_special_tokens=False)["input_ids"] for one in (tokenizer, base))
+    vocabulary = tokenizer.get_vocab()
+    if mine != cut or any(vocabulary.get(piece) != n for piece, n in base.get_vocab().items()):
+        raise EncoderError(
+            f"the tokenizer in {folder} reads text otherwise than its base's: name the encoder "
+            "that it was tuned from as its base."
+        )
 
 
 def load_members(name: str, measured: Iterable[Member], **source: Any) -> dict[str, Encoder]:

@@ -139,8 +139,9 @@ def try_model(name: str, model: Any, tokenizer: Any) -> None:
         )
     if torch.equal(layers[-1][0, 0], _states(name, model, torch.tensor([other]))[-1][0, 0]):
         raise EncoderError(
-            f"'{name}' ({config.model_type}) reads from left to right: its first vector does not "
-            "depend on what follows; take an encoder that reads both ways."
+            f"'{name}' ({config.model_type}) reads from left to right, or each piece by "
+            "itself: its first vector does not depend on what follows; take an encoder that reads "
+            "both ways."
         )
     _refuse_padding(name, model, text, pad_id(model, tokenizer), layers)
 
@@ -152,7 +153,13 @@ def pad_id(model: Any, tokenizer: Any) -> int:
 
 
 def _refuse_other_tokenizer(name: str, model: Any, tokenizer: Any) -> None:
-    rows = model.get_input_embeddings().num_embeddings
+    try:
+        rows = len(model.get_input_embeddings().weight)
+    except (AttributeError, NotImplementedError):
+        raise EncoderError(
+            f"'{name}' ({model.config.model_type}) has no vector for each word piece: take an "
+            "encoder that reads word pieces and nothing else."
+        ) from None
     largest = max(tokenizer.get_vocab().values())
     if largest >= rows:
         raise EncoderError(

@@ -7,7 +7,7 @@ Python is never run and its pickles are never opened, whatever its configuration
 import importlib.util
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256 as new_sha256
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -19,6 +19,7 @@ from tuneprobe.errors import TuneprobeError
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 SHARDS = "model.safetensors.index.json"
+FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 SHARD = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.safetensors")
 TOKENIZER = (
     "tokenizer.json",
@@ -33,7 +34,10 @@ TOKENIZER = (
 )
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 POINTER = b"version https://git-lfs.github.com/spec/"
-HUB_FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors"]
+TEXT_FILES = ["*.json", "*.txt", "*.model"]
+HUB_FILES = [*TEXT_FILES, "model.safetensors", "model-*-of-*.safetensors"]
+PICKLED = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
+MODULES = "modules.json"  # of sentence-transformers
 # Keys with which a configuration would choose code: its own, or kernels of the hub.
 CODE = ("auto_map", "custom_pipelines", "use_kernels")
 KERNELS = ("_implementation", "_implementation_internal", "_implementation_autoset")
@@ -49,6 +53,7 @@ def find_weights(
     package: str | None = None,
     folder: str | None = None,
     hub: str | None = None,
+    revision: str | None = None,
     path: str | None = None,
     sha256: str | None = None,
 ) -> Path:
@@ -56,6 +61,8 @@ def find_weights(
 
     Parameters
     ----------
+    revision : str, optional
+        The commit of the hub; without it, the newest that can be reached, or is in the cache.
     sha256 : str, optional
         Of the weights, as `weights_sha256` has it; other weights are refused.
     """
@@ -65,7 +72,7 @@ def find_weights(
     elif path is not None:
         found = checked_folder(name, Path(path))
     elif hub is not None:
-        found = _hub_folder(name, hub)
+        found = checked_folder(name, hub_folder(name, hub, revision))
     else:
         raise EncoderError(
             f"encoder '{name}' names no source: give package + folder, hub, or path."
@@ -90,9 +97,15 @@ def checked_name(name: str) -> str:
 
 
 def checked_folder(name: str, folder: Path) -> Path:
-    """The folder itself, if it has a configuration and weights that may be read."""
+    """The folder itself, if it has a configuration and weights that may be read.
+
+    Of a folder of sentence-transformers: that of its transformer.
+    """
+    folder = _transformer_in(folder)
     if not (folder / CONFIG).exists():
-        raise EncoderError(f"encoder '{name}': {folder} has no {CONFIG}.")
+        steps = sorted(path.name for path in folder.glob("checkpoint-*") if path.is_dir())
+        instead = f" Give one of its checkpoints: {', '.join(steps)}." if steps else ""
+        raise EncoderError(f"encoder '{name}': {folder} has no {CONFIG}.{instead}")
     for file in (folder / CONFIG, *weight_files(name, folder), *tokenizer_files(folder)):
         with file.open("rb") as opened:
             if opened.read(len(POINTER)) == POINTER:
@@ -116,7 +129,8 @@ def weight_files(name: str, folder: Path) -> list[Path]:
     if not (folder / SHARDS).exists():
         raise EncoderError(
             f"encoder '{name}': {folder} has no {WEIGHTS}. Weights are read as safetensors only "
-            "(pickled .bin files are refused); convert them, or take another source."
+            f"(pickled .bin files are refused); run 'tuneprobe encoder convert {name} --out "
+            "FOLDER' once, or take another source."
         )
     weights = _object(folder / SHARDS).get("weight_map")
     shards = sorted({str(file) for file in weights.values()}) if isinstance(weights, dict) else []
@@ -199,18 +213,42 @@ def _package_folder(name: str, package: str, folder: str) -> Path:
     return checked_folder(name, Path(spec.submodule_search_locations[0]) / folder)
 
 
-def _hub_folder(name: str, hub: str) -> Path:
+def hub_folder(
+    name: str, hub: str, revision: str | None = None, patterns: Sequence[str] = HUB_FILES
+) -> Path:
+    """Where the hub's cache has the files of a model at a commit, fetched where they are not here.
+
+    Raises
+    ------
+    EncoderError
+        If they are neither in the cache nor to be reached.
+    """
     from huggingface_hub import snapshot_download
 
     download: Callable[..., str] = snapshot_download
+    at = f" --revision {revision}" if revision else ""
     try:
-        return checked_folder(name, Path(download(hub, allow_patterns=HUB_FILES)))
+        return Path(download(hub, revision=revision, allow_patterns=list(patterns)))
     except (OSError, ValueError) as error:
         raise EncoderError(
-            f"encoder '{name}' ({hub}) is not in the local cache and the hub cannot be reached "
-            f"({type(error).__name__}). On a machine with network run 'hf download {hub}', or put "
-            f"its files in a folder and use -S '+encoders.{name}.path=FOLDER'."
+            f"encoder '{name}' ({hub}{at}) is not in the local cache and the hub cannot be reached "
+            f"({type(error).__name__}). On a machine with network run 'hf download {hub}{at}', or "
+            f"put its files in a folder and use -S '+encoders.{name}.path=FOLDER'."
         ) from error
+
+
+def _transformer_in(folder: Path) -> Path:
+    """Where a folder of sentence-transformers has its transformer; another folder as it is."""
+    if (folder / CONFIG).exists() or not (folder / MODULES).exists():
+        return folder
+    try:
+        modules = json.loads((folder / MODULES).read_text(encoding="utf-8"))
+        inside = next(one["path"] for one in modules if one["type"].endswith("Transformer"))
+    except (ValueError, TypeError, KeyError, StopIteration) as error:
+        raise _damaged(folder / MODULES, "it names no transformer") from error
+    if not FOLDER_NAME.fullmatch(str(inside)):
+        raise _damaged(folder / MODULES, f"its transformer lies in {inside!r}")
+    return folder / inside
 
 
 def _object(path: Path) -> dict[str, Any]:

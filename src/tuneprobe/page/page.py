@@ -92,13 +92,25 @@ def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -
         ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
         studies=studies,
         left_out=[study for study in STUDIES if study not in inputs.studies],
-        encoder_note=ENCODER_NOTES.get(inputs.encoder, ""),
+        encoder_note=_encoder_note(inputs),
         deviations=deviations(inputs.params),
         corpora=_corpora(inputs),
         weights=_weights(inputs.artifacts),
         settings=Table(["setting", "value"], [[k, v] for k, v in _flat(inputs.params)], n_names=2),
         provenance=_provenance(inputs.artifacts),
     )
+
+
+def _encoder_note(inputs: PageInputs) -> str:
+    """What a reader must know of the encoder; of one that was tuned elsewhere, from what."""
+    entry = inputs.params.get("encoders", {}).get(inputs.encoder, {})
+    if not (base := entry.get("base")):
+        return ENCODER_NOTES.get(inputs.encoder, "")
+    note = (
+        f"{inputs.encoder} was tuned elsewhere from {base}: ‘pre-trained’ is {base}, ‘fine-tuned’ "
+        "these weights as they came; a head, where one is needed, was trained on them here."
+    )
+    return f"{note} {ENCODER_NOTES.get(base, '')}".rstrip()
 
 
 def verdict_sentence(findings: list[Finding]) -> str:

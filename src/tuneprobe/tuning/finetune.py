@@ -72,6 +72,7 @@ def finetune_reader(
     max_question: int,
     null_keep: float,
     seed: int,
+    head_only: bool = False,
     **training: Any,
 ) -> list[float]:
     """Tune a pre-trained encoder to read: window the training questions, draw a head, train both.
@@ -82,6 +83,8 @@ def finetune_reader(
         Those whose split is ``train`` are used; read once.
     state : str
         ``finetuned``, or ``frozen``: the head alone is trained, at `head_learning_rate`.
+    head_only : bool
+        The encoder was tuned elsewhere: the head alone is trained in any state.
     training : Any
         Passed on to `finetune`.
     """
@@ -102,8 +105,9 @@ def finetune_reader(
         data,
         kind="qa",
         state=state,
-        learning_rate=head_learning_rate if state == FROZEN else learning_rate,
+        learning_rate=head_learning_rate if state == FROZEN or head_only else learning_rate,
         seed=seed,
+        head_only=head_only,
         **training,
     )
 
@@ -115,6 +119,7 @@ def finetune(
     *,
     kind: str,
     state: str = FINETUNED,
+    head_only: bool = False,
     epochs: int,
     batch: int,
     learning_rate: float,
@@ -144,8 +149,11 @@ def finetune(
         ``frozen`` trains the head alone, on an encoder without dropout, whose last layer is
         computed once (by several processes: in every step); any other state trains both.
     head_epochs : int, optional
-        Passes in the state ``frozen`` where the last layer is computed once, so that a pass costs
-        the head alone and the head can converge; `epochs` otherwise.
+        Passes of a head alone where the last layer is computed once, so that a pass costs little
+        and the head can converge; `epochs` otherwise.
+    head_only : bool
+        Train the head alone whatever the state, and write the encoder as it is: it was tuned
+        elsewhere.
     batch : int
         Inputs per step, of all processes together.
     warmup : float
@@ -181,7 +189,7 @@ def finetune(
     """
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
-    frozen = state == FROZEN
+    frozen = state == FROZEN or head_only
     once = frozen and n_processes() == 1 and fits(encoder, data)
     if once and head_epochs is not None:
         epochs = head_epochs
@@ -204,6 +212,8 @@ def finetune(
     }
     if n_processes() > 1:  # another order of sums, and other streams of dropout
         described["processes"] = n_processes()
+    if head_only:
+        described["head_only"] = True
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
     head = head.to(encoder.device)
     fingerprint = _fingerprint(encoder, head, visit_every=visit_every, **described)

@@ -37,6 +37,7 @@ def tune_labels(
     learning_rate: float,
     head_learning_rate: float,
     seed: int,
+    head_only: bool = False,
     facts: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> list[float]:
@@ -52,6 +53,8 @@ def tune_labels(
     state : str
         ``finetuned``; ``random-finetuned``, on an encoder in the state ``random``; or ``frozen``:
         the head alone is trained, at `head_learning_rate`.
+    head_only : bool
+        The encoder was tuned elsewhere: the head alone is trained in any state.
     facts, training : Any
         Passed on to `finetune`.
 
@@ -76,8 +79,9 @@ def tune_labels(
         data,
         kind=kind,
         state=state,
-        learning_rate=head_learning_rate if state == FROZEN else learning_rate,
+        learning_rate=head_learning_rate if state == FROZEN or head_only else learning_rate,
         seed=seed,
+        head_only=head_only,
         facts={**(facts or {}), "labels": labels},
         **training,
     )

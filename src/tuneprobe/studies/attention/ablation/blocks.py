@@ -60,7 +60,7 @@ DISTILBERT = Names(
     narrow="ffn.lin2",
     output_norm="output_layer_norm",
 )
-FAMILIES = {"bert": BERT, "roberta": BERT, "electra": BERT, "distilbert": DISTILBERT}
+FAMILIES = {"distilbert": DISTILBERT}  # any other may have BERT's names
 
 
 @dataclass(frozen=True)
@@ -146,27 +146,26 @@ class Block:
 def blocks(model: Any) -> list[Block]:
     """The layers of a model of transformers, bottom up.
 
+    Whether they are computed as `Block` has it is for the caller to see.
+
     Raises
     ------
     BlockError
-        For a model of another family than `FAMILIES`.
+        For a model whose parts are not called as BERT's or those of a family in `FAMILIES`.
     """
-    family = model.config.model_type
-    if family not in FAMILIES:
+    family, heads = model.config.model_type, model.config.num_attention_heads
+    names = FAMILIES.get(family, BERT)
+    parts = {field: name for field, name in names._asdict().items() if field != "blocks"}
+    try:
+        return [
+            Block(heads, **{field: attrgetter(name)(layer) for field, name in parts.items()})
+            for layer in attrgetter(names.blocks)(model)
+        ]
+    except AttributeError as error:
         raise BlockError(
-            f"the layers of a model of type '{family}' are not known; "
-            f"known are {', '.join(sorted(FAMILIES))}: add its names to blocks.FAMILIES."
-        )
-    names = FAMILIES[family]
-    parts = {
-        field: attrgetter(name) for field, name in names._asdict().items() if field != "blocks"
-    }
-    return [
-        Block(
-            model.config.num_attention_heads, **{field: get(layer) for field, get in parts.items()}
-        )
-        for layer in attrgetter(names.blocks)(model)
-    ]
+            f"the layers of a model of type '{family}' are not built as BERT's ({error}): it is "
+            "read by whole forward passes."
+        ) from error
 
 
 def embedded(model: Any, inputs: dict[str, Tensor]) -> Tensor:

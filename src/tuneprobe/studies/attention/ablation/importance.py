@@ -13,13 +13,15 @@ from torch.nn.functional import cross_entropy
 from tuneprobe.encoders.forward import TokenBudget
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.studies.attention.ablation.blocks import Block, blocks
+from tuneprobe.studies.attention.ablation.passes import masked_pass
 from tuneprobe.studies.attention.ablation.sweep import (
     chunk_tokens,
     equal_length_batches,
     layer_zero,
     read_outputs,
+    verify_ablation,
 )
-from tuneprobe.tuning.heads import LabelHead
+from tuneprobe.tuning.heads import Batch, LabelHead
 from tuneprobe.tuning.labelled_texts import LabelledTexts
 
 Floats = NDArray[np.float64]
@@ -40,25 +42,31 @@ def head_importance(
     Raises
     ------
     TuneprobeError
-        If `data` has no targets.
+        If `data` has no targets, or as for `verify_ablation`.
     """
     if data.targets is None:
         raise TuneprobeError("importance is of a loss: give labelled_texts the targets.")
-    layers = blocks(data.encoder.model)
-    shape = (len(layers), layers[0].n_heads)
+    encoder = data.encoder
+    layers = blocks(encoder.model) if verify_ablation(encoder, data.pieces) else None
+    shape = (encoder.n_layers, int(encoder.model.config.num_attention_heads))
+
+    def top(batch: Batch, masks: Tensor) -> Tensor:
+        if layers is None:
+            return masked_pass(encoder, batch, masks)
+        with torch.no_grad():
+            hidden = layer_zero(encoder, batch)
+        return masked_forward(layers, hidden, masks)
 
     def steepness(texts: NDArray[np.int64]) -> Tensor:
         batch = data.batch(texts)
-        with torch.no_grad():
-            hidden = layer_zero(data.encoder, batch)
-        masks = hidden.new_ones((len(texts), *shape), requires_grad=True)
-        states = masked_forward(layers, hidden, masks).unsqueeze(0)
+        masks = torch.ones((len(texts), *shape), device=encoder.device, requires_grad=True)
+        states = top(batch, masks).unsqueeze(0)
         loss = example_losses(read_outputs(head, states, batch)[0], batch["target"]).sum()
         (gradient,) = torch.autograd.grad(loss, masks)  # (batch, layers, heads)
         return gradient.abs().double().sum(dim=0).cpu()
 
     total = torch.zeros(shape, dtype=torch.float64)
-    budget = TokenBudget(tokens_per_chunk or chunk_tokens(data.encoder), equal_length_batches)
+    budget = TokenBudget(tokens_per_chunk or chunk_tokens(encoder), equal_length_batches)
     for _, found in budget.passes(data.lengths, steepness):
         total += found
     importance: Floats = (total / len(data.pieces)).numpy()

@@ -11,6 +11,9 @@ configurations have in common:
 - inputs of equal length run together, so nothing is padded;
 - where the task reads [CLS] alone, the last layer computes that one row.
 
+An encoder whose layers are not built as BERT's is swept by whole forward passes (`passes.py`),
+which give the same at some four times the cost.
+
 The texts are swept in blocks, one after another here; `spread.py` spreads them.
 """
 
@@ -31,7 +34,8 @@ from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.formats.examples import WHOLE_TEXT
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER
-from tuneprobe.studies.attention.ablation.blocks import Block, blocks, embedded
+from tuneprobe.studies.attention.ablation.blocks import Block, BlockError, blocks, embedded
+from tuneprobe.studies.attention.ablation.passes import ablated_pass, summed_contexts
 from tuneprobe.tuning.heads import INPUTS, Batch, LabelHead, last_layer
 from tuneprobe.tuning.labelled_texts import LabelledTexts
 
@@ -80,11 +84,14 @@ class Manner(NamedTuple):
         That run through a layer together.
     means : list of float32 ndarrays of shape (heads, head_dim), optional
         Mean contexts of each layer, for the ablation ``mean``.
+    layerwise : bool
+        The layers are run one by one (`Stack`), not by whole forward passes (`passes.py`).
     """
 
     ablation: str
     tokens: int
     means: list[Outputs] | None = None
+    layerwise: bool = True
 
 
 Sweep = Callable[[list[LabelledTexts], Manner], Iterable[tuple[int, Outputs]]]
@@ -127,17 +134,18 @@ def ablation_sweep(
     Raises
     ------
     AblationError
-        If the encoder is not the stack of layers that the sweep takes it for; see
-        `verify_ablation`.
+        If the sweep would be wrong for the encoder; see `verify_ablation`.
+    EncoderError
+        If its attention is not one softmax in each layer.
     OutOfMemoryError
         If the memory does not hold the variants of a single text.
     """
     if ablation not in TYPES:
         raise UnknownNameError("ablation", ablation, TYPES)
-    verify_ablation(data.encoder, data.pieces)
+    layerwise = verify_ablation(data.encoder, data.pieces)
     tokens = tokens_per_chunk or chunk_tokens(data.encoder)
-    means = mean_contexts(data, tokens) if ablation == "mean" else None
-    parts, manner = text_blocks(data.lengths, tokens), Manner(ablation, tokens, means)
+    means = mean_contexts(data, tokens, layerwise) if ablation == "mean" else None
+    parts, manner = text_blocks(data.lengths, tokens), Manner(ablation, tokens, means, layerwise)
     todo = [data.select(texts) for texts in parts]
     swept = sweep(todo, manner) if sweep else _in_turn(head, todo, manner)
     outputs = np.full(_shape(head, data), np.nan, dtype=np.float32)
@@ -159,18 +167,25 @@ def text_blocks(lengths: Rows, tokens: int) -> list[Rows]:
 @torch.inference_mode()
 def sweep_block(head: LabelHead, block: LabelledTexts, manner: Manner) -> Outputs:
     """The outputs of a block, (n_configurations, n_examples, n_outputs), whatever else is swept."""
-    encoder, (ablation, tokens, means) = block.encoder, manner
-    layers, first_only = blocks(encoder.model), reads_first_only(block)
+    encoder, (ablation, tokens, means, layerwise) = block.encoder, manner
     on_device = (
         None if means is None else [torch.from_numpy(one).to(encoder.device) for one in means]
     )
     budget = TokenBudget(tokens, equal_length_batches)
     outputs = np.empty(_shape(head, block), dtype=np.float32)
 
+    def variants(batch: Batch) -> Iterator[tuple[int, Tensor]]:
+        if not layerwise:
+            for number, place in enumerate(places_of(encoder)):
+                yield number, ablated_pass(encoder, batch, *place, ablation, on_device).unsqueeze(0)
+            return
+        first_only = reads_first_only(block)
+        stack = Stack(blocks(encoder.model), ablation, first_only, budget.tokens, on_device)
+        yield from stack.variants(layer_zero(encoder, batch))
+
     def ablate(texts: Rows) -> None:
         batch, examples = block.batch(texts), block.examples_of(texts)
-        stack = Stack(layers, ablation, first_only, budget.tokens, on_device)
-        for first, states in stack.variants(layer_zero(encoder, batch)):
+        for first, states in variants(batch):
             found = read_outputs(head, states, batch).cpu().numpy()
             outputs[first : first + len(found), examples] = found
 
@@ -187,9 +202,12 @@ def _in_turn(
 
 
 def _shape(head: LabelHead, data: LabelledTexts) -> tuple[int, int, int]:
-    encoder = data.encoder
-    places = configurations(encoder.n_layers, encoder.model.config.num_attention_heads)
-    return len(places), len(data.span_ids), head.output.out_features
+    return len(places_of(data.encoder)), len(data.span_ids), head.output.out_features
+
+
+def places_of(encoder: Encoder) -> list[Configuration]:
+    """All configurations of an encoder."""
+    return configurations(encoder.n_layers, int(encoder.model.config.num_attention_heads))
 
 
 @dataclass(frozen=True)
@@ -302,14 +320,16 @@ def chunk_tokens(encoder: Encoder) -> int:
     return fitted_tokens(encoder.device, COPIES * n_variants * encoder.dim, ON_PROCESSOR)
 
 
-def mean_contexts(data: LabelledTexts, tokens: int) -> list[Outputs]:
+def mean_contexts(data: LabelledTexts, tokens: int, layerwise: bool = True) -> list[Outputs]:
     """Each head's context, averaged over all tokens: per layer, shape (heads, head_dim)."""
-    layers = blocks(data.encoder.model)
     budget = TokenBudget(tokens, equal_length_batches)
 
     def sums(texts: Rows) -> Tensor:
-        hidden, found = layer_zero(data.encoder, data.batch(texts)), []
-        for layer in layers:
+        batch, found = data.batch(texts), []
+        if not layerwise:
+            return summed_contexts(data.encoder, batch)
+        hidden = layer_zero(data.encoder, batch)
+        for layer in blocks(data.encoder.model):
             contexts = layer.contexts(hidden)
             found.append(contexts.double().sum(dim=(0, 1)))
             hidden = layer.finish(hidden + layer.attended(contexts))
@@ -320,35 +340,76 @@ def mean_contexts(data: LabelledTexts, tokens: int) -> list[Outputs]:
 
 
 @torch.inference_mode()
-def verify_ablation(encoder: Encoder, texts: Sequence[Pieces]) -> None:
-    """Refuse an encoder for which the sweep would be wrong, after a look at three texts.
+def verify_ablation(encoder: Encoder, texts: Sequence[Pieces]) -> bool:
+    """Whether the layers can be run one by one, as BERT's; after a look at three texts.
 
     What is ablated for it is the last layer alone, which costs next to nothing.
 
     Raises
     ------
     AblationError
-        If ablating nothing changes something (the layers are not those of the model as it runs),
-        padding changes something, or ablating changes nothing.
+        If ablating nothing changes something, padding changes something, or ablating changes
+        nothing.
+    EncoderError
+        If there is no telling which softmax is which layer's attention.
     """
     by_length = sorted(texts, key=len)
     chosen = [by_length[place] for place in sorted({0, len(texts) // 2, len(texts) - 1})]
+    alone = [last_layer(encoder, pad_batch(encoder, [text])) for text in chosen]
     padded = last_layer(encoder, pad_batch(encoder, chosen))
-    layers, changes = blocks(encoder.model), []
     for row, text in enumerate(chosen):
-        alone = last_layer(encoder, pad_batch(encoder, [text]))
-        hidden = layer_zero(encoder, pad_batch(encoder, [text]))
-        stack = Stack(layers, "zero", first_only=True, tokens_per_chunk=len(text))
-        variants = dict(stack.variants(hidden, lowest=len(layers)))
-        intact = variants.pop(0)[0]
-        changes += [_largest(states - intact) for states in variants.values()]
-        if _largest(intact - alone[:, :1]) > TOLERANCE:
-            why = "its layers are not what `blocks` takes them for"
-            raise _refusal(encoder, "ablating nothing changes", why)
-        if _largest(padded[row, : len(text)] - alone) > TOLERANCE:
+        if _largest(padded[row, : len(text)] - alone[row]) > TOLERANCE:
             raise _refusal(encoder, "padding changes", "its attention is given no mask for padding")
-    if not max(changes) > TOLERANCE:
+    looks, layerwise = _by_layers(encoder, chosen), True
+    if looks is None or _wrong(looks, alone):
+        looks, layerwise = _by_passes(encoder, chosen), False
+        if _wrong(looks, alone):
+            raise _refusal(encoder, "ablating nothing changes", "its eager attention is another")
+    if not max(_largest(ablated - intact) for intact, ablated in looks) > TOLERANCE:
         raise _refusal(encoder, "no ablation changes", "its attention has no part in its output")
+    return layerwise
+
+
+Looks = list[tuple[Tensor, Tensor]]
+
+
+def _wrong(looks: Looks, alone: Sequence[Tensor]) -> bool:
+    """Whether a text's first vector with nothing ablated is not that of the plain forward pass."""
+    pairs = zip(looks, alone, strict=True)
+    return any(not _largest(intact - plain[:, :1]) <= TOLERANCE for (intact, _), plain in pairs)
+
+
+def _by_layers(encoder: Encoder, texts: Sequence[Pieces]) -> Looks | None:
+    """The first vectors of the last layer, intact and ablated, of a stack of BERT-like layers.
+
+    None for a model that has no such layers.
+    """
+    looks = []
+    try:
+        layers = blocks(encoder.model)
+        for text in texts:
+            hidden = layer_zero(encoder, pad_batch(encoder, [text]))
+            stack = Stack(layers, "zero", first_only=True, tokens_per_chunk=len(text))
+            variants = dict(stack.variants(hidden, lowest=len(layers)))
+            looks.append((variants.pop(0)[0], torch.stack(list(variants.values()))))
+    except torch.OutOfMemoryError:
+        raise
+    except (BlockError, AttributeError, TypeError, ValueError, RuntimeError):
+        return None  # parts of BERT's names that take or give something else
+    return looks
+
+
+def _by_passes(encoder: Encoder, texts: Sequence[Pieces]) -> Looks:
+    """The same by whole forward passes, of any family."""
+    top, looks = encoder.n_layers, []
+    heads = [place for place in places_of(encoder) if place.layer == top]
+    for text in texts:
+        batch = pad_batch(encoder, [text])
+        intact, *ablated = (
+            ablated_pass(encoder, batch, *place, "zero")[:, :1] for place in (INTACT, *heads)
+        )
+        looks.append((intact, torch.stack(ablated)))
+    return looks
 
 
 def _refusal(encoder: Encoder, what: str, why: str) -> AblationError:
