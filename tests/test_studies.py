@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import replace
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -225,12 +226,16 @@ def test_rows_of_one_seed_stay_and_several_become_their_mean(inputs):
 
 
 def test_the_interval_over_seeds_is_worked_out_by_hand():
-    of = [Estimate(10.0, 7.0, 14.0), Estimate(14.0, 11.0, 18.0)]  # s = √8, t(1) = 12.7062
+    of = [10.0, 14.0, nan, 14.0, 3.0, 5.0], [7.0, 11.0, nan, 11.0, nan, nan]
+    highs = [14.0, 18.0, nan, 18.0, nan, nan]  # s = √8, t(1) = 12.7062
+    group = np.array([0, 0, 1, 1, 2, 2])
+    numbers = (np.array(one) for one in (*of, highs))
+    found = np.array(two_level(*numbers, group, np.full(3, 0.95))).T
     spread = 12.7062 * 8**0.5 / 2**0.5
     expected = (12, 12 - (9 + spread**2) ** 0.5, 12 + (16 + spread**2) ** 0.5)
-    assert two_level(of, 0.95) == pytest.approx(expected, rel=1e-4)
-    undefined = [Estimate(nan), Estimate(14.0, 11.0, 18.0)]
-    assert isnan(two_level(undefined, 0.95).value)
+    assert found[0] == pytest.approx(expected, rel=1e-4)
+    assert np.isnan(found[1]).all()
+    assert found[2] == pytest.approx((4, 4 - 12.7062, 4 + 12.7062), rel=1e-4)
 
 
 def test_panels_and_rows_of_a_further_encoder_name_it(inputs, monkeypatch):

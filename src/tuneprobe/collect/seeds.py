@@ -1,19 +1,20 @@
 """Several seeds: the one place where rows of a run are reduced over them."""
 
-from math import isfinite, isnan, nan, sqrt
-from statistics import fmean, stdev
-from typing import Any
+from math import nan
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import norm as normal
 from scipy.stats import t as student
 
-from tuneprobe.collect.estimates import Estimate
 from tuneprobe.formats.results import KEYS, significant
 
+Floats = NDArray[np.float64]
 P_OF = {"p": "gap", "p_holm": "gap", "contrast_p": "contrast"}  # p-value: what it is of
 P_VALUES = (*P_OF, "equivalence_p")
 CONFIDENCE = 0.95  # where the rows do not say theirs
+BOUNDS = ["value", "low", "high"]
 BY = [name for name in KEYS if name != "seed"]
 
 
@@ -23,33 +24,30 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     A p-value becomes the largest of all seeds, so that what is significant, or equal, is so in
     each; and of a difference at least that of its mean over seeds, whose interval covers them.
     """
-    if not len(results) or not results.duplicated(BY).any():
-        return results
     several = results.duplicated(BY, keep=False)
-    rows: list[dict[Any, Any]] = []
-    two_sided = {}
-    for _, group in results[several].groupby(BY, sort=False, dropna=False):
-        level = group.level.iloc[0]
-        bounds = group[["value", "low", "high"]].itertuples(index=False)
-        level = level if level == level else CONFIDENCE
-        found = two_level([Estimate(*one) for one in bounds], level)
-        first: dict[Any, Any] = group.iloc[0].to_dict()
-        if first["metric"] in P_VALUES:
-            found = Estimate(group.value.max(skipna=False))
-        elif first["metric"] in P_OF.values():
-            two_sided[_key(first, first["metric"])] = two_sided_p(found, level)
-        rows.append({**first, **Estimate(*map(significant, found))._asdict()})
-        rows[-1]["n"] = group.n.min()
-    for row in rows:
-        if row["metric"] in P_OF:
-            least = two_sided.get(_key(row, P_OF[row["metric"]]), 0.0)
-            row["value"] = max(row["value"], significant(least))
-    reduced = pd.DataFrame(rows, columns=results.columns)
-    return pd.concat([results[~several], reduced]).sort_index(kind="stable", ignore_index=True)
+    if not several.any():
+        return results
+    rows = results[several]
+    groups = rows.groupby(BY, sort=False, dropna=False)
+    group = groups.ngroup().to_numpy()
+    found = rows[~rows.duplicated(BY)].copy()  # the first of each group, in the order of `group`
+    level = found.level.fillna(CONFIDENCE).to_numpy()
+    bounds = two_level(*(rows[name].to_numpy() for name in BOUNDS), group, level)
+    found[BOUNDS] = np.column_stack(bounds)
+    found["n"] = groups.n.min().to_numpy()
+    of_p = found.metric.isin(P_VALUES).to_numpy()
+    largest = groups.value.max(skipna=False).to_numpy()
+    found.loc[of_p, "value"] = np.maximum(largest, _least_p(found, level))[of_p]
+    found.loc[of_p, ["low", "high"]] = nan
+    for name in BOUNDS:
+        found[name] = [significant(number) for number in found[name]]
+    return pd.concat([results[~several], found]).sort_index(kind="stable", ignore_index=True)
 
 
-def two_level(of: list[Estimate], level: float) -> Estimate:
-    """Mean over seeds with an interval for other examples and for other seeds.
+def two_level(
+    values: Floats, lows: Floats, highs: Floats, group: NDArray[np.int64], level: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Means over seeds with intervals for other examples and for other seeds.
 
         low = m - sqrt(mean((v - v_low)²) + (t s / √k)²),    high likewise
 
@@ -58,44 +56,50 @@ def two_level(of: list[Estimate], level: float) -> Estimate:
     same examples, so the first part does not shrink with k. Without bounds it is left out. A number
     that one seed leaves undefined is undefined.
 
-    >>> two_level([Estimate(10.0, 9.0, 11.0), Estimate(10.0, 9.0, 11.0)], 0.95)
-    Estimate(value=10.0, low=9.0, high=11.0)
+    Parameters
+    ----------
+    values, lows, highs : array of shape (n,)
+        Numbers of single seeds with their bounds, NaN where there are none.
+    group : array of shape (n,)
+        Which mean a number belongs to, from 0; each has at least two.
+    level : array of shape (n_groups,)
+
+    Returns
+    -------
+    Means, lower and upper bounds, each of shape (n_groups,).
+
+    >>> of = np.array([10.0, 10.0]), np.array([9.0, 9.0]), np.array([11.0, 11.0])
+    >>> [float(bound[0]) for bound in two_level(*of, np.array([0, 0]), np.array([0.95]))]
+    [10.0, 9.0, 11.0]
     """
-    values = [one.value for one in of]
-    if any(isnan(value) for value in values):
-        return Estimate(nan, nan, nan)
-    middle, k = fmean(values), len(of)
-    spread = student.ppf((1 + level) / 2, k - 1) * stdev(values) / sqrt(k) if k > 1 else 0.0
-    below, above = (
-        sqrt(
-            _mean_square([abs(one.value - bound) for one, bound in zip(of, bounds, strict=True)])
-            + spread**2
-        )
-        for bounds in ([one.low for one in of], [one.high for one in of])
-    )
-    return Estimate(middle, middle - below, middle + above)
+    k = np.bincount(group)
+    mean = np.bincount(group, values) / k
+    deviation = np.sqrt(np.bincount(group, (values - mean[group]) ** 2) / (k - 1))
+    spread = student.ppf((1 + level) / 2, k - 1) * deviation / np.sqrt(k)
+    reaches = (_mean_square(values - bounds, group, len(k)) for bounds in (lows, highs))
+    below, above = (np.sqrt(reach + spread**2) for reach in reaches)
+    return mean, mean - below, mean + above
 
 
-def two_sided_p(of: Estimate, level: float) -> float:
-    """Of a mean of zero, taking the interval for a normal one; 0 where there is no interval.
+def _mean_square(reaches: Floats, group: NDArray[np.int64], n_groups: int) -> Floats:
+    """Of the reaches of each group that are known; 0 without any."""
+    known = np.isfinite(reaches)
+    squares = np.bincount(group[known], reaches[known] ** 2, minlength=n_groups)
+    return squares / np.maximum(np.bincount(group[known], minlength=n_groups), 1)
 
-    >>> round(two_sided_p(Estimate(1.96, 0.0, 3.92), 0.95), 3)
-    0.05
+
+def _least_p(found: pd.DataFrame, level: Floats) -> Floats:
+    """Of each p-value of a mean over seeds, the least that the interval of this mean allows.
+
+    Two-sided, for a mean of zero, taking the interval for a normal one; 0 where there is no
+    interval.
     """
-    bound = of.low if of.value > 0 else of.high
-    if not isfinite(bound):
-        return 0.0
-    reach = abs(of.value - bound)
-    if reach == 0.0:
-        return float(of.value == 0)
-    return float(2 * normal.sf(abs(of.value) / reach * normal.ppf((1 + level) / 2)))
-
-
-def _key(row: dict[Any, Any], metric: str) -> tuple[Any, ...]:
-    return (metric, *(row[name] for name in BY if name != "metric"))
-
-
-def _mean_square(reaches: list[float]) -> float:
-    """Of the reaches that are known; 0 without any."""
-    known = [reach**2 for reach in reaches if reach == reach]
-    return fmean(known) if known else 0.0
+    middle = found.value.to_numpy()
+    reach = np.abs(middle - np.where(middle > 0, found.low, found.high))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * normal.sf(np.abs(middle) / reach * normal.ppf((1 + level) / 2))
+    p = np.where(reach == 0, middle == 0, np.where(np.isfinite(reach), p, 0.0))
+    difference = found.metric.isin(P_OF.values())
+    of = found[BY].assign(p=p)[difference]
+    named = found[BY].assign(metric=found.metric.map(P_OF))
+    return named.merge(of, how="left", on=BY).p.fillna(0.0).to_numpy()
