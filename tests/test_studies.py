@@ -14,7 +14,6 @@ from made_up_page import made_up_page
 
 from tuneprobe.claims import Evidence
 from tuneprobe.claims.verdicts import judge
-from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.metrics import MetricsError, headline, plot_entries, plot_tables
 from tuneprobe.collect.seeds import mean_over_seeds, two_level
 from tuneprobe.errors import UnknownNameError
