@@ -16,7 +16,6 @@ from tuneprobe.formats.question import Candidate
 from tuneprobe.formats.results import OVER_BASELINE, Result, stamp, to_frame
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.page import render_page
-from tuneprobe.page.registry import CLAIMS
 from tuneprobe.scores.decode import Reading
 from tuneprobe.scores.evaluate import _over_baselines, f1_samples, nq_scores
 from tuneprobe.scores.glue_metrics import paired_gap
@@ -24,6 +23,7 @@ from tuneprobe.scores.label_baselines import baseline_answers
 from tuneprobe.scores.label_scores import gold_answers, score_answers
 from tuneprobe.scores.lexical import has_choice, read_lexically
 from tuneprobe.studies.geometry.classifiers.study import over_baselines
+from tuneprobe.studies.pairwise.claims import PAIRWISE_CLAIMS
 
 TEXT = (
     "Ann Lee was born in Old Town in 1850 . Ann Lee met Bob Ray in 1870 . "
@@ -195,8 +195,7 @@ def gap_row(
 
 def verdicts(results: pd.DataFrame, all_seeds: pd.DataFrame | None = None) -> dict[str, str]:
     evidence = Evidence(results, 0.5, 2.0, 0.05, all_seeds)
-    claims = [claim for claim in CLAIMS if claim.source.startswith("Cai")]
-    return {claim.name: judge(claim, evidence) for claim in claims}
+    return {claim.name: judge(claim, evidence) for claim in PAIRWISE_CLAIMS}
 
 
 def test_what_rests_on_a_task_that_was_not_learned_is_undecided():
