@@ -42,7 +42,8 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         load_encoder(encoder, **params.encoder_source(encoder), state=state, checkpoint=folder)
         for state in (PRETRAINED, FINETUNED)
     )
-    head, shared = read_head(folder, after), {"task": task, "seed": seed}
+    head = read_head(folder, after)
+    shared: dict[str, Any] = {"task": task, "seed": seed}
     if isinstance(head, QAHead):
         problem: Any = reader_problem(
             after,

@@ -32,8 +32,8 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     group = groups.ngroup().to_numpy()
     found = rows[~rows.duplicated(BY)].copy()  # the first of each group, in the order of `group`
     level = found.level.fillna(CONFIDENCE).to_numpy()
-    bounds = two_level(*(rows[name].to_numpy() for name in BOUNDS), group, level)
-    found[BOUNDS] = np.column_stack(bounds)
+    value, low, high = (rows[name].to_numpy() for name in BOUNDS)
+    found[BOUNDS] = np.column_stack(two_level(value, low, high, group, level))
     found["n"] = groups.n.min().to_numpy()
     of_p = found.metric.isin(P_VALUES).to_numpy()
     largest = groups.value.max(skipna=False).to_numpy()
@@ -45,7 +45,7 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def two_level(
-    values: Floats, lows: Floats, highs: Floats, group: NDArray[np.int64], level: Floats
+    values: Floats, lows: Floats, highs: Floats, group: NDArray[np.integer], level: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Means over seeds with intervals for other examples and for other seeds.
 
@@ -81,7 +81,7 @@ def two_level(
     return mean, mean - below, mean + above
 
 
-def _mean_square(reaches: Floats, group: NDArray[np.int64], n_groups: int) -> Floats:
+def _mean_square(reaches: Floats, group: NDArray[np.integer], n_groups: int) -> Floats:
     """Of the reaches of each group that are known; 0 without any."""
     known = np.isfinite(reaches)
     squares = np.bincount(group[known], reaches[known] ** 2, minlength=n_groups)

@@ -123,20 +123,21 @@ def erasure_rows(
         ]
         readout = fit_readout(vectors[-1], labels)
         right[state] = _right(pair, state, head, test, budget, erasers, readout, gold)
-    n = {"n": int(text.max()) + 1}
+    n_texts = int(text.max()) + 1
 
     def over_texts(metric: str, right: Floats, **facets: Any) -> list[Result]:
         """A mean over the examples per column, which are layers 0 to L; one column: none."""
         draws = rng(seed, "bootstrap", "change", "erase", task, metric)
-        shape = (n["n"], right.shape[1])
+        shape = (n_texts, right.shape[1])
         sums = np.zeros(shape)
         np.add.at(sums, text, 100.0 * right)
-        settings = {"confidence": confidence, "n_bootstrap": bootstrap, "rng": draws}
-        found = ratio_interval(sums, np.bincount(text), **settings)
+        found = ratio_interval(
+            sums, np.bincount(text), confidence=confidence, n_bootstrap=bootstrap, rng=draws
+        )
         layers = range(shape[1]) if shape[1] > 1 else [NO_LAYER]
         return [
-            Result(metric, *map(float, one), layer=layer, **facets, **n)
-            for layer, *one in zip(layers, *found, strict=True)
+            Result(metric, float(value), float(low), float(high), n_texts, layer=layer, **facets)
+            for layer, value, low, high in zip(layers, *found, strict=True)
         ]
 
     results = []
@@ -146,7 +147,7 @@ def erasure_rows(
         results += over_texts("control_score", control, state=state)
         results += over_texts("erasure_excess", control - concept, state=state)
         majority = 100 * float((majority_prediction(gold) == gold).mean())
-        results.append(Result("read_majority", majority, state=state, **n))
+        results.append(Result("read_majority", majority, n=n_texts, state=state))
     before, after = (right[state][2] - right[state][1] for state in (PRETRAINED, FINETUNED))
     gap = over_texts("erasure_gap", after - before, state=FINETUNED, against=PRETRAINED)
     return results + gap
@@ -212,9 +213,9 @@ def _right(
 
 def _erasers(X: Floats, labels: Labels, draws: int, stream: tuple[int, str, int]) -> list[Eraser]:
     """That of the concept, then as many of the control as there are draws."""
-    seed, *purpose = stream
+    seed, task, layer = stream
     concept = fit_leace(X, labels)
-    streams = [rng(seed, "change", "erase", *purpose, number) for number in range(draws)]
+    streams = [rng(seed, "change", "erase", task, layer, number) for number in range(draws)]
     return [concept, *(random_eraser(X, concept.rank, one) for one in streams)]
 
 

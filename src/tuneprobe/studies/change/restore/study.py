@@ -1,6 +1,7 @@
 """Layers put back: where the gain of tuning lies, and whether what changes most is what matters."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,12 +71,14 @@ def restore_rows(
             scope = "layer" if one.scope == ONE else "up_to"
             model = place[one]
             level = values[of][model], levels[0][model], levels[1][model]
-            change = tuple(part[number] for part in changes)
-            for metric, what in ((name, level), (f"{name}_change", change)):
+            change = changes[0][number], changes[1][number], changes[2][number]
+            for metric, (value, low, high) in ((name, level), (f"{name}_change", change)):
                 rows.append(
                     Result(
                         f"{scope}_{metric}",
-                        *map(float, what),
+                        float(value),
+                        float(low),
+                        float(high),
                         state=one.base,
                         against=OTHER[one.base],
                         layer=one.layer,
@@ -86,10 +89,9 @@ def restore_rows(
     for layer in range(1, n_layers):
         above, below = (place[Mixture(base, UP_TO, layer)] for base in (FINETUNED, PRETRAINED))
         found = change_interval(outcomes, samples, 0, [(above, below)], confidence)
-        more = map(float, np.ravel(found))
-        rows.append(
-            Result("above_minus_below", *more, state=FINETUNED, against=PRETRAINED, layer=layer)
-        )
+        value, low, high = map(float, np.ravel(found))
+        what: dict[str, Any] = {"state": FINETUNED, "against": PRETRAINED, "layer": layer}
+        rows.append(Result("above_minus_below", value, low, high, **what))
     rows += _majority(outcomes)
     return [row._replace(score=outcomes.metric, n=outcomes.n_texts) for row in rows]
 
