@@ -472,6 +472,18 @@ def pull(
     raise typer.Exit(done.returncode)
 
 
+@app.command("readme", epilog="Example: tuneprobe readme")
+def readme(
+    file: Annotated[Path, typer.Argument(help="The text to fill.")] = Path("README.md"),
+) -> None:
+    """Copy the recorded results (metrics/results.md) between the marks of README.md."""
+    from tuneprobe import paths
+    from tuneprobe.page.overview import with_results
+
+    recorded = paths.OVERVIEW.read_text(encoding="utf-8")
+    file.write_text(with_results(file.read_text(encoding="utf-8"), recorded), encoding="utf-8")
+
+
 @app.command("bundle", epilog="Example: tuneprobe bundle run-13")
 def bundle(
     folder: Annotated[Path, typer.Argument(help="A new folder, or the one to verify.")],

@@ -11,6 +11,7 @@ DATA = Path("data")
 METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"
 PLOTS = METRICS / "plots"
+OVERVIEW = METRICS / "results.md"
 PAGE = Path("report") / "index.html"
 FIGURES = Path("report") / "figures"
 WORDNET = DATA / "wordnet"

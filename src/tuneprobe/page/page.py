@@ -26,6 +26,7 @@ from tuneprobe.page.deviations import deviations
 from tuneprobe.page.files import write_figures
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.origin import files_sha256
+from tuneprobe.page.overview import learned_table, pairs_table
 from tuneprobe.page.registry import STUDIES, judge_all
 from tuneprobe.page.templates import render
 from tuneprobe.page.wording import listed, plain
@@ -85,6 +86,8 @@ def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -
         n_layers=inputs.results.layer.max() if len(inputs.results) else 0,
         states=_states(inputs.results),
         verdict=verdict_sentence(findings),
+        learned=learned_table(inputs.results),
+        pairs=pairs_table(inputs.results),
         unlearned=[not_learned(task) for task, _ in evidence.unlearned],
         verdict_rule=VERDICT_RULE,
         signs=VERDICT_SIGNS,
