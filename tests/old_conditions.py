@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tuneprobe.formats.results import NONE, Result
+from tuneprobe.formats.results import Result
 
 CROSSED = "finetuned-on-"
 
@@ -65,45 +65,3 @@ def _attention(metric: str, parts: list[str]) -> dict[str, Any]:
         "pair_excess": ["relation", "direction", "pairing"],
     }[metric]
     return dict(zip(names, parts, strict=True))
-
-
-def joined(row: dict[str, Any]) -> tuple[str, str]:
-    """State and condition of a row as older tables wrote them."""
-    state = row["state"]
-    if row["against"] and (row["study"] == "pairwise" or row["metric"] == "map_similarity"):
-        state = f"{state}-{row['against']}"
-    if row["tuned_on"]:
-        state = f"{state}-on-{row['tuned_on']}"
-    return state, _condition(row)
-
-
-def _condition(row: dict[str, Any]) -> str:
-    if row["study"] == "pairwise":
-        if row["readout"]:
-            return str(row["readout"])
-        views = {"centred": row["centred"], "without-axis": row["axis_removed"]}
-        named = [name for name, holds in views.items() if holds == 1]
-        return "/".join([row["similarity"], row["negatives"], *named])
-    if row["study"] == "evaluate":
-        if row["threshold"]:
-            return "best-threshold"
-        return str(row["readout"])
-    if row["other"] != NONE:
-        return f"layer {row['other']}"
-    if row["step"] != NONE:
-        return f"step {row['step']}"
-    if row["splits"]:
-        return str(row["splits"])
-    if row["against"] and row["study"] == "similarity":
-        return f"{row['state']}/{row['against']}"
-    if row["metric"] == "importance":
-        return "gradient"
-    if row["token_type"]:
-        parts = [row["token_type"], f"rows-{row['rows']}" if row["rows"] else ""]
-        return "/".join([*filter(None, parts), f"tokens-{row['tokens']}"])
-    names = {
-        "pattern_share": ("pattern", "classifier"),
-        "pattern_agreement": ("score", "classifier"),
-        "pair_weight": ("relation", "direction", "pairing"),
-    }.get(row["metric"], ("classifier", "label", "scale", "crop", "ablation"))
-    return "/".join(filter(None, (str(row[name]) for name in names)))

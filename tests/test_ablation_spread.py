@@ -31,8 +31,8 @@ RESUMES = Path(".cache/resume")
 ABLATE = {"ablations": ["uniform", "mean"], "max_texts": 1000, "tokens_per_chunk": 100}
 
 
-def many_pairs(n_texts: int = 400) -> Examples:
-    """Pairs of sentences of many lengths: some 10,000 word pieces."""
+def many_pairs(n_texts: int = 240) -> Examples:
+    """Pairs of sentences of many lengths: some 6,000 word pieces."""
     draws, builder, words = rng(0, "many-pairs"), ExamplesBuilder(), np.array(WORDS.split())
     for number in range(n_texts):
         pair = (draws.choice(words, size=draws.integers(5, 20)).tolist() for _ in range(2))
@@ -111,18 +111,16 @@ def test_two_processes_give_the_bytes_of_one(root, source, local, tmp_path: Path
     assert contents(tmp_path) == local[0]
 
 
-@pytest.mark.parametrize("killed", [False, True])
 def test_a_cluster_gives_the_bytes_of_one_machine_even_when_a_worker_is_killed(
-    killed: bool, cluster, root, source, local, tmp_path: Path
+    cluster, root, source, local, tmp_path: Path
 ) -> None:
     client, workers = cluster
     write_workspace(root, tmp_path / "elsewhere", source)
     address = {ADDRESS: client.scheduler.address, "TUNEPROBE_BACKEND": "dask"}
     running = start("ablate", root, tmp_path / "elsewhere", TASK, **address)
-    if killed:
-        kill_one_at_work(client, workers, running)
+    kill_one_at_work(client, workers, running)
     assert running.wait() == 0
-    assert len(client.scheduler_info()["workers"]) == (1 if killed else 2)
+    assert len(client.scheduler_info()["workers"]) == 1
     assert contents(tmp_path / "elsewhere") == local[0]
 
 

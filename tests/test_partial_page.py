@@ -50,7 +50,7 @@ def test_one_study_alone_makes_a_page_of_all_its_tasks(tmp_path: Path) -> None:
         assert f"{task}, accuracy" in page
     assert "claims of Kovaleva et al. 2019" in page
     assert "claims of Cai et al. 2020" not in page
-    assert "Studies without results are left out: pairwise, geometry." in page
+    assert "Studies without results are left out: pairwise, geometry, change." in page
 
 
 @pytest.mark.usefixtures("params")

@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up_attention import made_up_attention
-from made_up_geometry import made_up_spaces
-from made_up_results import made_up_results
-from old_conditions import facets, joined
 
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.results import (
-    FACETS,
     Result,
     facet_columns,
     read_results,
@@ -20,7 +15,6 @@ from tuneprobe.formats.results import (
     to_frame,
     write_results,
 )
-from tuneprobe.states import NO_ENCODER
 
 KEYS = {"study": "s", "encoder": "e", "task": "t", "seed": 1}
 
@@ -45,21 +39,6 @@ def test_an_unknown_facet_is_answered_with_the_nearest() -> None:
         facet_columns(["classifer"])
     with pytest.raises(TypeError, match="classifer"):
         Result("a", 1.0, classifer="mlp")  # type: ignore[call-arg]
-
-
-@pytest.mark.parametrize("rows", [made_up_results, made_up_spaces, made_up_attention])
-def test_facets_and_the_joined_strings_of_older_tables_say_the_same(rows) -> None:
-    frame = rows()
-    newer = (frame.part != "") | (frame.state == NO_ENCODER) | (frame.metric == "axis_share")
-    frame = frame[~newer]
-    names = ["state", "against", "tuned_on", "other", *FACETS]
-    none = Result._field_defaults
-    for record in frame.to_dict("records"):
-        state, condition = joined(record)
-        back = facets(record["study"], record["metric"], condition, state)
-        assert {name: back.get(name, none[name]) for name in names} == {
-            name: record[name] for name in names
-        }
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Stages as a user meets them: one clear error, nothing half-written, kills that cost nothing."""
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -28,11 +29,15 @@ def workspace(root: Path, tmp_path: Path):
     """A function that runs a stage in an empty folder with params.yaml, some keys set."""
 
     def run(script: str, *args: str, **changes: object) -> subprocess.CompletedProcess[str]:
-        params = yaml.safe_load((root / "params.yaml").read_text())
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump({**params, **changes}))
+        write_params(root, tmp_path, changes)
         return python(tmp_path, root, str(root / "stages" / script), *args)
 
     return run
+
+
+def write_params(root: Path, folder: Path, changes: dict[str, object]) -> None:
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump({**params, **changes}))
 
 
 def python(folder: Path, root: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -59,9 +64,31 @@ def axes(*encoders: str) -> dict[str, object]:
     ("call", "changes", "message"),
     [
         (("prepare_qa.py", "--task", "world"), {}, "tuneprobe data"),
+        ((*TUNE, "--encoder", "bert-tiny", "--seed", "13"), {}, "hf download google/bert"),
+    ],
+)
+def test_a_mistake_is_one_line_exit_code_2_and_leaves_nothing(
+    workspace, tmp_path: Path, call: tuple[str, ...], changes: dict[str, object], message: str
+) -> None:
+    done = workspace(*call, **changes)
+    assert done.returncode == 2, done.stderr
+    one_error(done.stderr, message, tmp_path)
+
+
+def one_error(said: str, message: str, folder: Path) -> None:
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in said
+    assert [path.name for path in folder.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    ("call", "changes", "message"),
+    [
         (("prepare_qa.py", "--task", "word"), {}, "Did you mean 'world'?"),
         (TUNED, axes("minilm-16"), "Did you mean 'minilm-l6'"),
-        ((*TUNE, "--encoder", "bert-tiny", "--seed", "13"), {}, "hf download google/bert"),
         (TUNED, {"sead": 1}, "no stage knows the key 'sead'"),
         (TUNED, {}, "run 'dvc repro'"),
         (of("represent.py", "world-pos"), {}, "run 'dvc repro'"),
@@ -76,16 +103,22 @@ def axes(*encoders: str) -> dict[str, object]:
         (("report.py",), {}, "run 'dvc repro'"),
     ],
 )
-def test_a_mistake_is_one_line_exit_code_2_and_leaves_nothing(
-    workspace, tmp_path: Path, call: tuple[str, ...], changes: dict[str, object], message: str
+def test_so_is_every_other_mistake(
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    call: tuple[str, ...],
+    changes: dict[str, object],
+    message: str,
 ) -> None:
-    done = workspace(*call, **changes)
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert done.returncode == 2, done.stderr
-    assert len(errors) == 1
-    assert message in errors[0]
-    assert "Traceback" not in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+    write_params(root, tmp_path, changes)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", list(call))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(root / "stages" / call[0]), run_name="__main__")
+    assert ended.value.code == 2
+    one_error(capsys.readouterr().err, message, tmp_path)
 
 
 def test_represent_killed_and_run_again_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
@@ -106,7 +139,7 @@ def test_represent_killed_and_run_again_gives_the_same_bytes(root: Path, tmp_pat
 
 def many_texts():
     builder = ExamplesBuilder()
-    for number in range(400):
+    for number in range(120):
         text = builder.add_text(f"q{number}", ["which", "harbour"], ["old", "quay"] * 40)
         for word in range(80):
             builder.add_span(text, 1, word, word + 1, "word")
@@ -116,7 +149,7 @@ def many_texts():
 def kill_once_it_writes(folder: Path, root: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(root / "src")}
     process = subprocess.Popen([sys.executable, "-c", ENCODE], cwd=folder, env=environment)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not any(folder.rglob("layer_06.npy")):
         assert process.poll() is None, "the process ended before it was killed"
         assert time.monotonic() < deadline

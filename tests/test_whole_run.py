@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 SENTENCES, QUESTIONS, ROWS = 120, 40, 200  # of each file of the corpus
 AXES = {"encoders": ["a", "b"], "seeds": [1, 2], "draws": [5, 6]}
+ONE = {"encoders": ["a"], "seeds": [1], "draws": [5]}
 SMALL: dict[str, Any] = {
     "prepare.pairs.boundary": {"train": 12, "test": 8},
     "prepare.pairs.per_probe": 12,
@@ -40,10 +41,10 @@ SMALL: dict[str, Any] = {
     "intervals.bootstrap": 20,
     "pairwise.permutations": 20,
     "pairwise.boundary.iterations": 5,
-    "geometry.tasks": ["world-pos", "world-ps-role", "world-trec-50"],
+    "geometry.tasks": ["world-ps-role", "world-ps-fxn"],
     "geometry.finetune.epochs": 1,
     "geometry.snapshot_every": 1,
-    "geometry.cross": {"tasks": ["world-ps-role"], "tuned_on": ["world-pos"]},
+    "geometry.cross": {"tasks": ["world-ps-role"], "tuned_on": ["world-ps-fxn"]},
     "geometry.classify.hidden": [[4]],
     "geometry.classify.decays": [1.0],
     "geometry.classify.initialisations": 2,
@@ -59,10 +60,10 @@ SMALL: dict[str, Any] = {
     "attention.ablate.max_texts": 6,
     "attention.frames": [],
     "attention.pair_heads.tasks": [],
-    "change.tasks": ["world-qa", "world-pos", "mine"],
+    "change.tasks": ["world-qa", "world-ps-role", "mine"],
     "change.max_texts": 10,
     "change.max_questions": 8,
-    "change.erase": {"tasks": ["world-pos"], "draws": 1},
+    "change.erase": {"tasks": ["world-ps-role"], "draws": 1},
     "run": AXES,
     "tasks.mine": {
         "format": "tsv",
@@ -200,7 +201,7 @@ def test_every_row_says_whose_it_is(workspace: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(workspace)
     rows = Inventory.of(load_params()).results()
     assert set(rows.encoder) == {"a", "b"}
-    tasks = {"world-qa", "world-pairs", "world-pos", "world-ps-role", "world-trec-50"}
+    tasks = {"world-qa", "synonyms", "world-ps-role", "world-ps-fxn"}
     assert {*tasks, "world-rte", "mine"} <= set(rows.task)
     seeds = rows.groupby("state").seed.agg(set)
     assert seeds["random"] == {5, 6}
@@ -222,7 +223,7 @@ def test_a_page_and_headline_numbers_are_of_the_first_encoder_and_all_its_seeds(
     assert {state for state in seeds if seeds[state] == {1, 2}} == set(seeds) - {"random"}
     assert "<title>What fine-tuning changes · a on world</title>" in paths.PAGE.read_text()
     numbers = json.loads(paths.SUMMARY.read_text())
-    assert {"synonyms_last", "pos_accuracy", "pair_task_score"} <= numbers.keys()
+    assert {"synonyms_last", "ps_role_accuracy", "pair_task_score"} <= numbers.keys()
 
 
 def test_results_of_other_runs_lie_beside_and_are_not_read(workspace: Path) -> None:
@@ -259,7 +260,7 @@ def test_any_subset_of_the_studies_is_a_run(workspace: Path) -> None:
     try:
         for none in ({"pairwise.tasks": []}, nothing, {"attention.tasks": []}):
             (workspace / "params.yaml").write_text(kept)
-            write_params(workspace, none | unchanged)
+            write_params(workspace, none | unchanged | {"run": ONE})
             run(workspace, ["python stages/collect.py", "python stages/report.py"])
     finally:
         (workspace / "params.yaml").write_text(kept)

@@ -38,6 +38,7 @@ from tuneprobe.studies.geometry.directprobe.study import DISTANCES, layer_geomet
 from tuneprobe.studies.geometry.directprobe.study import STUDY as GEOMETRY
 from tuneprobe.studies.geometry.similarity.study import (
     spatial_similarities,
+    split_deficits,
     state_pairs,
     vector_similarities,
 )
@@ -230,13 +231,27 @@ def _clustered(
 def _compared(
     spaces: dict[str, Representations], table: pd.DataFrame, keys: dict[str, Any], distances: Path
 ) -> list[Result]:
-    given = settings().similarity
+    given, measured_distances = settings().similarity, read_distances(distances)
+    compared = {state: spaces[state] for state in given.layer_states if state in spaces}
     shared = {"pairs": state_pairs([state for state in STATES if state in spaces]), **keys}
-    rows = spatial_similarities(read_distances(distances), zero_fill=given.zero_fill, **shared)
+    n_layers = next(iter(spaces.values())).n_layers
+    rows = spatial_similarities(measured_distances, zero_fill=given.zero_fill, **shared)
+    rows += split_deficits(
+        compared,
+        table,
+        measured_distances,
+        layers=[n for n in range(n_layers) if chosen(given.split_layers, n, n_layers)],
+        draws=given.splits,
+        rtol=settings().directprobe.rtol,
+        confidence=settings().intervals.confidence,
+        zero_fill=given.zero_fill,
+        **keys,
+    )
     return rows + vector_similarities(
         spaces,
         table,
-        layer_states=[state for state in given.layer_states if state in spaces],
+        layer_states=list(compared),
         max_examples=given.max_examples,
+        neighbours=given.neighbours,
         **shared,
     )
