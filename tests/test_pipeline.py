@@ -208,6 +208,7 @@ def test_dvc_yaml_and_paths_spell_the_same_places(stages, root: Path) -> None:
     expected = {
         paths.SUMMARY,
         paths.PLOTS,
+        paths.OVERVIEW,
         paths.PAGE,
         paths.FIGURES,
         paths.PATTERNS,
