@@ -57,13 +57,15 @@ def check_measures(results: pd.DataFrame, measures: Iterable[Measure]) -> pd.Dat
         Names the nearest metric of the study, or the nearest facet of the metric.
     """
     known = {(measure.study, measure.name): measure for measure in measures}
-    for (study, metric), rows in results.groupby(["study", "metric"]):
+    defaults = Result._field_defaults
+    facets = {one: results[one] != defaults[one] for one in (*FACETS, "other", "against")}
+    used = pd.DataFrame(facets).groupby([results.study, results.metric]).any()
+    for (study, metric), has in zip(used.index.tolist(), used.to_numpy(), strict=True):
         if (study, metric) not in known:
             names = [name for of, name in known if of == study] or [of for of, _ in known]
             raise UnknownNameError(f"metric of the study '{study}'", str(metric), set(names))
         declared = known[str(study), str(metric)].facets
-        for facet in (*FACETS, "other", "against"):
-            none = Result._field_defaults[facet]
-            if facet not in declared and (rows[facet] != none).any():
+        for facet in used.columns[has]:
+            if facet not in declared:
                 raise UnknownNameError(f"facet of '{metric}'", facet, declared or ["none"])
     return results

@@ -28,5 +28,5 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def last_layer(results: pd.DataFrame, study: str = "pairwise") -> int:
     """Number of the last layer of a study; -1 where it has not run."""
-    layers = select(results, study=study).layer
+    layers = results.layer[results.study == study]  # of one column: it is asked for often
     return int(layers.max()) if len(layers) else NO_LAYER
