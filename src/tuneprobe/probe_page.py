@@ -232,7 +232,7 @@ def _compared(
     spaces: dict[str, Representations], table: pd.DataFrame, keys: dict[str, Any], distances: Path
 ) -> list[Result]:
     given, measured_distances = settings().similarity, read_distances(distances)
-    compared = {state: spaces[state] for state in given.layer_states if state in spaces}
+    compared = {str(state): spaces[state] for state in given.layer_states if state in spaces}
     shared = {"pairs": state_pairs([state for state in STATES if state in spaces]), **keys}
     n_layers = next(iter(spaces.values())).n_layers
     rows = spatial_similarities(measured_distances, zero_fill=given.zero_fill, **shared)
