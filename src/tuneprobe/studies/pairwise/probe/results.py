@@ -212,7 +212,7 @@ def pairwise_gaps(
                 bootstrap=bootstrap,
                 permutations=permutations,
                 margin=margin,
-                bound=REACH[part] * sizes.max() / sizes.mean(),
+                bound=REACH[part] * sizes.max() / sizes.mean() * (1 + 1e-9),  # for rounding
             )
             keys = (encoder, seed, confidence)
             rows += _result_rows(ranking, len(scores), found, *keys, against=before, part=part)
