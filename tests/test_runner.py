@@ -12,8 +12,9 @@ from miniature import Done, Project, miniature, until
 pytestmark = pytest.mark.slow
 
 CALL = """
-from tuneprobe import runner
+from tuneprobe import commands, runner
 from tuneprobe.stage import exit_on_mistake
+commands.LIBRARIES = ()  # the fork server starts sooner
 exit_on_mistake(lambda: print(runner.repro(2, lambda line: print(line, flush=True), force={force})))
 """
 

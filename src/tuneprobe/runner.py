@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
 from tuneprobe.artifacts import atomic_file
+from tuneprobe.commands import Command, start
 from tuneprobe.errors import TuneprobeError
 
 LOGS = Path(".cache") / "logs"
@@ -46,7 +46,7 @@ class Running:
     """A stage whose command runs."""
 
     stage: Any
-    process: subprocess.Popen[bytes]
+    command: Command
     log: Path
     began: float = field(default_factory=time.monotonic)
 
@@ -142,15 +142,8 @@ class Runner:
         log = LOGS / f"{stage.addressing.replace('/', '-')}.log"
         settings = prepare_kwargs(stage)
         settings["env"]["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                _make_cmd(get_executable(), stage.cmd),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **settings,
-            )
-        self.running.append(Running(stage, process, log))
+        command = start(_make_cmd(get_executable(), stage.cmd), stage.cmd, log, **settings)
+        self.running.append(Running(stage, command, log))
         return ""
 
     def _restored(self, stage: Any) -> bool:
@@ -166,14 +159,14 @@ class Runner:
         """The stages whose command has ended, after a short wait."""
         if self.running:
             time.sleep(POLL)
-        ended = [one for one in self.running if one.process.poll() is not None]
+        ended = [one for one in self.running if one.command.poll() is not None]
         for one in ended:
             self.running.remove(one)
         return ended
 
     def _finish(self, ended: Running) -> None:
         """Record what a command made."""
-        name, code = ended.stage.addressing, ended.process.returncode
+        name, code = ended.stage.addressing, ended.command.poll()
         if code:
             lines = ended.log.read_text(errors="replace", encoding="utf-8").splitlines()
             tail = "\n".join(line.split("\r")[-1] for line in lines[-TAIL:])
@@ -280,20 +273,18 @@ def _ending(running: list[Running]) -> Iterator[None]:
         for number in before:
             signal.signal(number, signal.SIG_IGN)
         for one in running:
-            _signal(one.process, signal.SIGTERM)
+            _signal(one.command, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
         for one in running:
-            try:
-                one.process.wait(max(deadline - time.monotonic(), 0))
-            except subprocess.TimeoutExpired:
-                _signal(one.process, signal.SIGKILL)
-                one.process.wait()
+            if not one.command.wait(max(deadline - time.monotonic(), 0)):
+                _signal(one.command, signal.SIGKILL)
+                one.command.wait()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+def _signal(command: Command, number: int) -> None:
     try:
-        os.killpg(process.pid, number)
+        os.killpg(command.pid, number)
     except ProcessLookupError:
         return
