@@ -35,6 +35,7 @@ UNKNOWN = 20.0  # seconds of a stage that never ran
 POLL = 0.05  # seconds between two looks at the running commands
 TAIL = 15  # lines of a failed stage's output that are shown
 PATIENCE = 5.0  # seconds that a command has to end after SIGTERM
+LOCK_EVERY = 60.0  # seconds between two writings of dvc.lock, each of which reads all of it
 
 
 class RunnerError(TuneprobeError):
@@ -78,6 +79,8 @@ class Runner:
     jobs: int
     say: Callable[[str], None]
     running: list[Running] = field(default_factory=list)
+    unlocked: list[Any] = field(default_factory=list)  # stages made that dvc.lock does not have yet
+    locked: float = field(default_factory=time.monotonic)
 
     def run(self, force: bool = False) -> Summary:
         """Run all stages that are not up to date; `force`: all of them, nothing from the cache.
@@ -96,7 +99,7 @@ class Runner:
         waiting = sorted(waits, key=lambda stage: (-urgent[stage], stage.addressing))
         done: set[Any] = set()
         counts = {"ran": 0, "restored": 0, "current": 0}
-        with _ending(self.running):
+        with self._locking(), _ending(self.running):
             while waiting or self.running:
                 ready = [s for s in waiting if waits[s] <= done]
                 for stage in ready[: self.jobs - len(self.running)]:
@@ -114,6 +117,8 @@ class Runner:
                     done.add(ended.stage)
                     text = duration(took[ended.stage.addressing])
                     self._tell(ended.stage, text, len(done), waits, done, took)
+                if time.monotonic() - self.locked > LOCK_EVERY:
+                    self._lock()
         return Summary(**counts, seconds=time.monotonic() - began)
 
     def _refuse_other_data(self, graph: Any) -> None:
@@ -152,8 +157,33 @@ class Runner:
             self.repo.stage_cache.restore(stage)
         except RunCacheNotFoundError:
             return False
-        _record(stage)
+        self._record(stage)
         return True
+
+    def _record(self, stage: Any) -> None:
+        """What `Stage.run` and `dvc repro` do once the outputs are there, but for dvc.lock."""
+        uncached = any(
+            not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot)
+        )
+        stage.save(run_cache=not uncached)
+        stage.commit()
+        self.unlocked.append(stage)
+
+    def _lock(self) -> None:
+        """Write what was made into dvc.lock: once for many stages, since that takes seconds."""
+        if self.unlocked:
+            with self.repo.lock:
+                self.unlocked[0].dvcfile.dump_stages(self.unlocked, update_pipeline=False)
+            self.unlocked.clear()
+        self.locked = time.monotonic()
+
+    @contextmanager
+    def _locking(self) -> Iterator[None]:
+        """Whatever ends the block, dvc.lock has what was made; after a kill the run cache has."""
+        try:
+            yield
+        finally:
+            self._lock()
 
     def _ended(self) -> list[Running]:
         """The stages whose command has ended, after a short wait."""
@@ -176,7 +206,7 @@ class Runner:
             )
         try:
             with self.repo.lock:
-                _record(ended.stage)
+                self._record(ended.stage)
         except DvcException as error:
             raise RunnerError(f"stage {name}: {error}") from error
         with atomic_file(SECONDS) as part:
@@ -215,14 +245,6 @@ def known_seconds() -> dict[str, float]:
     except (OSError, ValueError):
         return {}
     return found
-
-
-def _record(stage: Any) -> None:
-    """What `Stage.run` and `dvc repro` do once the outputs are there."""
-    uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
-    stage.save(run_cache=not uncached)
-    stage.commit()
-    stage.dump(update_pipeline=False)
 
 
 def _urgency(graph: Any, took: dict[str, float]) -> dict[Any, float]:
