@@ -271,16 +271,23 @@ class _Windows:
         self.anchor_norms = np.einsum("md,md->m", anchors, anchors)
         self.anchor_mean, self.mean_norm = anchors @ u, float(u @ u)
         self.norms: dict[int, NDArray[np.float64]] = {}
+        self.scores: dict[tuple[str, bool, int], NDArray[np.float64]] = {}
 
     def below(self, condition: Condition, k: int, start: Ids, w: int) -> NDArray[np.bool_]:
         """Which windows of w words score below the window of k words at `start`; (m, n_windows)."""
-        score = self._cosine if condition.similarity == "cosine" else self._distance
-        centred = condition.view == "centred"
-        match = score(k, centred)[np.arange(len(start)), start][:, None]
+        match = self._score(condition, k)[np.arange(len(start)), start][:, None]
         scale = 1.0
         if condition.similarity == "euclidean":
             scale = (self.anchor_norms + self._window_norms(k)[start])[:, None]
-        return score(w, centred) < match - RESOLUTION * scale
+        return self._score(condition, w) < match - RESOLUTION * scale
+
+    def _score(self, condition: Condition, w: int) -> NDArray[np.float64]:
+        """Scores of all windows of w words, (m, n_windows); several conditions share them."""
+        key = (condition.similarity, condition.view == "centred", w)
+        if key not in self.scores:
+            score = self._cosine if condition.similarity == "cosine" else self._distance
+            self.scores[key] = score(w, condition.view == "centred")
+        return self.scores[key]
 
     def _window_norms(self, w: int) -> NDArray[np.float64]:
         if w not in self.norms:
