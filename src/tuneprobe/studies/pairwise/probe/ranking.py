@@ -15,9 +15,10 @@ anything like it" (`foreign.py`).
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,9 +202,11 @@ def rank_matches(
     width, held = pairs.match[:, 1] - pairs.match[:, 0], 0
     for paragraph, examples in pairs.by_paragraph():
         words = read_rows(X, pairs.words_of(paragraph))
+        views = _views(words, read_rows(X, anchors[examples].ravel()), frame, conditions)
         for k in np.unique(width[examples]):
-            rows = examples[width[examples] == k]
-            windows = _views(words, read_rows(X, anchors[rows].ravel()), frame, conditions)
+            alike = width[examples] == k
+            rows, lines = examples[alike], np.flatnonzero(np.repeat(alike, anchors.shape[1]))
+            windows = {view: of_all.of(lines) for view, of_all in views.items()}
             start = np.repeat(pairs.match[rows, 0], anchors.shape[1])
             for kind, w in zip(NEGATIVES, (1, int(k)), strict=True):
                 free = _free_windows(len(words), w, pairs.match[rows], pairs.avoid[rows])
@@ -267,11 +270,20 @@ class _Windows:
     def __init__(self, words: Matrix, anchors: Matrix, mean: Matrix | None) -> None:
         self.words, anchors = words.astype(np.float64), anchors.astype(np.float64)
         u = np.zeros(words.shape[1]) if mean is None else np.asarray(mean, dtype=np.float64)
-        self.products = np.vstack([anchors, u]) @ self.words.T  # (m + 1, n_words)
+        self.products = anchors @ self.words.T  # (m, n_words)
+        self.with_mean = self.words @ u
         self.anchor_norms = np.einsum("md,md->m", anchors, anchors)
         self.anchor_mean, self.mean_norm = anchors @ u, float(u @ u)
         self.norms: dict[int, NDArray[np.float64]] = {}
         self.scores: dict[tuple[str, bool, int], NDArray[np.float64]] = {}
+
+    def of(self, lines: Ids) -> Self:
+        """The same windows against some of the anchors."""
+        part = copy(self)
+        part.products = self.products[lines]
+        part.anchor_norms, part.anchor_mean = self.anchor_norms[lines], self.anchor_mean[lines]
+        part.scores = {}
+        return part
 
     def below(self, condition: Condition, k: int, start: Ids, w: int) -> NDArray[np.bool_]:
         """Which windows of w words score below the window of k words at `start`; (m, n_windows)."""
@@ -297,8 +309,7 @@ class _Windows:
 
     def _dots(self, w: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """With the anchors, (m, n_windows), and with the mean vector, (n_windows,)."""
-        dots = _moving_sum(self.products.T, w).T / w
-        return dots[:-1], dots[-1]
+        return _moving_sum(self.products.T, w).T / w, _moving_sum(self.with_mean, w) / w
 
     def _distance(self, w: int, centred: bool) -> NDArray[np.float64]:
         """Minus the squared distance, which ranks as the distance does."""
