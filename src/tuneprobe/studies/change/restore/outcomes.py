@@ -210,10 +210,11 @@ def run_mixtures(
 
 @dataclass(frozen=True)
 class LabelProblem:
-    """Labels or scores of the spans of texts."""
+    """Labels or scores of the spans of texts; `examples` are those of all splits."""
 
     head: LabelHead
     labels: list[str] | None
+    examples: Examples
     data: LabelledTexts
     gold: Values
     metric: str
@@ -311,7 +312,7 @@ def label_problem(
         number = {label: place for place, label in enumerate(labels)}
         targets = np.array([number.get(label, NO_TARGET) for label in gold], dtype=np.int64)
     data = labelled_texts(encoder, chosen, "test", targets)
-    return LabelProblem(head, labels, data, gold, metrics_of(task, kind)[0])
+    return LabelProblem(head, labels, examples, data, gold, metrics_of(task, kind)[0])
 
 
 def sampled_texts(
