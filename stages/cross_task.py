@@ -9,8 +9,7 @@ from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import EncoderName, Seed, TaskName, run, spread
 from tuneprobe.states import FINETUNED, PRETRAINED
-from tuneprobe.studies.geometry.classifiers.cross_task import STUDY, cross_results, layer_labels
-from tuneprobe.units import NUMBERS, chosen, layer_units, measured
+from tuneprobe.studies.geometry.classifiers.cross_task import STUDY, cross_spaces
 
 
 def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
@@ -24,37 +23,22 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     for other in params.geometry.cross.tuned_on:
         folder = paths.cross_representation(encoder, task, other, seed)
         folders[folder.name], tuned_on[folder.name] = folder, other
-    states = {state: open_representations(folder, examples) for state, folder in folders.items()}
-    classifier = params.geometry.classify.model_dump() | {"controls": False, "codelength": False}
-    settings = {
-        "rtol": params.geometry.directprobe.rtol,
-        "classifier": {**classifier, **params.intervals.model_dump(), "seed": seed},
-    }
-    units = [
-        unit
-        for unit in layer_units(states, lambda *_: settings)
-        if chosen("last", unit.layer, unit.representations.n_layers)
-    ]
-    cache = paths.resume_point(encoder, task, STUDY, seed)
     with (
-        measured(
-            layer_labels,
-            units,
+        cross_spaces(
+            {state: open_representations(folder, examples) for state, folder in folders.items()},
             example_table(examples),
-            cache=cache,
-            **spread(),
-        ) as found,
-        atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder,
-    ):
-        rows = cross_results(
-            found[NUMBERS],
-            before=PRETRAINED,
             tuned_on=tuned_on,
+            rtol=params.geometry.directprobe.rtol,
+            classifier=params.geometry.classify.model_dump(),
             encoder=encoder,
             task=task,
             seed=seed,
-            level=params.intervals.confidence,
-        )
+            cache=paths.resume_point(encoder, task, STUDY, seed),
+            **params.intervals.model_dump(),
+            **spread(),
+        ) as rows,
+        atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder,
+    ):
         write_results(rows, folder / "layers.csv")
 
 

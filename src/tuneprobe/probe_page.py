@@ -14,8 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from tuneprobe.artifacts import read_meta
 from tuneprobe.corpora.lines import plain_name
 from tuneprobe.encoders.encoder import Encoder, load_encoder, load_tuned_elsewhere
@@ -31,19 +29,11 @@ from tuneprobe.page.origin import Origin, library_versions
 from tuneprobe.page.registry import all_measures
 from tuneprobe.params import Classify, DirectProbe, Intervals, Represent, Similarity, Texts
 from tuneprobe.spaces import example_table
-from tuneprobe.states import FINETUNED, PRETRAINED, RANDOM, STATES
-from tuneprobe.studies.geometry.classifiers.study import ANSWERS, accuracy_gaps, layer_accuracy
-from tuneprobe.studies.geometry.classifiers.study import STUDY as CLASSIFY
-from tuneprobe.studies.geometry.directprobe.study import DISTANCES, layer_geometry, read_distances
-from tuneprobe.studies.geometry.directprobe.study import STUDY as GEOMETRY
-from tuneprobe.studies.geometry.similarity.study import (
-    spatial_similarities,
-    split_deficits,
-    state_pairs,
-    vector_similarities,
-)
+from tuneprobe.states import FINETUNED, PRETRAINED, RANDOM
+from tuneprobe.studies.geometry.classifiers.study import probe_spaces
+from tuneprobe.studies.geometry.directprobe.study import DISTANCES, cluster_spaces, read_distances
+from tuneprobe.studies.geometry.similarity.study import compare_spaces
 from tuneprobe.tasks import TABLES, Columns, Task
-from tuneprobe.units import NUMBERS, chosen, layer_units, measured, result_rows
 from tuneprobe.yaml_file import read_yaml
 
 SETTINGS = Path(__file__).with_name("probe.yaml")
@@ -143,8 +133,7 @@ def probe_table(
     with TemporaryDirectory() as work:
         spaces = _represented(by_state, examples, Path(work))
         keys: dict[str, Any] = {"encoder": name, "task": task, "seed": seed}
-        rows = _classified(spaces, examples, keys, Path(work) / "cache", workers)
-        rows += _clustered(spaces, examples, keys, Path(work), workers)
+        rows = _measured(spaces, examples, Path(work), workers, keys)
         artifacts = {state: read_meta(found.folder) for state, found in spaces.items()}
     entry: dict[str, Any] = {"base": encoder[0]} if tuned else {}
     given = {part: getattr(settings(), part).model_dump() for part in Settings._fields}
@@ -182,76 +171,28 @@ def _represented(
     return spaces
 
 
-def _classified(
+def _measured(
     spaces: dict[str, Representations],
     examples: Examples,
-    keys: dict[str, Any],
-    kept: Path,
-    workers: int,
-) -> list[Result]:
-    how, intervals = settings().classify.model_dump(), settings().intervals.model_dump()
-    where = {extra: how.pop(extra) for extra in ("controls", "codelength")}
-
-    def arguments(layer: int, n_layers: int) -> dict[str, Any]:
-        extras = {extra: chosen(which, layer, n_layers) for extra, which in where.items()}
-        return {**how, **extras, **intervals, "seed": keys["seed"]}
-
-    units, table = layer_units(spaces, arguments), example_table(examples)
-    with measured(layer_accuracy, units, table, cache=kept, workers=workers) as found:
-        level = intervals["confidence"]
-        rows = result_rows(found[NUMBERS], study=CLASSIFY, level=level, **keys)
-        if FINETUNED in spaces:
-            rows += accuracy_gaps(
-                found[ANSWERS], after=FINETUNED, before=PRETRAINED, **intervals, **keys
-            )
-        return rows
-
-
-def _clustered(
-    spaces: dict[str, Representations],
-    examples: Examples,
-    keys: dict[str, Any],
     work: Path,
     workers: int,
+    keys: dict[str, Any],
 ) -> list[Result]:
-    how = settings().directprobe.model_dump()
-    nearest, at_most = how.pop("nearest"), how.pop("max_nearest")
-
-    def arguments(layer: int, n_layers: int) -> dict[str, Any]:
-        max_nearest = at_most if chosen(nearest, layer, n_layers) else 0
-        return {**how, "max_nearest": max_nearest, "seed": keys["seed"]}
-
-    units, table = layer_units(spaces, arguments), example_table(examples)
-    with measured(layer_geometry, units, table, cache=work / "cache", workers=workers) as found:
-        rows = result_rows(found[NUMBERS], study=GEOMETRY, **keys)
-        found["distances"].to_parquet(work / DISTANCES, index=False)
-    return rows + _compared(spaces, table, keys, work / DISTANCES)
-
-
-def _compared(
-    spaces: dict[str, Representations], table: pd.DataFrame, keys: dict[str, Any], distances: Path
-) -> list[Result]:
-    given, measured_distances = settings().similarity, read_distances(distances)
-    compared = {str(state): spaces[state] for state in given.layer_states if state in spaces}
-    shared = {"pairs": state_pairs([state for state in STATES if state in spaces]), **keys}
-    n_layers = next(iter(spaces.values())).n_layers
-    rows = spatial_similarities(measured_distances, zero_fill=given.zero_fill, **shared)
-    rows += split_deficits(
-        compared,
-        table,
-        measured_distances,
-        layers=[n for n in range(n_layers) if chosen(given.split_layers, n, n_layers)],
-        draws=given.splits,
-        rtol=settings().directprobe.rtol,
-        confidence=settings().intervals.confidence,
-        zero_fill=given.zero_fill,
-        **keys,
-    )
-    return rows + vector_similarities(
+    given, table = settings(), example_table(examples)
+    intervals = given.intervals.model_dump()
+    where = {"cache": work / "cache", "workers": workers, **keys}
+    with probe_spaces(spaces, table, **given.classify.model_dump(), **intervals, **where) as found:
+        rows, _ = found
+    with cluster_spaces(spaces, table, **given.directprobe.model_dump(), **where) as found:
+        clustered, tables = found
+        tables["distances"].to_parquet(work / DISTANCES, index=False)
+    compared = compare_spaces(
         spaces,
         table,
-        layer_states=list(compared),
-        max_examples=given.max_examples,
-        neighbours=given.neighbours,
-        **shared,
+        read_distances(work / DISTANCES),
+        rtol=given.directprobe.rtol,
+        confidence=given.intervals.confidence,
+        **given.similarity.model_dump(),
+        **keys,
     )
+    return rows + clustered + compared

@@ -6,19 +6,81 @@ examples.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import Result, stamp
 from tuneprobe.spaces import Space
-from tuneprobe.states import FINETUNED
+from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.studies.geometry.classifiers.study import layer_accuracy
 from tuneprobe.studies.geometry.directprobe.study import hull_distances
-from tuneprobe.units import NUMBERS, Tables, number_table, result_rows
+from tuneprobe.units import (
+    NUMBERS,
+    Tables,
+    chosen,
+    layer_units,
+    measured,
+    number_table,
+    result_rows,
+)
 
 STUDY = "cross-task"
+
+
+@contextmanager
+def cross_spaces(
+    states: Mapping[str, Representations],
+    table: pd.DataFrame,
+    *,
+    tuned_on: Mapping[str, str],
+    rtol: float,
+    classifier: Mapping[str, Any],
+    encoder: str,
+    task: str,
+    seed: int,
+    confidence: float,
+    bootstrap: int,
+    cache: Path,
+    workers: int,
+    backend: str = "local",
+) -> Iterator[list[Result]]:
+    """Rows of `cross_results` for the last layer of every state.
+
+    Parameters
+    ----------
+    states : mapping
+        Name of a state to its representations; ``pretrained`` is what the others are compared with.
+    tuned_on : mapping
+        As for `cross_results`.
+    classifier : mapping
+        Keyword arguments of `layer_accuracy`; control labels and code lengths are left out.
+    cache, workers, backend
+        As in `units.measured`: the cache is removed when the block ends well.
+    """
+    extras = {"controls": False, "codelength": False, "seed": seed}
+    given = {**classifier, **extras, "confidence": confidence, "bootstrap": bootstrap}
+    settings = {"rtol": rtol, "classifier": given}
+    units = [
+        unit
+        for unit in layer_units(states, lambda *_: settings)
+        if chosen("last", unit.layer, unit.representations.n_layers)
+    ]
+    where: dict[str, Any] = {"cache": cache, "workers": workers, "backend": backend}
+    with measured(layer_labels, units, table, **where) as found:
+        yield cross_results(
+            found[NUMBERS],
+            before=PRETRAINED,
+            tuned_on=tuned_on,
+            encoder=encoder,
+            task=task,
+            seed=seed,
+            level=confidence,
+        )
 
 
 def layer_labels(space: Space, *, rtol: float, classifier: Mapping[str, Any]) -> Tables:

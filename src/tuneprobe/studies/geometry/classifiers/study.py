@@ -1,33 +1,98 @@
 """The classifier study: what small networks read off every layer of every state.
 
-`layer_accuracy` turns one labelled space into tables; `tuneprobe.units` runs it over layers and
+`layer_accuracy` turns one labelled space into tables; `probe_spaces` runs it over layers and
 states.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import OVER_BASELINE, Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.spaces import Space
-from tuneprobe.states import NO_ENCODER, RANDOM
+from tuneprobe.states import FINETUNED, NO_ENCODER, PRETRAINED, RANDOM
 from tuneprobe.stats import crossed_interval, share_interval
 from tuneprobe.studies.geometry.classifiers.classifier import LINEAR, Classified, classify
 from tuneprobe.studies.geometry.classifiers.codelength import online_codelength
 from tuneprobe.studies.geometry.classifiers.controls import control_labels, selectivity
 from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen
-from tuneprobe.units import NUMBERS, Tables, number_table
+from tuneprobe.units import (
+    NUMBERS,
+    Tables,
+    chosen,
+    layer_units,
+    measured,
+    number_table,
+    result_rows,
+)
 
 STUDY = "classify"
 NETWORKS = "networks"
 ANSWERS = "answers"
 NETWORK_COLUMNS = ("classifier", "hidden", "decay", "score", "epochs", "chosen")
+
+
+@contextmanager
+def probe_spaces(
+    states: Mapping[str, Representations],
+    table: pd.DataFrame,
+    *,
+    controls: str,
+    codelength: str,
+    encoder: str,
+    task: str,
+    seed: int,
+    confidence: float,
+    bootstrap: int,
+    cache: Path,
+    workers: int,
+    backend: str = "local",
+    **settings: Any,
+) -> Iterator[tuple[list[Result], Tables]]:
+    """Result rows and tables of every layer of every state.
+
+    The numbers of `layer_accuracy` and, of a tuned state, `accuracy_gaps` and `over_baselines`.
+
+    Parameters
+    ----------
+    states : mapping
+        Name of a state to its representations.
+    table : DataFrame
+        Of `spaces.example_table`.
+    controls, codelength : str
+        On which layers, as `units.chosen` has it.
+    cache, workers, backend
+        As in `units.measured`: the cache is removed when the block ends well.
+    **settings
+        Further keyword arguments of `layer_accuracy`.
+    """
+    intervals: dict[str, Any] = {"confidence": confidence, "bootstrap": bootstrap}
+    keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
+
+    def arguments(layer: int, n_layers: int) -> dict[str, Any]:
+        extras = {
+            "controls": chosen(controls, layer, n_layers),
+            "codelength": chosen(codelength, layer, n_layers),
+        }
+        return {**settings, **extras, **intervals, "seed": seed}
+
+    where: dict[str, Any] = {"cache": cache, "workers": workers, "backend": backend}
+    with measured(layer_accuracy, layer_units(states, arguments), table, **where) as found:
+        rows = result_rows(found[NUMBERS], study=STUDY, level=confidence, **keys)
+        if FINETUNED in states:
+            answers = found[ANSWERS]
+            rows += accuracy_gaps(answers, after=FINETUNED, before=PRETRAINED, **intervals, **keys)
+            rows += over_baselines(answers, table, state=FINETUNED, **intervals, **keys)
+        yield rows, found
 
 
 def layer_accuracy(
@@ -123,33 +188,16 @@ def accuracy_gaps(
         The table ``answers`` of `layer_accuracy`, as `units.measured` gives it.
     """
     rows = []
-    states = answers[answers.state.isin([after, before])]
-    for (layer, classifier), of_layer in states.groupby(["layer", "classifier"]):
-        wide = of_layer.pivot(index=["text", "example"], columns=["state", "init"], values="right")
-        if not {after, before} <= set(of_layer.state):
+    for (layer, classifier), of_layer in answers.groupby(["layer", "classifier"]):
+        right = _percent_right(of_layer)
+        if not {after, before} <= set(right):
             continue
-        gaps = 100.0 * (wide[after].astype(float) - wide[before].astype(float))
-        found = crossed_interval(
-            gaps.to_numpy(),
-            gaps.index.get_level_values("text"),
-            confidence=confidence,
-            n_bootstrap=bootstrap,
-            rng=rng(seed, STUDY, "gap", str(classifier)),
-        )
-        value, low, high = map(float, found)
-        rows.append(
-            Result(
-                "gap",
-                value,
-                low,
-                high,
-                n=len(gaps),
-                state=after,
-                against=before,
-                layer=int(str(layer)),
-                classifier=str(classifier),
-            )
-        )
+        random = rng(seed, STUDY, "gap", str(classifier))
+        texts = of_layer.groupby("example").text.first()
+        where = {"state": after, "against": before, "classifier": str(classifier)}
+        gaps = right[after] - right[before]
+        row = _mean_row("gap", gaps.to_numpy(), texts, random, confidence, bootstrap, **where)
+        rows.append(row._replace(layer=int(str(layer))))
     return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed, level=confidence)
 
 
@@ -179,36 +227,57 @@ def over_baselines(
         Of `spaces.example_table`.
     """
     last = answers[(answers.layer == answers.layer.max()) & (answers.classifier == "mlp")]
-    right = {
-        name: 100.0 * rows.pivot(index="example", columns="init", values="right").astype(float)
-        for name, rows in last.groupby("state")
-    }
+    right = _percent_right(last)
     train, test = (table[table.split == split] for split in ("train", "test"))
     most = train.label.mode()[0]
     others = {"majority": 100.0 * (test.label == most).to_numpy()[:, None]}
-    keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed, "level": confidence}
     rows: list[Result] = []
-    bounds = partial(crossed_interval, confidence=confidence, n_bootstrap=bootstrap)
+
+    def add(metric: str, values: NDArray[np.floating], stream: str, **where: Any) -> None:
+        random = rng(seed, STUDY, stream)
+        rows.append(_mean_row(metric, values, test.text, random, confidence, bootstrap, **where))
+
     if (test.type != "").all():
         usual = train.groupby("type").label.agg(lambda labels: labels.mode()[0])
         by_type = 100.0 * (test.type.map(usual).fillna(most) == test.label).to_numpy()[:, None]
         others["word-type"] = by_type
-        of_type = bounds(by_type, test.text, rng=rng(seed, STUDY, "word-type"))
-        value, low, high = map(float, of_type)
-        what: dict[str, Any] = {"state": NO_ENCODER, "classifier": "word-type"}
-        rows.append(Result("accuracy", value, low, high, len(test), **what))
+        add("accuracy", by_type, "word-type", state=NO_ENCODER, classifier="word-type")
     drawn = [
         found.mean(axis=1) for name, found in right.items() if name.partition(":")[0] == RANDOM
     ]
     if drawn:
         others[RANDOM] = np.mean(drawn, axis=0)[:, None]
+    where = {"state": state, "layer": int(last.layer.iloc[0]), "classifier": "mlp"}
     for name, other in others.items():
-        gap = bounds(right[state].to_numpy() - other, test.text, rng=rng(seed, STUDY, "over"))
-        value, low, high = map(float, gap)
-        what = {"state": state, "layer": int(last.layer.iloc[0]), "classifier": "mlp"}
-        what |= {"against": name, "score": "accuracy"}
-        rows.append(Result(OVER_BASELINE, value, low, high, len(test), **what))
-    return stamp(rows, study=STUDY, **keys)
+        gaps = right[state].to_numpy() - other
+        add(OVER_BASELINE, gaps, "over", against=name, score="accuracy", **where)
+    return stamp(rows, study=STUDY, encoder=encoder, task=task, seed=seed, level=confidence)
+
+
+def _percent_right(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """100 where an answer is right, else 0, by state: a row per example, a column per training."""
+    return {
+        str(state): 100.0
+        * rows.pivot(index="example", columns="init", values="right").astype(float)
+        for state, rows in answers.groupby("state")
+    }
+
+
+def _mean_row(
+    metric: str,
+    values: NDArray[np.floating],
+    texts: pd.Series,
+    random: np.random.Generator,
+    confidence: float,
+    bootstrap: int,
+    **where: Any,
+) -> Result:
+    """The mean of values (n_examples, n_trainings), with the interval of `crossed_interval`."""
+    found = crossed_interval(
+        values, texts, confidence=confidence, n_bootstrap=bootstrap, rng=random
+    )
+    value, low, high = map(float, found)
+    return Result(metric, value, low, high, len(values), **where)
 
 
 def _right(y_test: NDArray[np.generic], found: Classified) -> NDArray[np.bool_]:

@@ -1,22 +1,25 @@
 """The geometry study: DirectProbe at every layer of every state, and how far labels are apart.
 
-`layer_geometry` turns one labelled space into tables; `tuneprobe.units` runs it over layers and
+`layer_geometry` turns one labelled space into tables; `cluster_spaces` runs it over layers and
 states. The distances of label pairs go to ``distances.parquet``, which other stages read with
 `read_distances`.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from tuneprobe.artifacts import ArtifactError, readable
+from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import Result
 from tuneprobe.rng import rng
 from tuneprobe.spaces import Numbers, Space, Vectors
@@ -29,7 +32,15 @@ from tuneprobe.studies.geometry.directprobe.clusters import (
 from tuneprobe.studies.geometry.directprobe.directprobe_files import write_directprobe
 from tuneprobe.studies.geometry.directprobe.distances import Distances, measure, nearest_cluster
 from tuneprobe.studies.geometry.directprobe.hulls import hull_distance
-from tuneprobe.units import NUMBERS, Tables, number_table
+from tuneprobe.units import (
+    NUMBERS,
+    Tables,
+    chosen,
+    layer_units,
+    measured,
+    number_table,
+    result_rows,
+)
 
 STUDY = "geometry"
 DISTANCES = "distances.parquet"
@@ -39,6 +50,47 @@ LINEAR_MORE = 10  # times max_clusters: the most labels of a linear space whose 
 
 Array = NDArray[np.float64]
 LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def cluster_spaces(
+    states: Mapping[str, Representations],
+    table: pd.DataFrame,
+    *,
+    nearest: str,
+    max_nearest: int,
+    encoder: str,
+    task: str,
+    seed: int,
+    cache: Path,
+    workers: int,
+    backend: str = "local",
+    **settings: Any,
+) -> Iterator[tuple[list[Result], Tables]]:
+    """Result rows and tables of `layer_geometry` for every layer of every state.
+
+    Parameters
+    ----------
+    states : mapping
+        Name of a state to its representations.
+    table : DataFrame
+        Of `spaces.example_table`.
+    nearest : str
+        On which layers there is a ``nearest_accuracy``, as `units.chosen` has it.
+    cache, workers, backend
+        As in `units.measured`: the cache is removed when the block ends well.
+    **settings
+        Further keyword arguments of `layer_geometry`.
+    """
+
+    def arguments(layer: int, n_layers: int) -> dict[str, Any]:
+        at_most = max_nearest if chosen(nearest, layer, n_layers) else 0
+        return {**settings, "max_nearest": at_most, "seed": seed}
+
+    where: dict[str, Any] = {"cache": cache, "workers": workers, "backend": backend}
+    with measured(layer_geometry, layer_units(states, arguments), table, **where) as found:
+        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
+        yield result_rows(found[NUMBERS], study=STUDY, **keys), found
 
 
 def layer_geometry(

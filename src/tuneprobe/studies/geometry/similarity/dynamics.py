@@ -7,7 +7,8 @@ space is linear, and no clustering is needed. How well labels are told apart at 
 the test examples by the nearest centroid, which costs no training.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +24,11 @@ from tuneprobe.formats.examples import Examples
 from tuneprobe.formats.representations import Representations, open_representations
 from tuneprobe.formats.results import Result, stamp
 from tuneprobe.spaces import Space
+from tuneprobe.states import FINETUNED
 from tuneprobe.stats import correlation_bounds
 from tuneprobe.studies.geometry.directprobe.study import hull_distances, label_pairs, pair_matrix
 from tuneprobe.studies.geometry.similarity.similarity import SimilarityError, spatial_similarity
-from tuneprobe.units import Tables
+from tuneprobe.units import Tables, layer_units, measured
 
 STUDY = "dynamics"
 STEP = "step_{:05d}"
@@ -69,6 +71,43 @@ def open_snapshots(folder: Path, examples: Examples) -> dict[str, Representation
     """The representations of every step, by name of the step's folder, ascending."""
     names = [STEP.format(step) for step in sorted(read_meta(folder)["steps"])]
     return {name: open_representations(folder / name, examples) for name in names}
+
+
+@contextmanager
+def follow_snapshots(
+    snapshots: Mapping[str, Representations],
+    table: pd.DataFrame,
+    *,
+    rtol: float,
+    path_labels: Sequence[str],
+    most: int,
+    confidence: float,
+    encoder: str,
+    task: str,
+    seed: int,
+    cache: Path,
+    workers: int,
+    backend: str = "local",
+) -> Iterator[tuple[list[Result], Dynamics]]:
+    """Result rows and tables of a fine-tuning, from `layer_snapshot` of every layer of every step.
+
+    Parameters
+    ----------
+    snapshots : mapping
+        Of `open_snapshots`.
+    table : DataFrame
+        Of `spaces.example_table`.
+    path_labels, most, confidence
+        As in `dynamics`.
+    cache, workers, backend
+        As in `units.measured`: the cache is removed when the block ends well.
+    """
+    units = layer_units(snapshots, lambda *_: {"rtol": rtol})
+    where: dict[str, Any] = {"cache": cache, "workers": workers, "backend": backend}
+    with measured(layer_snapshot, units, table, **where) as found:
+        tables = dynamics(found, path_labels=path_labels, most=most, confidence=confidence)
+        keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
+        yield dynamics_results(tables, state=FINETUNED, **keys, level=confidence), tables
 
 
 def layer_snapshot(space: Space, *, rtol: float) -> Tables:

@@ -20,6 +20,7 @@ from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
 from tuneprobe.spaces import Space, read_space
+from tuneprobe.states import STATES
 from tuneprobe.studies.change.difference.vectors import neighbour_overlap
 from tuneprobe.studies.geometry.directprobe.study import LabelDistances, hull_distances
 from tuneprobe.studies.geometry.similarity.similarity import (
@@ -27,11 +28,69 @@ from tuneprobe.studies.geometry.similarity.similarity import (
     linear_cka,
     spatial_similarity,
 )
+from tuneprobe.units import chosen
 
 STUDY = "similarity"
 TRAIN_TEST = "train/test"  # the two splits of one space
 
 Pair = tuple[str, str]  # a state and the one that it is compared with
+
+
+def compare_spaces(
+    states: Mapping[str, Representations],
+    table: pd.DataFrame,
+    distances: Mapping[tuple[str, int, str], LabelDistances],
+    *,
+    layer_states: Sequence[str],
+    split_layers: str,
+    splits: int,
+    max_examples: int,
+    neighbours: int,
+    zero_fill: bool,
+    rtol: float,
+    confidence: float,
+    encoder: str,
+    task: str,
+    seed: int,
+) -> list[Result]:
+    """Rows of `spatial_similarities`, `split_deficits` and `vector_similarities` of some states.
+
+    Each state is compared with each one before it, in the order of `states.STATES`.
+
+    Parameters
+    ----------
+    layer_states : sequence of str
+        States whose layers are compared with each other, as far as they are among `states`.
+    split_layers : str
+        Layers of these whose split deficit is measured, as `units.chosen` has it.
+    splits : int
+        Random divisions of a split deficit.
+    """
+    keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
+    pairs = state_pairs([state for state in STATES if state in states])
+    compared = {str(state): states[state] for state in layer_states if state in states}
+    n_layers = next(iter(states.values())).n_layers
+    rows = spatial_similarities(distances, pairs=pairs, zero_fill=zero_fill, **keys)
+    rows += split_deficits(
+        compared,
+        table,
+        distances,
+        layers=[layer for layer in range(n_layers) if chosen(split_layers, layer, n_layers)],
+        draws=splits,
+        rtol=rtol,
+        zero_fill=zero_fill,
+        confidence=confidence,
+        **keys,
+    )
+    return rows + vector_similarities(
+        states,
+        table,
+        pairs=pairs,
+        layer_states=list(compared),
+        max_examples=max_examples,
+        neighbours=neighbours,
+        **keys,
+    )
 
 
 def spatial_similarities(
