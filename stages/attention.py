@@ -5,31 +5,16 @@ from pathlib import Path
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder, write_meta
 from tuneprobe.encoders.encoder import load_members, thread_limit
-from tuneprobe.examples.annotate import load_spacy
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import ParamsError, load_params
-from tuneprobe.rng import rng
 from tuneprobe.stage import EncoderName, Seed, TaskName, run
 from tuneprobe.states import FINETUNED, RANDOM, members, stamped
 from tuneprobe.studies.attention.maps.example_maps import write_example_maps
-from tuneprobe.studies.attention.maps.maps import LayerMaps
-from tuneprobe.studies.attention.maps.study import (
-    Aggregation,
-    attention_results,
-    measure_heads,
-    sample_texts,
-    short_texts,
-)
-from tuneprobe.studies.attention.maps.token_types import UNUSED_PARTS, token_types
+from tuneprobe.studies.attention.maps.study import Aggregation
 from tuneprobe.studies.attention.patterns.network import read_network
-from tuneprobe.studies.attention.patterns.sheet import SheetMaps, read_labels, write_sheet
-from tuneprobe.studies.attention.patterns.study import (
-    PatternReader,
-    Setting,
-    agreement_results,
-    pattern_results,
-)
+from tuneprobe.studies.attention.patterns.sheet import write_sheet
+from tuneprobe.studies.attention.study import read_heads
 
 
 def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
@@ -50,52 +35,30 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         **params.encoder_source(encoder),
         checkpoint=paths.checkpoint(encoder, task, FINETUNED, seed),
     )
-    reader = encoders[settings.before]
-    examples = read_examples(paths.examples(task))
-    drawn = sample_texts(examples, max_texts=settings.max_texts, seed=params.sampling_seed)
-    texts, pieces = short_texts(reader, examples.texts.iloc[drawn], settings.max_pieces)
-    size = {
-        "n_texts": len(pieces),
-        "n_layers": reader.n_layers,
-        "n_heads": reader.model.config.num_attention_heads,
-    }
-    patterns = PatternReader(read_network(paths.PATTERNS), list(encoders), **size)
-    sheet = SheetMaps(
-        settings.sheet, list(encoders), **size, rng=rng(params.sampling_seed, "sheet", task)
-    )
-
-    def also(found: LayerMaps) -> None:
-        patterns(found)
-        sheet(found)
-
-    measures = measure_heads(
+    found = read_heads(
         encoders,
-        pieces,
-        token_types(load_spacy(exclude=UNUSED_PARTS), reader.tokenizer, texts, pieces),
+        read_examples(paths.examples(task)),
+        read_network(paths.PATTERNS),
         before=settings.before,
+        max_texts=settings.max_texts,
+        max_pieces=settings.max_pieces,
         aggregation=Aggregation(settings.rows, settings.tokens, settings.padded_to),
         tokens_per_batch=settings.tokens_per_batch,
-        also=also,
-    )
-    rows = attention_results(
-        measures,
+        sheet=settings.sheet,
+        labelled=Path(settings.labelled) if settings.labelled else None,
+        sampling_seed=params.sampling_seed,
         encoder=encoder,
         task=task,
         seed=seed,
         **params.intervals.model_dump(),
     )
-    setting = Setting(encoder, task, seed, **params.intervals.model_dump())
-    rows += pattern_results(patterns.labels, setting)
-    sources = list(texts.source)
-    if settings.labelled:
-        labelled = read_labels(Path(settings.labelled))
-        rows += agreement_results(patterns.labels, labelled, sources, setting)
     with atomic_folder(paths.results(encoder, task, "attention", seed)) as folder:
-        write_results(stamped(rows, measured_states), folder / "heads.csv")
+        write_results(stamped(found.rows, measured_states), folder / "heads.csv")
         by_state = {str(state): encoders[state] for state in settings.states if state in encoders}
-        write_example_maps(folder / "maps", by_state, pieces, **settings.example_maps.model_dump())
-        write_sheet(folder / "sheet", sheet.maps, sources, encoder=encoder, task=task)
-        write_meta(folder, texts=len(texts), too_long=len(drawn) - len(texts))
+        maps, how = folder / "maps", settings.example_maps.model_dump()
+        write_example_maps(maps, by_state, found.pieces, **how)
+        write_sheet(folder / "sheet", found.sheet, found.sources, encoder=encoder, task=task)
+        write_meta(folder, texts=len(found.pieces), too_long=found.too_long)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Layers loop outside, states inside, so that one layer of each state is read at a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from tuneprobe.formats.examples import NO_SPAN, Examples
 from tuneprobe.states import NO_ENCODER
 from tuneprobe.studies.pairwise.probe.boundary import fit_head, rank_positions
+from tuneprobe.studies.pairwise.probe.foreign import OTHER_WORD, SAME_WORD, foreign_sets
 from tuneprobe.studies.pairwise.probe.paragraphs import (
     Ids,
     Matrix,
@@ -27,13 +28,16 @@ from tuneprobe.studies.pairwise.probe.ranking import (
     Condition,
     Frame,
     Outcomes,
+    conditions,
     mean_vector,
     principal_axis,
     rank_matches,
 )
 from tuneprobe.studies.pairwise.probe.surface import word_positions, word_shapes
 
+ANSWER_TYPE = "answer-type"
 BOUNDARY, SWAPPED = "boundary", "boundary-swapped"
+PAPER = Condition("cosine", "words")
 TABLE_COLUMNS = ("example", "layer", "condition", "state", "count", "n_neg", "para_len")
 
 
@@ -87,7 +91,7 @@ class Ranking:
 
 
 class Ranked(NamedTuple):
-    """What `rank_pairs` gives.
+    """What `rank_probes` and `rank_pairs` give.
 
     ``axis_share[state][layer]`` is the share of the variance of the paragraphs' words that lies
     along the principal axis of the layer.
@@ -97,10 +101,51 @@ class Ranked(NamedTuple):
     axis_share: dict[str, list[float]]
 
 
+def rank_probes(
+    states: Mapping[str, Layers],
+    examples: Examples,
+    *,
+    similarities: Sequence[str],
+    negatives: Sequence[str],
+    views: Sequence[str],
+    foreign_anchors: int,
+    type_anchors: int,
+    boundary: Mapping[str, Any],
+    lens_heads: Mapping[str, Matrix],
+    seed: int,
+) -> Ranked:
+    """Rank the matches of every probe, boundary with and without an encoder among them.
+
+    Parameters
+    ----------
+    similarities, negatives, views : sequences of str
+        Of which `ranking.conditions` makes all combinations.
+    foreign_anchors, type_anchors : int
+        Anchors of other questions, drawn under `seed`: in every condition; and, for answer types
+        in the paper's condition, those with the same question word and with the others.
+    boundary : mapping
+        ``l2`` and ``iterations`` of `rank_boundary`.
+    lens_heads : mapping
+        As for `rank_boundary`.
+    """
+    others = foreign_sets(examples, pair_rows(examples), foreign_anchors, seed)
+    asked = conditions(similarities, negatives, views)
+    ranked = rank_pairs(states, examples, asked, others)
+    typed = np.flatnonzero(examples.examples.label == ANSWER_TYPE)
+    words = foreign_sets(examples, typed, type_anchors, seed, (SAME_WORD, OTHER_WORD))
+    of_types = rank_pairs(states, examples, [PAPER], words, typed)
+    rankings = [
+        *with_foreign(ranked.rankings, of_types.rankings),
+        *rank_boundary(states, examples, **boundary, lens_heads=lens_heads),
+        *rank_surface(examples, **boundary),
+    ]
+    return Ranked(rankings, ranked.axis_share)
+
+
 def rank_pairs(
     states: Mapping[str, Layers],
     examples: Examples,
-    conditions: Sequence[Condition],
+    asked: Sequence[Condition],
     foreign: Mapping[str, Ids] | None = None,
     rows: Ids | None = None,
 ) -> Ranked:
@@ -128,7 +173,7 @@ def rank_pairs(
         axis, share = principal_axis(X, pairs.words)
         shares.setdefault(state, []).append(share)
         frame = Frame(mean_vector(X, words), axis)
-        ranked = rank_matches(X, pairs, conditions, frame, foreign)
+        ranked = rank_matches(X, pairs, asked, frame, foreign)
         return {condition.name: found for condition, found in ranked.items()}
 
     rankings, documents = [], document_numbers(examples)[rows]
