@@ -19,7 +19,7 @@ import psutil
 from rich.filesize import decimal
 
 from tuneprobe.digests import fault, listed_names, read_sums, write_sums
-from tuneprobe.errors import TuneprobeError
+from tuneprobe.errors import TuneprobeError, first_line
 from tuneprobe.remedy import remedy
 
 META = "meta.json"
@@ -206,7 +206,7 @@ def naming(path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, TuneprobeError | MemoryError):
             raise
-        said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        said = first_line(error)
         raise ArtifactError(f"{path} cannot be read ({said}): {remedy(path)}") from error
 
 

@@ -8,6 +8,15 @@ class TuneprobeError(Exception):
     """A mistake in the input; the message says what came, what was expected and what to do."""
 
 
+def first_line(error: BaseException) -> str:
+    """What a foreign error says, its first line; its name where it says nothing.
+
+    >>> first_line(ValueError("bad header.\\nat byte 3")), first_line(KeyError())
+    ('bad header', 'KeyError')
+    """
+    return str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+
+
 class UnknownNameError(TuneprobeError):
     """A name that is not in a closed list.
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from tuneprobe.artifacts import atomic_folder, write_json
 from tuneprobe.digests import file_sha256
 from tuneprobe.encoders.source import CONFIG, WEIGHTS, EncoderError, tokenizer_files
+from tuneprobe.errors import first_line
 
 PICKLE, INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 PART = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
@@ -88,7 +89,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        what = str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+        what = first_line(error)
         raise EncoderError(
             f"{file} holds more than tensors, or is damaged ({what}): it is not opened. Take "
             "weights from another source."

@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from tuneprobe.encoders.pieces import frame_of
 from tuneprobe.encoders.source import EncoderError, weight_files, weights_sha256
 from tuneprobe.encoders.tokenizer import load_config, readable
+from tuneprobe.errors import first_line
 from tuneprobe.rng import stream_seed
 
 TOLERANCE = 1e-4  # of hidden states, relative to the largest of them: rounding is far below
@@ -198,7 +199,7 @@ def _states(name: str, model: Any, ids: Tensor, **given: Tensor) -> tuple[Tensor
         states: tuple[Tensor, ...] = made.hidden_states
         return tuple(states)
     except Exception as error:
-        what = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        what = first_line(error)
         raise EncoderError(
             f"'{name}' ({model.config.model_type}) cannot be run on a text alone ({what}): take an "
             "encoder whose model reads word pieces and nothing else."

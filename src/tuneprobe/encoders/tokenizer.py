@@ -9,6 +9,7 @@ from typing import Any
 from transformers import CONFIG_MAPPING, AutoTokenizer
 
 from tuneprobe.encoders.source import EncoderError, read_config
+from tuneprobe.errors import first_line
 
 CAPITALS = 0.02  # of the pieces of a vocabulary with a capital; one of small letters has none
 
@@ -21,7 +22,7 @@ def readable(folder: Path) -> Iterator[None]:
     except EncoderError:
         raise
     except Exception as error:
-        what = str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+        what = first_line(error)
         raise EncoderError(
             f"{folder} cannot be read as an encoder ({what}): get its files again, or take another "
             "source."
