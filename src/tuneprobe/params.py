@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from tuneprobe import paths
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.tasks import Task, Text, get_task
 from tuneprobe.yaml_file import YamlFileError, read_yaml
@@ -550,7 +551,7 @@ def check_names(params: Params) -> None:
     labelled = made["geometry.tasks"]
     tuned = labelled + made["attention.tasks"]
     linked = params.attention.pair_heads.tasks
-    readers = tuple(f"{name}-qa" for name in made["pairwise.tasks"])
+    readers = tuple(paths.questions(name) for name in made["pairwise.tasks"])
     for key, names, among, where in (
         ("geometry.dynamics.tasks", params.geometry.dynamics.tasks, labelled, "geometry.tasks"),
         ("geometry.cross.tasks", params.geometry.cross.tasks, labelled, "geometry.tasks"),
@@ -632,7 +633,8 @@ def _not_made(key: str, name: str, among: Sequence[str], where: str) -> str:
 def _twice(params: Params, made: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Tasks that two stages would make; a reading task makes its questions and its pairs."""
     examples = [name for key, names in made.items() if key != "pairwise.tasks" for name in names]
-    examples += [f"{name}-{what}" for name in made["pairwise.tasks"] for what in ("qa", "pairs")]
+    parts = (paths.questions, paths.pairs)
+    examples += [part(name) for name in made["pairwise.tasks"] for part in parts]
     again = {
         "geometry.dynamics.tasks": params.geometry.dynamics.tasks,
         "geometry.cross.tasks": params.geometry.cross.tasks,

@@ -31,6 +31,16 @@ def pairs(task: str) -> str:
     return f"{task}-pairs"
 
 
+def reading_task(name: str) -> str | None:
+    """The reading task whose questions have a name, the inverse of `questions`; None of others.
+
+    >>> reading_task("world-qa"), reading_task("world-pos")
+    ('world', None)
+    """
+    task = name.removesuffix(questions(""))
+    return None if task == name else task
+
+
 def examples(task: str) -> Path:
     """Tables of one task."""
     return Path("examples") / task

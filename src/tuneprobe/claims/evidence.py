@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe import paths
 from tuneprobe.claims.competence import Competence, competences
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
 from tuneprobe.collect.seeds import mean_over_seeds
@@ -15,13 +16,12 @@ from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.results import FACETS, NO_HEAD, NO_LAYER, NONE, Result
 from tuneprobe.states import RANDOM, TUNED
 from tuneprobe.stats import marked_layer
+from tuneprobe.studies.pairwise.measures import STUDY as OF_A_READER
 from tuneprobe.studies.pairwise.measures import usual
 
 NUMBER_KEYS = ("study", "task", "state", "metric", "layer")
 MORE_KEYS = ("against", "tuned_on", "other", *FACETS)
 NO_FACETS = tuple(Result._field_defaults[name] for name in MORE_KEYS)
-PAIRWISE = "pairwise"
-QUESTIONS, PAIRS = "-qa", "-pairs"  # end the names of the two tables of a reading task
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,13 @@ class Evidence:
 
     def without(self, task: Competence) -> "Evidence":
         """What is left without the rows that the encoder tuned on a task gave."""
-        rows, name = self.results, task.task.removesuffix(QUESTIONS)
-        names = [name, name + QUESTIONS, name + PAIRS] if task.reads else [task.task]
+        rows, names = self.results, [task.task]
+        if task.reads:
+            name = paths.reading_task(task.task) or task.task
+            names = [name, paths.questions(name), paths.pairs(name)]
         own = rows.task.isin(names) | rows.tuned_on.isin(names)
         if task.reads:
-            own |= rows.study == PAIRWISE
+            own |= rows.study == OF_A_READER
         tuned = rows.state.isin(TUNED) | rows.tuned_on.isin(names) | (rows.step != NONE)
         return replace(self, results=rows[~(own & tuned)], all_seeds=None)
 
@@ -144,4 +146,4 @@ class Evidence:
     ) -> Estimate:
         """One of the pairwise study, in the probe's usual condition unless another is named."""
         named = facets or usual(probe)
-        return self.find(PAIRWISE, probe, state, metric, layer, against=against, **named)
+        return self.find(OF_A_READER, probe, state, metric, layer, against=against, **named)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe import paths
 from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.measures import PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
@@ -15,7 +16,6 @@ STUDY = "change"
 BEFORE, AFTER = PRETRAINED, FINETUNED
 SHUFFLED = "shuffled"  # the state of a control: the same numbers at other places
 PARTS = ("attention", "feed-forward")
-READER = "-qa"  # at the end of the name of a reader's questions
 ZHANG = "Zhang et al. 2022"
 SHUTTLEWORTH = "Shuttleworth et al. 2025"
 ELAZAR = "Elazar et al. 2021"
@@ -82,8 +82,8 @@ def task_label(task: str) -> str:
     >>> task_label("world-qa"), task_label("world-pos"), task_label("world-rte")
     ('reading world', 'POS', 'world RTE')
     """
-    if task.endswith(READER):
-        return f"reading {task.removesuffix(READER)}"
+    if read := paths.reading_task(task):
+        return f"reading {read}"
     label = label_label(task)
     return label if label != task else sentence_label(task)
 
@@ -92,7 +92,7 @@ def tasks_of(results: pd.DataFrame, *metrics: str) -> list[str]:
     """Tasks that have the metrics, readers first; by default all of the study."""
     rows = select(results, study=STUDY)
     rows = select(rows, metric=metrics) if metrics else rows
-    return sorted(set(rows.task), key=lambda task: (not task.endswith(READER), task))
+    return sorted(set(rows.task), key=lambda task: (not paths.reading_task(task), task))
 
 
 def depth(results: pd.DataFrame) -> int:

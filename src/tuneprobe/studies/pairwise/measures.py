@@ -6,6 +6,7 @@ from tuneprobe.formats.results import OVER_BASELINE
 from tuneprobe.measures import FRACTION, PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
 
+STUDY = "pairwise"  # the tasks of its rows are probes, all of what the same encoder reads
 PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
 PAIR_PROBES = PROBES[:-1]
 BEFORE, AFTER = PRETRAINED, FINETUNED
@@ -40,7 +41,7 @@ def usual(probe: str) -> dict[str, Any]:
 
 
 def _of_pairs(name: str, label: str, unit: str = PERCENT, **more: Any) -> Measure:
-    return Measure("pairwise", name, label, unit, **{"cite": CITE, "facets": HOW, **more})
+    return Measure(STUDY, name, label, unit, **{"cite": CITE, "facets": HOW, **more})
 
 
 MEASURES = (
