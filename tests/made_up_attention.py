@@ -8,9 +8,9 @@ maps stay nearly the same; no head is needed.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
-from old_conditions import old_result
 
 from tuneprobe.formats.results import Result, to_frame
 
@@ -36,8 +36,23 @@ LINKS = {"framenet-1.5": "core-element", "world-dep": "nsubj"}  # task to relati
 HELPFUL, STRONG = (2, 3), ((3, 1), (5, 7))  # (layer, head)
 
 
-def row(study: str, task: str, state: str, place: tuple[int, int], what: tuple, *numbers) -> Result:
-    return old_result(study, "minilm-l6", task, state, 13, *place, *what, *numbers, n=200)
+UNIFORM = {"ablation": "uniform"}
+WHOLE = (-1, -1)  # of the encoder
+
+
+def row(
+    study: str,
+    task: str,
+    state: str,
+    place: tuple[int, int],
+    what: tuple[str, dict[str, Any]],
+    *numbers: float,
+) -> Result:
+    keys = {"study": study, "encoder": "minilm-l6", "task": task, "seed": 13}
+    (layer, head), (metric, how) = place, what
+    return Result(
+        metric, *numbers, n=200, **{"state": state, "layer": layer, "head": head} | how | keys
+    )
 
 
 def places() -> Iterator[tuple[int, int]]:
@@ -63,52 +78,54 @@ def share(kind: str, layer: int, head: int, state: str) -> float:
 def attention_rows(task: str) -> Iterator[Result]:
     for layer, head in places():
         value = similarity(layer, head)
-        for state, factor in (("finetuned-pretrained", 1), ("random-pretrained", 0.5)):
-            what, at = ("map_similarity", "cropped"), factor * value
+        how = {"against": "pretrained", "crop": "cropped"}
+        for state, factor in (("finetuned", 1), ("random", 0.5)):
+            what, at = ("map_similarity", how), factor * value
             yield row("attention", task, state, (layer, head), what, at, at - 0.01, at + 0.01)
-            floor = ("map_floor", "cropped")
+            floor = ("map_floor", how)
             yield row("attention", task, state, (layer, head), floor, 0.2, 0.19, 0.21)
         for state in ("random", "pretrained", "finetuned"):
-            for condition, scale in (("nats", 3.0), ("normalised", 1.0)):
+            for unit, scale in (("nats", 3.0), ("normalised", 1.0)):
                 at = scale * (0.9 - 0.05 * layer - (0.02 if state == "finetuned" else 0))
-                what = ("entropy", condition)
+                what = ("entropy", {"scale": unit})
                 yield row("attention", task, state, (layer, head), what, at, at - 0.01, at + 0.01)
             for kind in KINDS:
                 at = share(kind, layer, head, state)
-                what = ("share", f"{kind}/rows-mean/tokens-max")
+                what = ("share", {"token_type": kind, "rows": "mean", "tokens": "max"})
                 yield row("attention", task, state, (layer, head), what, at, at - 0.01, at + 0.01)
                 if layer == N_LAYERS:
-                    what = ("cls_row_share", f"{kind}/tokens-max")
+                    what = ("cls_row_share", {"token_type": kind, "tokens": "max"})
                     yield row(
                         "attention", task, state, (layer, head), what, at, at - 0.01, at + 0.01
                     )
     for kind in KINDS:
-        what = ("share", f"{kind}/rows-mean/tokens-max")
-        yield row("attention", task, "uniform", (-1, -1), what, 0.04)
+        what = ("share", {"token_type": kind, "rows": "mean", "tokens": "max"})
+        yield row("attention", task, "uniform", WHOLE, what, 0.04)
 
 
 def pattern_rows(task: str) -> Iterator[Result]:
     for state in ("random", "pretrained", "finetuned"):
         for pattern, level in SHARES.items():
-            for place in [(-1, -1), *places()]:
-                whole = ("corrected",) if place == (-1, -1) else ()
+            for place in [WHOLE, *places()]:
+                whole = ("corrected",) if place == WHOLE else ()
                 for classifier in ("network", "rule", *whole):
                     at = CORRECTED.get(pattern, level) if classifier == "corrected" else level
                     at = 0.2 if classifier == "rule" else at
-                    what = ("pattern_share", f"{pattern}/{classifier}")
+                    what = ("pattern_share", {"pattern": pattern, "classifier": classifier})
                     yield row("attention", task, state, place, what, at, at - 0.03, at + 0.03)
             if state == "finetuned":
-                change = ("pattern_change", f"{pattern}/network")
+                change = ("pattern_change", {"pattern": pattern, "classifier": "network"})
                 up = 0.06 if pattern == "vertical" else -0.015
-                found = row("attention", task, state, (-1, -1), change, up, up - 0.02, up + 0.02)
+                found = row("attention", task, state, WHOLE, change, up, up - 0.02, up + 0.02)
                 yield found._replace(against="pretrained")
-        what = ("pattern_agreement", "kappa/network-rule")
-        yield row("attention", task, state, (-1, -1), what, 0.41)
+        what = ("pattern_agreement", {"score": "kappa", "classifier": "network-rule"})
+        yield row("attention", task, state, WHOLE, what, 0.41)
 
 
 def pair_rows() -> Iterator[Result]:
     for direction in ("from-to", "to-from"):
-        what = ("pair_weight", f"core-element/{direction}/all")
+        how = {"direction": direction, "pairing": "all"}
+        what = ("pair_weight", {"relation": "core-element", **how})
         for layer, head in places():
             for state in ("pretrained", "finetuned"):
                 strong = (layer, head) in STRONG and direction == "from-to"
@@ -116,17 +133,17 @@ def pair_rows() -> Iterator[Result]:
                 here = (state, (layer, head))
                 yield row("attention", "framenet-1.5", *here, what, at, at - 0.02, at + 0.02)
                 for task, relation in LINKS.items():
-                    excess = ("pair_excess", f"{relation}/{direction}/all")
+                    excess = ("pair_excess", {"relation": relation, **how})
                     less = at - 0.04
                     yield row("attention", task, *here, excess, less, less - 0.02, less + 0.02)
-        yield row("attention", "framenet-1.5", "uniform", (-1, -1), what, 0.04)
+        yield row("attention", "framenet-1.5", "uniform", WHOLE, what, 0.04)
 
 
 def score_rows(task: str) -> Iterator[Result]:
     for state, value in SCORES.items():
-        what = ("accuracy", "")
-        yield row("evaluate", task, state, (-1, -1), what, value, value - 4, value + 4)
-        yield row("evaluate", task, state, (-1, -1), ("majority_accuracy", ""), 51.0, 47, 55)
+        what = ("accuracy", {})
+        yield row("evaluate", task, state, WHOLE, what, value, value - 4, value + 4)
+        yield row("evaluate", task, state, WHOLE, ("majority_accuracy", {}), 51.0, 47, 55)
 
 
 def change(layer: int, head: int) -> float:
@@ -139,24 +156,24 @@ def change(layer: int, head: int) -> float:
 def ablation_rows(task: str) -> Iterator[Result]:
     intact = SCORES["finetuned"]
     here = ("ablation", task, "finetuned")
-    yield row(*here, (-1, -1), ("accuracy", "none"), intact, intact - 4, intact + 4)
+    yield row(*here, WHOLE, ("accuracy", {"ablation": "none"}), intact, intact - 4, intact + 4)
     for layer, head in places():
         at = change(layer, head)
-        yield row(*here, (layer, head), ("accuracy", "uniform"), intact + at)
-        yield row(*here, (layer, head), ("accuracy_change", "uniform"), at, at - 0.3, at + 0.3)
-        yield row(*here, (layer, head), ("loss_change", "uniform"), -at / 50, -at / 40, at / 40)
+        yield row(*here, (layer, head), ("accuracy", UNIFORM), intact + at)
+        yield row(*here, (layer, head), ("accuracy_change", UNIFORM), at, at - 0.3, at + 0.3)
+        yield row(*here, (layer, head), ("loss_change", UNIFORM), -at / 50, -at / 40, at / 40)
         if head >= 0:
-            yield row(*here, (layer, head), ("importance", "gradient"), 0.01 + abs(at) / 20)
-    yield row(*here, (-1, -1), ("importance_spearman", "uniform"), 0.9, 0.8, 0.95)
-    yield row(*here, (-1, -1), ("mean_accuracy_change", "uniform"), 0.4, 0.1, 0.7)
-    yield row(*here, (-1, -1), ("mean_loss_change", "uniform"), -0.02, -0.03, -0.01)
+            yield row(*here, (layer, head), ("importance", {}), 0.01 + abs(at) / 20)
+    yield row(*here, WHOLE, ("importance_spearman", UNIFORM), 0.9, 0.8, 0.95)
+    yield row(*here, WHOLE, ("mean_accuracy_change", UNIFORM), 0.4, 0.1, 0.7)
+    yield row(*here, WHOLE, ("mean_loss_change", UNIFORM), -0.02, -0.03, -0.01)
     for place, gain in ((HELPFUL, 2.5), ((1, -1), 3.0)):
-        yield row(*here, place, ("largest_accuracy_change", "uniform"), gain, 1.0, 4.0)
+        yield row(*here, place, ("largest_accuracy_change", UNIFORM), gain, 1.0, 4.0)
     for ablation, loss in (("pruned", 0.01), ("pruned-at-random", 0.2)):
         for count in (7, 14, 29, 72):
             at = -loss * count
-            what = ("accuracy_change", ablation)
-            found = row(*here, (-1, -1), what, at, at - 0.5, at + 0.5)
+            what = ("accuracy_change", {"ablation": ablation})
+            found = row(*here, WHOLE, what, at, at - 0.5, at + 0.5)
             yield found._replace(step=count)
 
 

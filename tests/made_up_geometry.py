@@ -6,9 +6,9 @@ DEP, and lowers every similarity with the layer.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
-from old_conditions import old_result
 
 from tuneprobe.formats.results import Result, to_frame
 
@@ -39,20 +39,20 @@ LABELS = {
     ),
 }
 PROBED = "world-ps-fxn"
-CROSS = {
-    "pretrained": (0, 0, 0.0, 86.0),
-    "finetuned": (7, 0, 5.3, 91.0),
-    "finetuned-on-world-ps-role": (6, 1, 1.0, 88.5),
-    "finetuned-on-world-pos": (0, 7, -1.7, 81.0),
+BEFORE = {"against": "pretrained"}
+CROSS = {  # state and what it was tuned on, where that is another task
+    ("pretrained", ""): (0, 0, 0.0, 86.0),
+    ("finetuned", ""): (7, 0, 5.3, 91.0),
+    ("finetuned", "world-ps-role"): (6, 1, 1.0, 88.5),
+    ("finetuned", "world-pos"): (0, 7, -1.7, 81.0),
 }
 
 
 def result(
-    study: str, task: str, state: str, layer: int, metric: str, condition: str, *numbers: float
+    study: str, task: str, state: str, layer: int, metric: str, *numbers: float, **facets: Any
 ) -> Result:
-    return old_result(
-        study, "minilm-l6", task, state, 13, layer, -1, metric, condition, *numbers, n=200
-    )
+    keys = {"study": study, "encoder": "minilm-l6", "task": task, "seed": 13}
+    return Result(metric, *numbers, n=200, state=state, layer=layer, **facets, **keys)
 
 
 def accuracy(task: str, state: str, layer: int, gain: float = 3.0) -> float:
@@ -67,18 +67,19 @@ def classify_rows(gain: float) -> Iterator[Result]:
         for state in STATES:
             for layer in range(N_LAYERS + 1):
                 here = ("classify", task, state, layer)
-                yield result(*here, "majority", "", 24.0 + TASKS.index(task))
+                yield result(*here, "majority", 24.0 + TASKS.index(task))
                 for probe, less in (("mlp", 0), ("linear", 2)):
                     value = accuracy(task, state, layer, gain) - less
-                    yield result(*here, "accuracy", probe, value, value - 0.6, value + 0.6)
-                    yield result(*here, "std", probe, 0.5)
+                    yield result(
+                        *here, "accuracy", value, value - 0.6, value + 0.6, classifier=probe
+                    )
+                    yield result(*here, "std", 0.5, classifier=probe)
                     if task != "world-trec-50":
-                        yield result(*here, "control_accuracy", probe, value - 20)
-                        yield result(
-                            *here, "selectivity", probe, 20.0 + layer * (state == "finetuned")
-                        )
-                    yield result(*here, "codelength", probe, 90 / value)
-                    yield result(*here, "compression", probe, value / 20)
+                        yield result(*here, "control_accuracy", value - 20, classifier=probe)
+                        more = 20.0 + layer * (state == "finetuned")
+                        yield result(*here, "selectivity", more, classifier=probe)
+                    yield result(*here, "codelength", 90 / value, classifier=probe)
+                    yield result(*here, "compression", value / 20, classifier=probe)
 
 
 def n_clusters(task: str, state: str, layer: int) -> int:
@@ -100,20 +101,20 @@ def geometry_rows() -> Iterator[Result]:
             for layer in range(N_LAYERS + 1):
                 here = ("geometry", task, state, layer)
                 clusters = n_clusters(task, state, layer)
-                yield result(*here, "n_clusters", "", float(clusters))
-                yield result(*here, "n_labels", "", float(len(labels)))
-                yield result(*here, "is_linear", "", float(clusters == len(labels)))
-                yield result(*here, "nearest_accuracy", "", 70.0 + layer)
+                yield result(*here, "n_clusters", float(clusters))
+                yield result(*here, "n_labels", float(len(labels)))
+                yield result(*here, "is_linear", float(clusters == len(labels)))
+                yield result(*here, "nearest_accuracy", 70.0 + layer)
                 tuned = layer * (state == "finetuned")
                 apart = [outside_min(task, state, layer, place) for place in range(len(labels))]
                 for label, value in zip(labels, apart, strict=True):
-                    yield result(*here, "outside_min", label, value)
-                yield result(*here, "outside_min", "", sum(apart) / len(apart))
-                yield result(*here, "inside_mean", "", 6 - 0.4 * tuned)
+                    yield result(*here, "outside_min", value, label=label)
+                yield result(*here, "outside_min", sum(apart) / len(apart))
+                yield result(*here, "inside_mean", 6 - 0.4 * tuned)
                 for label, value in zip(labels, apart, strict=True):
-                    yield result(*here, "separation", label, value / (6 - 0.4 * tuned))
-                yield result(*here, "separation", "", sum(apart) / len(apart) / (6 - 0.4 * tuned))
-                yield result(*here, "inside_max", "", 12 - 0.4 * tuned)
+                    yield result(*here, "separation", value / (6 - 0.4 * tuned), label=label)
+                yield result(*here, "separation", sum(apart) / len(apart) / (6 - 0.4 * tuned))
+                yield result(*here, "inside_max", 12 - 0.4 * tuned)
 
 
 def similarity_rows() -> Iterator[Result]:
@@ -121,45 +122,44 @@ def similarity_rows() -> Iterator[Result]:
         for layer in range(N_LAYERS + 1):
             fall = 0.08 * layer
             tuned = ("similarity", task, "finetuned", layer)
-            yield result(*tuned, "spatial_similarity", "finetuned/pretrained", 1 - fall)
-            yield result(*tuned, "cka", "finetuned/pretrained", 1 - fall / 2)
-            yield result(*tuned, "cka_debiased", "finetuned/pretrained", 0.99 - fall / 2)
-            yield result(*tuned, "rsa", "finetuned/pretrained", 0.98 - fall)
-            yield result(*tuned, "knn_overlap", "finetuned/pretrained", 0.9 - fall)
+            yield result(*tuned, "spatial_similarity", 1 - fall, **BEFORE)
+            yield result(*tuned, "cka", 1 - fall / 2, **BEFORE)
+            yield result(*tuned, "cka_debiased", 0.99 - fall / 2, **BEFORE)
+            yield result(*tuned, "rsa", 0.98 - fall, **BEFORE)
+            yield result(*tuned, "knn_overlap", 0.9 - fall, **BEFORE)
             for state in STATES:
                 here = ("similarity", task, state, layer)
                 value = 0.95 - (fall if state == "finetuned" else 0.0)
-                yield result(*here, "spatial_similarity", "train/test", value)
+                yield result(*here, "spatial_similarity", value, splits="train/test")
                 if layer == N_LAYERS and state != "random":
                     below = 0.97 - value
-                    yield result(
-                        *here, "split_deficit", "train/test", below, below - 0.05, below + 0.05
-                    )
+                    numbers = (below, below - 0.05, below + 0.05)
+                    yield result(*here, "split_deficit", *numbers, splits="train/test")
                 for other in range(N_LAYERS + 1):
                     value = 1 - 0.15 * abs(other - layer)
                     for metric in ("cka", "cka_debiased"):
-                        yield result(*here, metric, f"layer {other}", value)
+                        yield result(*here, metric, value, other=other)
 
 
 def cross_rows() -> Iterator[Result]:
-    for state, (rose, fell, change, value) in CROSS.items():
-        here = ("cross-task", PROBED, state, N_LAYERS)
-        yield result(*here, "accuracy", "mlp", value, value - 0.6, value + 0.6)
-        yield result(*here, "accuracy", "linear", value - 5)
+    for (state, tuned_on), (rose, fell, change, value) in CROSS.items():
+        here, how = ("cross-task", PROBED, state, N_LAYERS), {"tuned_on": tuned_on}
+        yield result(*here, "accuracy", value, value - 0.6, value + 0.6, **how, classifier="mlp")
+        yield result(*here, "accuracy", value - 5, **how, classifier="linear")
         if state != "pretrained":
-            yield result(*here, "n_increased", "", float(rose))
-            yield result(*here, "n_decreased", "", float(fell))
-            yield result(*here, "mean_change", "", change)
+            yield result(*here, "n_increased", float(rose), **how)
+            yield result(*here, "n_decreased", float(fell), **how)
+            yield result(*here, "mean_change", change, **how)
 
 
 def dynamics_rows(task: str = "world-ps-role") -> Iterator[Result]:
     for layer in range(N_LAYERS + 1):
         here = ("dynamics", task, "finetuned", layer)
-        yield result(*here, "n_turning", "", 38.0)._replace(n=46)
-        yield result(*here, "direction", "", 0.9 - 0.2 * layer)._replace(n=46)
-        yield result(*here, "closest_parting", "", 0.3 * layer)._replace(n=46)
-        yield result(*here, "gain_by_label", "", 0.6, 0.35, 0.8)._replace(n=46)
-        yield result(*here, "gain_by_step", "", 0.7, 0.3, 0.9)._replace(n=20)
+        yield result(*here, "n_turning", 38.0)._replace(n=46)
+        yield result(*here, "direction", 0.9 - 0.2 * layer)._replace(n=46)
+        yield result(*here, "closest_parting", 0.3 * layer)._replace(n=46)
+        yield result(*here, "gain_by_label", 0.6, 0.35, 0.8)._replace(n=46)
+        yield result(*here, "gain_by_step", 0.7, 0.3, 0.9)._replace(n=20)
 
 
 def made_up_spaces(gain: float = 3.0) -> pd.DataFrame:

@@ -6,17 +6,17 @@ the part that belongs to the pair. By Euclidean distance nothing rises.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
-from old_conditions import old_result
 
 from tuneprobe.formats.results import Result, stamp, to_frame
 from tuneprobe.states import NO_ENCODER
-from tuneprobe.studies.pairwise.measures import PROBES
+from tuneprobe.studies.pairwise.measures import PROBES, usual
+from tuneprobe.studies.pairwise.probe.results import facets
 
 N_LAYERS = 6
 MARK = 3
-GAP = "finetuned-pretrained"
 GAINING = ("coreference", "answer-type", "boundary")
 LEVEL = dict(zip(PROBES, (74.0, 68.0, 55.0, 60.0, 62.0), strict=True))
 STATES = ("random", "pretrained", "finetuned")
@@ -60,12 +60,11 @@ def gained(probe: str, state: str, layer: int, gain: float) -> float:
 
 
 def result(
-    task: str, state: str, layer: int, metric: str, condition: str, *numbers, **more
+    task: str, state: str, layer: int, metric: str, how: dict[str, Any], *numbers: float
 ) -> Result:
     study = "evaluate" if task.endswith("-qa") else "pairwise"
-    return old_result(
-        study, "minilm-l6", task, state, 13, layer, -1, metric, condition, *numbers, n=300, **more
-    )
+    keys = {"study": study, "encoder": "minilm-l6", "task": task, "seed": 13}
+    return Result(metric, *numbers, n=300, state=state, layer=layer, **how, **keys)
 
 
 def parts(probe: str) -> tuple[str, ...]:
@@ -75,17 +74,18 @@ def parts(probe: str) -> tuple[str, ...]:
 def layer_rows(gain: float) -> Iterator[Result]:
     for probe in PROBES:
         for condition in conditions(probe):
+            how = facets(probe, condition)
             for state in STATES:
                 for layer in range(N_LAYERS + 1):
                     value = auc(probe, state, layer, condition, gain)
                     for metric, less in (("auc_macro", 0), ("auc_micro", 1), ("eq3", 4)):
                         at = value - less
-                        yield result(probe, state, layer, metric, condition, at, at - 2, at + 2)
+                        yield result(probe, state, layer, metric, how, at, at - 2, at + 2)
                 trend = (0.0, -0.6, 0.6) if state == "random" else (1.0, 0.9, 1.0)
-                yield result(probe, state, -1, "trend", condition, *trend)
-                yield result(probe, state, -1, "trend_eq3", condition, *trend)
+                yield result(probe, state, -1, "trend", how, *trend)
+                yield result(probe, state, -1, "trend_eq3", how, *trend)
                 rise = 0.0 if state == "random" or condition.startswith("euclidean") else 8.0
-                yield result(probe, state, -1, "rise_eq3", condition, rise, rise - 2, rise + 2)
+                yield result(probe, state, -1, "rise_eq3", how, rise, rise - 2, rise + 2)
 
 
 def part_rows(gain: float) -> Iterator[Result]:
@@ -94,8 +94,8 @@ def part_rows(gain: float) -> Iterator[Result]:
             for state in STATES:
                 for layer in range(N_LAYERS + 1):
                     at = part_of(probe, state, layer, gain)
-                    where = (probe, state, layer, "auc_macro", usual_condition(probe))
-                    found = result(*where, at, at - 2, at + 2, part=part)
+                    how = {**usual(probe), "part": part}
+                    found = result(probe, state, layer, "auc_macro", how, at, at - 2, at + 2)
                     yield found
                     if probe == "boundary":
                         yield found._replace(readout="lens")
@@ -125,9 +125,10 @@ def gap_rows(gain: float) -> Iterator[Result]:
 
 def gaps_of_part(probe: str, part: str, gain: float) -> Iterator[Result]:
     condition = usual_condition(probe)
+    how = {**usual(probe), "part": part, "against": "pretrained"}
 
     def row(layer: int, metric: str, *numbers: float) -> Result:
-        return result(probe, GAP, layer, metric, condition, *numbers, part=part)
+        return result(probe, "finetuned", layer, metric, how, *numbers)
 
     for layer in range(N_LAYERS + 1):
         after, before = (
@@ -159,7 +160,8 @@ def answer_rows() -> Iterator[Result]:
     names = [f"{answer}_{x}" for answer in ("long", "short") for x in ("precision", "recall", "f1")]
     for state, values in scores.items():
         for metric, value in zip([*names, "exact_match", "f1"], values, strict=True):
-            how = "span" if metric in ("exact_match", "f1") else "best-threshold"
+            spans = metric in ("exact_match", "f1")
+            how = {"readout": "span"} if spans else {"threshold": "best"}
             numbers = (float(value), value - 3.0, value + 3.0)
             yield result("world-qa", state, -1, metric, how, *numbers)
 
