@@ -12,6 +12,7 @@ from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.examples import Examples, ExamplesBuilder
 from tuneprobe.formats.results import NO_LAYER, to_frame
 from tuneprobe.rng import rng
+from tuneprobe.stats import StatsError
 from tuneprobe.studies.pairwise.probe.foreign import (
     OTHER,
     OTHER_WORD,
@@ -20,7 +21,12 @@ from tuneprobe.studies.pairwise.probe.foreign import (
 )
 from tuneprobe.studies.pairwise.probe.parts import part_scores, parts_of
 from tuneprobe.studies.pairwise.probe.ranking import Condition
-from tuneprobe.studies.pairwise.probe.results import axis_rows, pairwise_gaps, pairwise_results
+from tuneprobe.studies.pairwise.probe.results import (
+    axis_rows,
+    pairwise_gaps,
+    pairwise_results,
+    per_document,
+)
 from tuneprobe.studies.pairwise.probe.study import (
     Ranked,
     Ranking,
@@ -93,6 +99,22 @@ def test_questions_of_one_paragraph_are_drawn_together() -> None:
     equal = ("equivalence_p", "finetuned", 2, "pretrained")
     assert np.isnan(both[False][equal].value)  # forty paragraphs are too few
     assert np.isfinite(both[True][equal].value)
+
+
+@pytest.mark.parametrize("most", [10, 11])  # of ten other words
+def test_the_pairs_of_a_paragraph_may_differ_by_the_bound_and_its_rounding(most: int) -> None:
+    document = np.repeat(np.arange(3), [15, 1, 1])
+    count = np.zeros((17, 3), dtype=np.int64)
+    before = replace(ranking(count, state="pretrained"), document=document)
+    after = replace(ranking(count + most * (document == 0)[:, None]), document=document)
+    mean = per_document(np.where(document == 0, 100.0, 0.0), document)
+    assert mean.max() > 100 * 15 / (17 / 3)  # by the last bit
+    if most == 10:
+        found = {row.metric: row.value for row in gaps_of([before, after]) if row.layer == 1}
+        assert found["gap"] == pytest.approx(100 * 15 / 17)
+    else:
+        with pytest.raises(StatsError, match="expected none beyond 264"):
+            gaps_of([before, after])
 
 
 def test_texts_with_the_same_paragraph_have_the_same_document() -> None:
