@@ -217,3 +217,12 @@ def test_bad_input_is_refused_in_one_sentence(X, y, message):
 def test_an_unknown_loop_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'exhaustive'"):
         cluster(XOR, [0, 0, 1, 1], loop="exhaustiv")
+
+
+def test_more_pairs_than_memory_holds_are_refused_where_labels_conflict(monkeypatch):
+    X = rng(0, "many").normal(size=(60, 2))
+    monkeypatch.setattr(clusters, "MOST_PAIRS", 2 * 30**2 - 1)
+    with pytest.raises(ClusteringError, match=r"60 points of 2 labels .* 1,800 pairs .* at most"):
+        cluster(X, np.arange(60) % 2)
+    apart = X + 100 * (np.arange(60) % 2)[:, None]
+    assert cluster(apart, np.arange(60) % 2).is_linear  # holds none

@@ -115,7 +115,7 @@ def test_a_portion_is_coded_by_the_probe_of_the_portions_before() -> None:
             2,
             regimen=LOSS,
         )
-        log_p = probe.log_probabilities(X[coming])[np.arange(32), y[coming]]
+        log_p = probe.log_likelihoods(X[coming], y[coming])
         assert bits.tolist() == [32, mixed_bits(log_p, 2)]
 
 

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.rng import rng
+from tuneprobe.studies.geometry.classifiers import networks
 from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen, Trained
 from tuneprobe.studies.geometry.classifiers.stack import DivergedError, _Stack, train
 
@@ -175,13 +176,20 @@ def test_a_race_with_one_network_left_is_decided_and_ends() -> None:
     assert winner.epochs == 3
 
 
-def test_the_loss_as_monitor_is_minus_the_held_out_cross_entropy() -> None:
+@pytest.mark.parametrize("at_once", [2**24, 7 * 3])  # outputs: all, and those of seven examples
+def test_the_loss_as_monitor_is_minus_the_held_out_cross_entropy(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(networks, "AT_ONCE", at_once)
     X, y, X_held, y_held = rings()
     regimen = Regimen(batch=32, max_epochs=5, monitor="loss")
     (trained,) = train([Network((8,), 1e-4)], X, y, X_held, y_held, 3, regimen=regimen)
-    log_p = trained.log_probabilities(X_held)
-    np.testing.assert_allclose(np.exp(log_p).sum(axis=1), 1)
-    assert trained.score == pytest.approx(log_p[np.arange(40), y_held].mean(), abs=1e-6)
+    (W, b), (V, c) = ([part.numpy() for part in layer] for layer in trained.layers)
+    outputs = np.maximum(X_held @ W + b, 0) @ V + c
+    own = outputs[np.arange(40), y_held] - np.log(np.exp(outputs).sum(axis=1))
+    np.testing.assert_allclose(trained.log_likelihoods(X_held, y_held), own, atol=1e-5)
+    assert trained.predict(X_held).tolist() == outputs.argmax(axis=1).tolist()
+    assert trained.score == pytest.approx(own.mean(), abs=1e-6)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a CUDA device here")

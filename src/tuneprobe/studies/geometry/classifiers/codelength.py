@@ -129,7 +129,7 @@ def online_codelength(
                 seed=seed,
                 device=device,
             )
-            log_p = probe.log_probabilities(X[coming])[np.arange(end - start), y[coming]]
+            log_p = probe.log_likelihoods(X[coming], y[coming])
             bits[portion] = mixed_bits(log_p, len(labels))
     return Codelength(ends, portion_bits, len(labels))
 

@@ -1,5 +1,6 @@
 """The small networks that probe a representation: what one is, how it is trained, what it says."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 MONITORS = ("accuracy", "loss")
+AT_ONCE = 2**24  # outputs, examples x labels, that are held at once
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,33 @@ class Trained:
     score: float
     epochs: int
 
-    def log_probabilities(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Natural logarithm of each label's probability, shape (n, n_labels)."""
-        H = torch.from_numpy(X)
-        for weights, biases in self.layers[:-1]:
-            H = torch.relu(torch.addmm(biases, H, weights))
-        weights, biases = self.layers[-1]
-        return torch.log_softmax(torch.addmm(biases, H, weights).double(), dim=-1).numpy()
-
     def predict(self, X: NDArray[np.float32]) -> NDArray[np.int64]:
         """The most probable label of each row, shape (n,); the first of equals."""
-        return self.log_probabilities(X).argmax(axis=1)
+        return np.concatenate([found.argmax(dim=1).numpy() for found in self._in_blocks(X)])
+
+    def log_likelihoods(self, X: NDArray[np.float32], y: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Natural logarithm of the probability of each row's own label, shape (n,)."""
+        blocks, first = [], 0
+        for found in self._in_blocks(X):
+            own = torch.from_numpy(y[first : first + len(found)])[:, None]
+            blocks.append(found.gather(1, own)[:, 0].numpy())
+            first += len(found)
+        return np.concatenate(blocks)
+
+    def _in_blocks(self, X: NDArray[np.float32]) -> Iterator[Tensor]:
+        """Log-probabilities (natural) of all labels, (n_rows, n_labels), some rows at a time."""
+        for block in torch.from_numpy(X).split(rows_at_once(len(self.layers[-1][1]))):
+            H = block
+            for weights, biases in self.layers[:-1]:
+                H = torch.relu(torch.addmm(biases, H, weights))
+            weights, biases = self.layers[-1]
+            yield torch.log_softmax(torch.addmm(biases, H, weights).double(), dim=-1)
+
+
+def rows_at_once(n_outputs: int) -> int:
+    """Examples whose outputs are held at once; nearly always all.
+
+    >>> rows_at_once(50)
+    335544
+    """
+    return max(1, AT_ONCE // n_outputs)

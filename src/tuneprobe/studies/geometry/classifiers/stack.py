@@ -23,7 +23,13 @@ from torch.nn import functional
 
 from tuneprobe.errors import TuneprobeError, UnknownNameError
 from tuneprobe.rng import rng
-from tuneprobe.studies.geometry.classifiers.networks import MONITORS, Network, Regimen, Trained
+from tuneprobe.studies.geometry.classifiers.networks import (
+    MONITORS,
+    Network,
+    Regimen,
+    Trained,
+    rows_at_once,
+)
 
 
 class DivergedError(TuneprobeError):
@@ -291,10 +297,16 @@ class _Stack:
     @torch.no_grad()
     def _held_out(self, X: Tensor, y: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Accuracy and mean cross-entropy of each running network."""
-        logits = self._logits(X)
-        accuracy = (logits.argmax(dim=-1) == y).double().mean(dim=-1)
-        log_p = torch.log_softmax(logits, dim=-1).gather(-1, y.expand(len(logits), -1)[..., None])
-        return accuracy.cpu().numpy(), -log_p.double().mean(dim=(1, 2)).cpu().numpy()
+        at_once = rows_at_once(len(self.running) * self.ends[1])
+        right, log_p = [], []
+        for block_X, block_y in zip(X.split(at_once), y.split(at_once), strict=True):
+            logits = self._logits(block_X)
+            right.append(logits.argmax(dim=-1) == block_y)
+            own = block_y.expand(len(logits), -1)[..., None]
+            log_p.append(torch.log_softmax(logits, dim=-1).gather(-1, own))
+        accuracy = torch.cat(right, dim=1).double().mean(dim=-1)
+        loss = -torch.cat(log_p, dim=1).double().mean(dim=(1, 2))
+        return accuracy.cpu().numpy(), loss.cpu().numpy()
 
 
 def _initial_parameters(

@@ -15,6 +15,8 @@ What makes it fast, and why each step is exact
   points: balls first, then the slab along the line of centroids, then known hyperplanes; only
   what is left goes to `hulls.separate`.
 - `linkage` finds the closest pair without looking at all pairs.
+- Clusters of all labels lie side by side (`_Balls`), so that one product tells a hull from all its
+  foes' balls, however many labels there are.
 """
 
 from dataclasses import dataclass, replace
@@ -38,6 +40,8 @@ Labels = NDArray[np.int64]
 LOOPS = ("exhaustive", "paper")
 TINY = 1e-30
 PLANES = 100_000  # hyperplanes remembered at most
+MOST_PAIRS = 400_000_000  # of points of one label, whose distances are held: 5 bytes each
+BLOCK = 4096  # points of a label whose heights along all directions are held at once
 KILLERS = 3  # clusters that rejected a neighbour of this one, tried first
 
 
@@ -152,11 +156,17 @@ def conflicting_labels(X: Floats, y: Labels) -> NDArray[np.bool_]:
     ndarray of bool, shape (n_labels, n_labels), symmetric
     """
     points = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
-    rows = [np.flatnonzero(y == label) for label in np.unique(y)]
+    rows = rows_by_label(y)
     conflict = np.zeros((len(rows), len(rows)), dtype=bool)
     for i, j in zip(*np.nonzero(np.triu(~_told_apart(points, rows), 1)), strict=True):
         conflict[i, j] = not separate(points[rows[i]], points[rows[j]]).separable
     return conflict | conflict.T
+
+
+def rows_by_label(y: Labels) -> list[Rows]:
+    """Rows of each label, ascending, in the order of ``np.unique(y)``."""
+    _, counts = np.unique(y, return_counts=True)
+    return np.split(np.argsort(y, kind="stable"), counts.cumsum()[:-1])
 
 
 def _told_apart(points: Array, rows: list[Rows]) -> NDArray[np.bool_]:
@@ -171,14 +181,78 @@ def _told_apart(points: Array, rows: list[Rows]) -> NDArray[np.bool_]:
     scatter = around.T @ around / n
     scatter.flat[:: dim + 1] += 1e-6 * np.trace(scatter) / dim + 1e-30
     towards = np.linalg.solve(scatter, centroids.T).T
-    least = np.empty((len(rows), len(rows)))
+    least = np.full((len(rows), len(rows)), np.inf)
     for i, own in enumerate(rows):
-        heights = points[own] @ towards.T
-        least[i] = (heights[:, i, None] - heights).min(axis=0)
+        for first in range(0, len(own), BLOCK):
+            heights = points[own[first : first + BLOCK]] @ towards.T
+            below = (heights[:, i, None] - heights).min(axis=0)
+            np.minimum(least[i], below, out=least[i])
     lengths = np.linalg.norm(towards, axis=1)
     reach = float(np.linalg.norm(points, axis=1).max()) * np.add.outer(lengths, lengths)
     rounding = 8 * dim * float(np.finfo(np.float64).eps) * reach
     return np.asarray(least + least.T > rounding)
+
+
+class _Balls:
+    """Centroids and radii of the clusters of all labels in one array, label after label.
+
+    An empty slot has the radius minus infinity: no ball meets it.
+    """
+
+    def __init__(self, labels: list[Linkage]) -> None:
+        self.labels = labels
+        self.sizes = np.array([len(block.members) for block in labels])
+        self.starts = self.sizes.cumsum() - self.sizes
+        self.centroids = np.concatenate([block.centroids for block in labels])
+        self.squares = np.concatenate([block.squares for block in labels])
+        self.radius = np.concatenate([block.radius for block in labels])
+
+    def slots(self, first: int, last: int) -> slice:
+        """Where the clusters of the labels `first` to `last` are."""
+        return slice(int(self.starts[first]), int(self.starts[last] + self.sizes[last]))
+
+    def merge(self, label: int, i: int, j: int) -> None:
+        """Take over what `Linkage.merge` made of two clusters."""
+        block, start = self.labels[label], self.starts[label]
+        self.centroids[start + i], self.squares[start + i] = block.centroids[i], block.squares[i]
+        self.radius[start + i], self.radius[start + j] = block.radius[i], -np.inf
+
+    def take(self, label: int) -> None:
+        """Take over a label whose empty slots were dropped."""
+        block, at = self.labels[label], self.slots(label, label)
+        self.radius[at] = -np.inf
+        self.sizes[label] = len(block.members)
+        at = self.slots(label, label)
+        self.centroids[at], self.squares[at] = block.centroids, block.squares
+        self.radius[at] = block.radius
+
+    def cluster(self, slot: int) -> tuple[int, Rows]:
+        """Key and rows of the cluster in a slot."""
+        label = int(np.searchsorted(self.starts, slot, side="right")) - 1
+        block, own = self.labels[label], slot - self.starts[label]
+        return int(block.keys[own]), block.members[own]
+
+
+def _refuse_pairs(y: Labels, conflict: NDArray[np.bool_], paper: bool) -> None:
+    """Centroid linkage holds the distances of all pairs of a label that conflicts with another."""
+    counts = np.unique(y, return_counts=True)[1][conflict.any(axis=1) | paper]
+    pairs = int((counts.astype(np.int64) ** 2).sum())
+    if pairs > MOST_PAIRS:
+        raise ClusteringError(
+            f"the {counts.sum():,} points of {len(counts)} labels whose hulls meet have "
+            f"{pairs:,} pairs within a label, expected at most {MOST_PAIRS:,} (2 GiB): lower the "
+            "number of examples of what prepares this task, or merge labels that overlap."
+        )
+
+
+def _runs(labels: Labels) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive numbers.
+
+    >>> _runs(np.array([0, 1, 2, 5]))
+    [(0, 2), (5, 5)]
+    """
+    runs = np.split(labels, np.flatnonzero(np.diff(labels) > 1) + 1)
+    return [(int(run[0]), int(run[-1])) for run in runs if len(run)]
 
 
 class _Clustering:
@@ -187,20 +261,22 @@ class _Clustering:
     def __init__(self, X: Floats, y: Labels, conflict: NDArray[np.bool_], paper: bool) -> None:
         self.X, self.y, self.paper = X, y, paper
         self.conflict = conflict
+        _refuse_pairs(y, conflict, paper)
         self.foes = [np.flatnonzero(row) for row in conflict]
         rounding = X.shape[1] * float(np.finfo(np.float32).eps)  # of a float32 dot product
         self.slack = rounding * float(np.linalg.norm(X, axis=1).max())
         self.label_of = np.searchsorted(np.unique(y), y)
         self.shared = shared_points(X, y)
         self.labels = []
-        for label, foes in zip(np.unique(y), self.foes, strict=True):
-            rows = np.flatnonzero(y == label)
+        for rows, foes in zip(rows_by_label(y), self.foes, strict=True):
             settled = not paper and not len(foes)
             self.labels.append(
                 Linkage.whole(X, rows)
                 if settled
                 else Linkage.singletons(X, rows, self.shared[rows], inherit=not paper)
             )
+        self.balls = _Balls(self.labels)
+        self.runs = [_runs(foes) for foes in self.foes]
         self.planes: dict[tuple[int, int], Floats] = {}
         self.killers: dict[int, list[int]] = {}
         self.owner = np.arange(len(X))
@@ -234,8 +310,10 @@ class _Clustering:
             block.reject(i, j)
             return False
         block.merge(i, j, middle, radius)
+        self.balls.merge(label, i, j)
         self.owner[keys[1]] = keys[0]
-        block.compact()
+        if block.compact():
+            self.balls.take(label)
         return True
 
     def _meets_a_foe(
@@ -247,36 +325,42 @@ class _Clustering:
         for key in killers:
             if not self._apart(T, self._members(key), keys, key):
                 return self._blame(keys, key)
-        near = [self._near(int(foe), T, middle, radius) for foe in self.foes[label]]
+        near = [self._near(first, last, T, middle, radius) for first, last in self.runs[label]]
         left = {key: rows for found in near for key, rows in found if key not in killers}
         for key in sorted(left, key=lambda key: -len(left[key])):
             if not self._apart(T, left[key], keys, key):
                 return self._blame(keys, key)
         return False
 
-    def _near(self, foe: int, T: Floats, middle: Array, radius: float) -> list[tuple[int, Rows]]:
-        """Clusters of label `foe` that neither balls nor lines of centroids tell from `T`.
+    def _near(
+        self, first: int, last: int, T: Floats, middle: Array, radius: float
+    ) -> list[tuple[int, Rows]]:
+        """Clusters of labels `first` to `last` that neither balls nor lines tell from `T`.
 
-        Two balls apart; the ball of the foe outside the slab of `T`; all its points outside.
+        Two balls apart; the ball of the foe outside the slab of `T` along the line of centroids;
+        all its points outside.
         """
-        block = self.labels[foe]
-        distance = centroid_distances(middle, block.centroids, block.squares)
-        slots = np.flatnonzero((distance <= block.radius + radius + self.slack) & block.alive)
-        centroids = block.centroids[slots].astype(np.float32)
-        away = centroids - middle.astype(np.float32)
-        away /= np.maximum(distance[slots, None], TINY)
+        balls, at = self.balls, self.balls.slots(first, last)
+        distance = centroid_distances(middle, balls.centroids[at], balls.squares[at])
+        slots = np.flatnonzero(distance <= balls.radius[at] + radius + self.slack)
+        away, slots = distance[slots, None], slots + at.start
+        centroids = balls.centroids[slots].astype(np.float32)
+        away = (centroids - middle.astype(np.float32)) / np.maximum(away, TINY)
         edge = (T @ away.T).max(axis=0, initial=-np.inf)  # of the slab of T along each line
         heart = np.einsum("ij,ij->i", away, centroids)
-        close = heart - block.radius[slots] <= edge + self.slack
+        close = heart - balls.radius[slots] <= edge + self.slack
         slots, away, edge = slots[close], away[close], edge[close]
-        if len(slots):
-            members = [block.members[slot] for slot in slots]
+        found = [balls.cluster(slot) for slot in slots]
+        if found:
+            members = [rows for _, rows in found]
             sizes = np.array([len(rows) for rows in members])
             points = self.X[np.concatenate(members)]
             heights = np.einsum("ij,ij->i", points, np.repeat(away, sizes, axis=0))
             lowest = np.minimum.reduceat(heights, np.r_[0, sizes.cumsum()[:-1]])
-            slots = slots[lowest <= edge + self.slack]
-        return [(int(block.keys[slot]), block.members[slot]) for slot in slots]
+            found = [
+                one for one, near in zip(found, lowest <= edge + self.slack, strict=True) if near
+            ]
+        return found
 
     def _members(self, key: int) -> Rows:
         block = self.labels[self.label_of[key]]

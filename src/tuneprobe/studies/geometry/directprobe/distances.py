@@ -20,6 +20,7 @@ from tuneprobe.studies.geometry.directprobe.linkage import Floats, Rows
 from tuneprobe.studies.geometry.directprobe.squared_hinge import Array
 
 BLOCK = 1024  # rows of a distance matrix held at once
+PAIRS_AT_ONCE = 2**24  # and no more pairs than these
 FRANK_WOLFE_STEPS = 20  # enough to leave two or three hulls a point may be nearest to
 
 
@@ -101,9 +102,11 @@ def within_cluster(points: ArrayLike) -> tuple[float, float]:
     P = P - P.mean(axis=0)
     squares = np.einsum("ij,ij->i", P, P)
     widest, total = 0.0, 0.0
-    for start in range(0, n, BLOCK):
-        rows = slice(start, start + BLOCK)
-        block = squares[rows, None] + squares - 2 * P[rows] @ P.T
+    at_once = min(BLOCK, max(1, PAIRS_AT_ONCE // n))
+    for start in range(0, n, at_once):
+        rows = slice(start, start + at_once)
+        block = squares[rows, None] + squares
+        block -= (2 * P[rows]) @ P.T
         block[np.arange(len(block)), np.arange(start, start + len(block))] = 0
         np.sqrt(np.maximum(block, 0, out=block), out=block)
         widest, total = max(widest, float(block.max())), total + float(block.sum())

@@ -127,11 +127,11 @@ class Linkage:
         closer = (row < self.best) | ((row == self.best) & (i < self.nearest) & ~self.stale)
         self.best[closer], self.nearest[closer], self.stale[closer] = row[closer], i, False
 
-    def compact(self) -> None:
-        """Drop empty slots once they are a quarter."""
+    def compact(self) -> bool:
+        """Drop empty slots once they are a quarter; whether they were."""
         keep = np.flatnonzero(self.alive)
         if 4 * len(keep) > 3 * len(self.alive) or len(self.alive) < 64:
-            return
+            return False
         square = np.ix_(keep, keep)
         radius = self.radius[keep]
         self.near, self.cannot = self.near[square], self.cannot[square]
@@ -139,3 +139,4 @@ class Linkage:
         self.members = [self.members[slot] for slot in keep]
         self.__post_init__()
         self.radius = radius
+        return True

@@ -28,6 +28,7 @@ from tuneprobe.studies.geometry.directprobe.clusters import (
     check_points,
     cluster,
     conflicting_labels,
+    rows_by_label,
 )
 from tuneprobe.studies.geometry.directprobe.directprobe_files import write_directprobe
 from tuneprobe.studies.geometry.directprobe.distances import Distances, measure, nearest_cluster
@@ -189,13 +190,13 @@ def hull_distances(X: Vectors, y: Numbers, *, rtol: float = 1e-6) -> tuple[Numbe
     distances : array of shape (n_labels, n_labels), NaN on the diagonal
     """
     X, y = check_points(X, y)
-    labels = np.unique(y)
+    hulls = [X[rows] for rows in rows_by_label(y)]
     conflict = conflicting_labels(X, y)
     distances = np.where(conflict, 0.0, np.nan)
     for i, j in zip(*np.nonzero(np.triu(~conflict, 1)), strict=True):
-        gap = hull_distance(X[y == labels[i]], X[y == labels[j]], rtol)
+        gap = hull_distance(hulls[i], hulls[j], rtol)
         distances[[i, j], [j, i]] = gap.distance
-    return labels, distances
+    return np.unique(y), distances
 
 
 @dataclass(frozen=True)
