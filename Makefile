@@ -17,7 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools data repro recompute recorded show test lint types unit bench lock clean
+.PHONY: help setup tools data repro recompute recorded verify show test lint types unit bench lock clean
 .PHONY: exp-states exp-encoders exp-seeds exp-paper
 
 help:  ## list the targets
@@ -55,6 +55,9 @@ recompute: data  ## run everything anew, so that no number comes from a cache
 
 recorded: setup  ## bring the page and the result rows of the recorded run; nothing is computed
 	tuneprobe pull --remote recorded
+
+verify: setup  ## compare the result rows here with the recorded ones, within tolerances
+	tuneprobe verify
 
 show: setup  ## the experiments of this checkout, side by side
 	dvc exp show --only-changed --drop '.*\.(py|dvc|parquet)|data|examples.*|results.*|representations.*|checkpoints.*'

@@ -484,6 +484,42 @@ def readme(
     file.write_text(with_results(file.read_text(encoding="utf-8"), recorded), encoding="utf-8")
 
 
+@app.command("verify", epilog="Example: tuneprobe verify")
+def verify() -> None:
+    """Compare the numbers of this checkout with the recorded ones; exit code 1 where they differ.
+
+    Tolerances are by unit, since another processor differs in the last bits.
+    """
+    from tuneprobe.digests import processor
+    from tuneprobe.formats.results import read_results
+    from tuneprobe.inventory import Inventory
+    from tuneprobe.page.registry import all_measures
+    from tuneprobe.params import load_params
+    from tuneprobe.verify import RECORDED, VerifyError, differing, recorded_tables
+
+    made = Inventory.found(load_params())
+    here = [table for tables in made.studies.values() for table in tables]
+    recorded = recorded_tables(Path(), here)
+    if not recorded:
+        raise VerifyError(
+            f"none of the {len(here)} tables of results here was recorded in {RECORDED}/: run "
+            "'dvc repro' with the recorded params.yaml first."
+        )
+    n_rows, n_differ = 0, 0
+    for table, rows in recorded.items():
+        ours = read_results(table)
+        n_rows += len(ours)
+        for line in differing(ours, rows, all_measures()):
+            n_differ += 1
+            typer.echo(line)
+    typer.echo(
+        f"{n_differ} of {n_rows:,} rows in {len(recorded)} of {len(here)} tables differ from "
+        f"the recorded ones by more than their tolerance; on {processor()}"
+    )
+    if n_differ:
+        raise typer.Exit(1)
+
+
 @app.command("bundle", epilog="Example: tuneprobe bundle run-13")
 def bundle(
     folder: Annotated[Path, typer.Argument(help="A new folder, or the one to verify.")],

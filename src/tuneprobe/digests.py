@@ -6,11 +6,15 @@ without this package. A folder inside that has a list of its own appears as that
 """
 
 import hashlib
+import platform
 import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
 
 SUMS = "SHA256SUMS"
 COMPUTED_WITH = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "transformers")
@@ -88,3 +92,36 @@ def code_sha256() -> str:
 def package_versions() -> dict[str, str]:
     """Versions of the packages that compute."""
     return {name: version(name) for name in COMPUTED_WITH}
+
+
+def computed_on() -> dict[str, Any]:
+    """What the last bits of a product depend on: processor, matrix libraries, threads of torch."""
+    import torch  # here alone: most of what reads digests computes nothing
+
+    numpy_and_scipy = {
+        " ".join(
+            str(one[key]) for key in ("internal_api", "version", "architecture") if one.get(key)
+        )
+        for one in threadpool_info()
+        if one["user_api"] == "blas"
+    }
+    library = "mkl" if torch.backends.mkl.is_available() else "no mkl"
+    return {
+        "processor": processor(),
+        "blas": [
+            *sorted(numpy_and_scipy),
+            f"torch {library} {torch.backends.cpu.get_cpu_capability()}",
+        ],
+        "threads": torch.get_num_threads(),
+    }
+
+
+@cache
+def processor() -> str:
+    """The name of this machine's processor."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -17,6 +17,7 @@ import torch
 from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder, reserve, write_meta
+from tuneprobe.digests import computed_on
 from tuneprobe.encoders.encoder import PRECISIONS, Encoder, budget_batches, pad_batch
 from tuneprobe.encoders.forward import HostCopies, TokenBudget, encoding_tokens, write_behind
 from tuneprobe.encoders.linear import with_linear
@@ -299,7 +300,7 @@ def _store(
         for store in stores:
             store.flush()
         np.save(part / TYPES, types)
-        write_meta(part, **facts)
+        write_meta(part, **facts, computed_on=computed_on())
 
 
 def _refuse_not_finite(vectors: np.ndarray, rows: np.ndarray, layer: int) -> None:

@@ -23,7 +23,7 @@ from tuneprobe.artifacts import (
     write_json,
     write_meta,
 )
-from tuneprobe.digests import file_sha256
+from tuneprobe.digests import computed_on, file_sha256
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.encoders.source import WEIGHTS
 from tuneprobe.kept import Kept
@@ -64,6 +64,7 @@ def write_checkpoint(
             weights_sha256=weights,
             head_sha256=file_sha256(part / HEAD),
             tokenizer_sha256=encoder.tokenizer_sha256,
+            computed_on=computed_on(),
         )
 
 

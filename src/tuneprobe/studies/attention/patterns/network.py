@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from tuneprobe.artifacts import atomic_folder, read_meta, readable, write_meta
-from tuneprobe.digests import file_sha256
+from tuneprobe.digests import computed_on, file_sha256
 from tuneprobe.rng import rng, stream_seed
 from tuneprobe.studies.attention.patterns.agreement import confusion
 from tuneprobe.studies.attention.patterns.classes import (
@@ -153,7 +153,8 @@ def write_network(folder: Path, network: PatternNetwork, **facts: Any) -> None:
         weights = {name: one.contiguous() for name, one in network.state_dict().items()}
         save_file(weights, part / WEIGHTS)
         digest = file_sha256(part / WEIGHTS)
-        write_meta(part, **facts, patterns=list(PATTERNS), weights_sha256=digest)
+        shown = {"patterns": list(PATTERNS), "weights_sha256": digest}
+        write_meta(part, **facts, **shown, computed_on=computed_on())
 
 
 def read_network(folder: Path) -> PatternNetwork:

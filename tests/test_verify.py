@@ -1,0 +1,78 @@
+"""The recorded numbers are read from the committed remote, and compared with tolerances."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from repository import git
+
+from tuneprobe.formats.results import Result, read_results, stamp, write_results
+from tuneprobe.measures import PERCENT, Measure
+from tuneprobe.verify import LOCK, RECORDED, VerifyError, differing, recorded_tables
+
+TABLE = Path("results/e/t/classify/seed-13/layers.csv")
+MEASURES = [Measure("classify", "accuracy", "accuracy", PERCENT)]
+KEYS = {"study": "classify", "encoder": "e", "task": "t", "seed": 13}
+
+
+def write(path: Path, *values: float, low: float = 80.0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [Result("accuracy", value, low, 99.0, layer=n) for n, value in enumerate(values)]
+    write_results(stamp(rows, **KEYS), path)
+    return path
+
+
+def record(root: Path, content: bytes, end: str = "") -> str:
+    digest = hashlib.md5(content).hexdigest() + end
+    path = root / RECORDED / "files" / "md5" / digest[:2] / digest[2:]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return digest
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """A checkout that recorded three numbers, and whose lock file is another by now."""
+    root = tmp_path / "checkout"
+    rows = record(root, write(tmp_path / "layers.csv", 86.3, 90.0, 50.0).read_bytes())
+    listing = [{"md5": rows, "relpath": TABLE.name}, {"md5": "0" * 32, "relpath": "other.csv"}]
+    folder = record(root, json.dumps(listing).encode(), ".dir")
+    outs = [{"path": TABLE.parent.as_posix(), "md5": folder}]
+    (root / LOCK).write_text(yaml.safe_dump({"schema": "2.0", "stages": {"c@t": {"outs": outs}}}))
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "Record")
+    (root / LOCK).write_text("stages: {}\n")
+    git(root, "commit", "--quiet", "--all", "--message", "Run another")
+    return root
+
+
+def test_another_machine_is_within_tolerance_and_a_wrong_number_is_one_line(recorded: Path) -> None:
+    found = recorded_tables(recorded, [TABLE, Path("results/e/t/change/seed-13/layers.csv")])
+    assert list(found) == [TABLE]
+    here = write(recorded / TABLE, 86.15, 91.9, 50.0)
+    assert list(differing(read_results(here), found[TABLE], MEASURES)) == []
+    write(here, 86.15, 92.1, 50.0, float("nan"))
+    assert list(differing(read_results(here), found[TABLE], MEASURES)) == [
+        "classify e t seed=13 layer=1 accuracy: value 92.1, recorded 90 (tolerance 2 %)",
+        "classify e t seed=13 layer=3 accuracy: here alone",
+    ]
+    write(here, 86.3, float("nan"))
+    lines = list(differing(read_results(here), found[TABLE], MEASURES))
+    assert [line.partition("accuracy: ")[2] for line in lines] == [
+        "value nan, recorded 90 (tolerance 2 %)",
+        "recorded, but not here",
+    ]
+    write(here, 86.3, 90.0, 50.0, low=77.0)
+    assert len(list(differing(read_results(here), found[TABLE], MEASURES))) == 3
+
+
+def test_what_was_never_recorded_or_is_lost_is_one_sentence(recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(VerifyError, match=r"no commit of .* has recorded/ and dvc\.lock"):
+        recorded_tables(tmp_path, [TABLE])
+    for path in (recorded / RECORDED).rglob("*.dir"):
+        path.unlink()
+    with pytest.raises(VerifyError, match=r"\.dir is missing: take the folder recorded"):
+        recorded_tables(recorded, [TABLE])
