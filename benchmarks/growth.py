@@ -14,6 +14,7 @@ mapped do not count), one thread; and the slope since the size before on log-log
 import time
 from collections.abc import Callable
 from math import log
+from multiprocessing import Pipe, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
@@ -198,6 +199,21 @@ def measured(job: Callable[[], None]) -> tuple[float, float]:
     return seconds, peak - before
 
 
+def alone(path: Prepared, size: int) -> tuple[float, float]:
+    """`measured` in a process of its own, which holds nothing of what was measured before."""
+    ours, theirs = Pipe()
+
+    def work() -> None:
+        with TemporaryDirectory() as folder, threadpool_limits(1):
+            theirs.send(measured(path(Path(folder), size)))
+
+    process = get_context("fork").Process(target=work)
+    process.start()
+    found: tuple[float, float] = ours.recv()
+    process.join()
+    return found
+
+
 def main(
     times: Annotated[float, typer.Option(help="All sizes times this.")] = 1.0,
     only: Annotated[str, typer.Option(help="Paths whose name has these letters.")] = "",
@@ -211,8 +227,7 @@ def main(
             continue
         last: tuple[int, float, float] | None = None
         for size in (int(size * times) for size in sizes):
-            with TemporaryDirectory() as work, threadpool_limits(1):
-                seconds, peak = measured(path(Path(work), size))
+            seconds, peak = alone(path, size)
             slopes = ["", ""]
             if last:
                 step = log(size / last[0])
