@@ -10,7 +10,7 @@ from tuneprobe.studies.change.difference.vectors import (
     neighbour_overlap,
     procrustes_distance,
 )
-from tuneprobe.studies.change.erasure.leace import ErasureError, fit_leace, random_eraser
+from tuneprobe.studies.change.erasure.leace import ErasureError, fit_leace, random_eraser, whitening
 from tuneprobe.studies.change.weights.matrices import WeightError, movement
 
 
@@ -64,7 +64,7 @@ def test_a_singular_covariance_is_no_obstacle() -> None:
 
 def test_the_control_removes_as_many_directions_and_leaves_the_concept() -> None:
     X, y = labelled()
-    erase = random_eraser(X, 2, np.random.default_rng(1))
+    erase = random_eraser(whitening(X), 2, np.random.default_rng(1))
     assert erase.rank == 2
     assert np.linalg.matrix_rank(erase(X) - X.mean(axis=0)) == X.shape[1] - 2
     assert accuracy(erase(X), y) > np.bincount(y).max() / len(y) + 0.1

@@ -7,6 +7,7 @@ property it moves the vectors least. Source: Belrose et al. 2023 (NeurIPS), theo
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,7 +48,34 @@ class Eraser:
         return X - ((X - self.mean) @ self.out) @ self.into.T
 
 
-def fit_leace(X: ArrayLike, concept: ArrayLike) -> Eraser:
+class Whitening(NamedTuple):
+    """What all erasers of the same vectors share; by `whitening`.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (dim,)
+    down, up : ndarray of shape (dim, dim)
+        Σ^(-1/2) and Σ^(1/2) on the range of the covariance Σ, both symmetric.
+    """
+
+    mean: Floats
+    down: Floats
+    up: Floats
+
+
+def whitening(X: ArrayLike) -> Whitening:
+    """The whitening of vectors of shape (n, dim): one eigenproblem of dim."""
+    X = np.asarray(X, dtype=np.float64)
+    mean = X.mean(axis=0)
+    moved = X - mean
+    values, vectors = np.linalg.eigh(moved.T @ moved / len(X))
+    used = values > RTOL * max(values[-1], np.finfo(float).tiny)
+    values, vectors = values[used], vectors[:, used]
+    down = (vectors / np.sqrt(values)) @ vectors.T
+    return Whitening(mean, down, (vectors * np.sqrt(values)) @ vectors.T)
+
+
+def fit_leace(X: ArrayLike, concept: ArrayLike, known: Whitening | None = None) -> Eraser:
     """The LEACE eraser of a concept, from vectors that show it.
 
     Parameters
@@ -55,6 +83,8 @@ def fit_leace(X: ArrayLike, concept: ArrayLike) -> Eraser:
     X : array of shape (n, dim)
     concept : array of shape (n,) or (n, n_columns)
         Class of each vector (strings or integers), or numbers: what is to be erased.
+    known : Whitening, optional
+        Of X, where it was computed before.
 
     Raises
     ------
@@ -70,31 +100,18 @@ def fit_leace(X: ArrayLike, concept: ArrayLike) -> Eraser:
     True
     """
     X, Z = _checked(X, concept)
-    mean = X.mean(axis=0)
-    moved = X - mean
-    whiten, unwhiten = _whitening(moved.T @ moved / len(X))
-    cross = whiten @ (moved.T @ (Z - Z.mean(axis=0)) / len(X))
+    known = whitening(X) if known is None else known
+    cross = known.down @ ((X - known.mean).T @ (Z - Z.mean(axis=0)) / len(X))
     left, values, _ = np.linalg.svd(cross, full_matrices=False)
     basis = left[:, values > RTOL**0.5 * max(values[0], np.finfo(float).tiny)]
-    return Eraser(mean, whiten @ basis, unwhiten @ basis)
+    return Eraser(known.mean, known.down @ basis, known.up @ basis)
 
 
-def random_eraser(X: ArrayLike, rank: int, generator: np.random.Generator) -> Eraser:
+def random_eraser(known: Whitening, rank: int, generator: np.random.Generator) -> Eraser:
     """The control: as many random directions of the whitened space, removed in the same way."""
-    X = np.asarray(X, dtype=np.float64)
-    mean = X.mean(axis=0)
-    moved = X - mean
-    whiten, unwhiten = _whitening(moved.T @ moved / len(X))
-    basis, _ = np.linalg.qr(whiten @ unwhiten @ generator.standard_normal((X.shape[1], rank)))
-    return Eraser(mean, whiten @ basis, unwhiten @ basis)
-
-
-def _whitening(covariance: Floats) -> tuple[Floats, Floats]:
-    """Σ^(-1/2) and Σ^(1/2) on the range of Σ, both symmetric."""
-    values, vectors = np.linalg.eigh(covariance)
-    used = values > RTOL * max(values[-1], np.finfo(float).tiny)
-    values, vectors = values[used], vectors[:, used]
-    return (vectors / np.sqrt(values)) @ vectors.T, (vectors * np.sqrt(values)) @ vectors.T
+    drawn = generator.standard_normal((len(known.mean), rank))
+    basis, _ = np.linalg.qr(known.down @ (known.up @ drawn))
+    return Eraser(known.mean, known.down @ basis, known.up @ basis)
 
 
 def _checked(X: ArrayLike, concept: ArrayLike) -> tuple[Floats, Floats]:

@@ -20,7 +20,13 @@ from tuneprobe.rng import rng
 from tuneprobe.scores.glue_metrics import majority_prediction
 from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.stats import ratio_interval
-from tuneprobe.studies.change.erasure.leace import Eraser, ErasureError, fit_leace, random_eraser
+from tuneprobe.studies.change.erasure.leace import (
+    Eraser,
+    ErasureError,
+    fit_leace,
+    random_eraser,
+    whitening,
+)
 from tuneprobe.studies.change.restore.layers import Pair
 from tuneprobe.tuning.heads import INPUTS, Batch, LabelHead
 from tuneprobe.tuning.labelled_texts import LabelledTexts, labelled_texts
@@ -214,9 +220,10 @@ def _right(
 def _erasers(X: Floats, labels: Labels, draws: int, stream: tuple[int, str, int]) -> list[Eraser]:
     """That of the concept, then as many of the control as there are draws."""
     seed, task, layer = stream
-    concept = fit_leace(X, labels)
+    known = whitening(X)
+    concept = fit_leace(X, labels, known)
     streams = [rng(seed, "change", "erase", task, layer, number) for number in range(draws)]
-    return [concept, *(random_eraser(X, concept.rank, one) for one in streams)]
+    return [concept, *(random_eraser(known, concept.rank, one) for one in streams)]
 
 
 def _one_span(X: Floats, span_ids: Rows) -> Floats:
