@@ -8,8 +8,15 @@ from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
 from tuneprobe.stage import EncoderName, Seed, TaskName, run, spread
-from tuneprobe.states import PRETRAINED, STATES, members, stamped
-from tuneprobe.studies.geometry.classifiers.study import ANSWERS, NETWORKS, STUDY, probe_spaces
+from tuneprobe.states import FINETUNED, PRETRAINED, STATES, members, stamped
+from tuneprobe.studies.geometry.classifiers.information import word_table
+from tuneprobe.studies.geometry.classifiers.study import (
+    ANSWERS,
+    NETWORKS,
+    STUDY,
+    WORDS,
+    probe_spaces,
+)
 
 
 def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
@@ -18,10 +25,11 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     examples = read_examples(paths.examples(task))
     measured_states = members(STATES, seed, params.run.first_draw_beside(seed))
     states = open_members(encoder, task, examples, measured_states)
+    table = example_table(examples, states[PRETRAINED].types())
     with (
         probe_spaces(
             states,
-            example_table(examples, states[PRETRAINED].types()),
+            table,
             encoder=encoder,
             task=task,
             seed=seed,
@@ -34,6 +42,8 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     ):
         write_results(stamped(rows, measured_states), folder / "layers.csv")
         found[ANSWERS].to_parquet(folder / f"{ANSWERS}.parquet", index=False)
+        words = word_table(found[ANSWERS], table, examples, after=FINETUNED, before=PRETRAINED)
+        words.to_csv(folder / f"{WORDS}.csv", index=False)
         found[NETWORKS].to_csv(folder / f"{NETWORKS}.csv", index=False)
 
 

@@ -17,12 +17,18 @@ STUDIES = ("classify", "geometry", "similarity")
 BEFORE, AFTER = PRETRAINED, FINETUNED
 ORIGINAL: dict[str, Any] = {"against": BEFORE}  # a tuned space and the original one
 TRAIN_TEST: dict[str, Any] = {"splits": "train/test"}  # two splits of one space
+ETHAYARAJH = "Ethayarajh et al. 2022"
 ZHOU, SIMPLE = "Zhou & Srikumar 2022", "DirectProbe, Zhou & Srikumar 2021"
 
 
 def _classify(name: str, label: str, unit: str = PERCENT, **more: Any) -> Measure:
     facets = () if name == "majority" else ("classifier",)
     return Measure("classify", name, label, unit, facets=facets, **more)
+
+
+def _bits(name: str, label: str, *facets: str, **more: Any) -> Measure:
+    cited = {"cite": ETHAYARAJH, "chance": 0.0, "digits": 2, **more}
+    return Measure("classify", name, label, "bits", facets=facets, **cited)
 
 
 def _space(name: str, label: str, unit: str = "", **more: Any) -> Measure:
@@ -46,6 +52,10 @@ CLASSIFIED = (
 )
 MEASURES = (
     *CLASSIFIED,
+    _bits("label_bits", "what the label costs without a vector"),
+    _bits("v_information", "what a vector gives of its label", "classifier", better="higher"),
+    _bits("v_beyond_type", "the same, beyond the type of its word", "classifier"),
+    _bits("v_gain", "what tuning added", "classifier", "against", "label"),
     Measure(
         "classify",
         "gap",

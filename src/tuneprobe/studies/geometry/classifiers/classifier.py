@@ -50,6 +50,8 @@ class Classified:
         Test labels that training lacks; their examples count as errors.
     predictions : ndarray of shape (initialisations, n_test)
         Predicted labels.
+    log_p : float32 ndarray of shape (initialisations, n_test)
+        Natural logarithm of the probability given to the test label; NaN where training lacks it.
     grid : tuple of Trained
         Every network of the search, with its held-out accuracy and epochs.
     """
@@ -59,6 +61,7 @@ class Classified:
     majority: float
     unseen: tuple[object, ...]
     predictions: NDArray[np.generic]
+    log_p: Floats
     grid: tuple[Trained, ...]
 
     @property
@@ -149,12 +152,15 @@ def classify(
     starts = [replace(best.network, init=init) for init in range(initialisations)]
     chosen = fit(starts, *examples, regimen=replace(regimen, race=()))
     predictions = labels[np.stack([trained.predict(X_test) for trained in chosen])]
+    place = np.searchsorted(labels, y_test).clip(max=len(labels) - 1).astype(np.int64)
+    log_p = np.stack([trained.log_likelihoods(X_test, place) for trained in chosen])
     return Classified(
         network=best.network,
         accuracies=100 * (predictions == y_test).mean(axis=1),
         majority=majority_accuracy(y_train, y_test),
         unseen=tuple(np.setdiff1d(y_test, labels).tolist()),
         predictions=predictions,
+        log_p=np.where(labels[place] == y_test, log_p, np.nan).astype(np.float32),
         grid=tuple(searched),
     )
 

@@ -24,6 +24,7 @@ from tuneprobe.stats import crossed_interval, share_interval
 from tuneprobe.studies.geometry.classifiers.classifier import LINEAR, Classified, classify
 from tuneprobe.studies.geometry.classifiers.codelength import online_codelength
 from tuneprobe.studies.geometry.classifiers.controls import control_labels, selectivity
+from tuneprobe.studies.geometry.classifiers.information import information_rows
 from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen
 from tuneprobe.units import (
     NUMBERS,
@@ -38,6 +39,7 @@ from tuneprobe.units import (
 STUDY = "classify"
 NETWORKS = "networks"
 ANSWERS = "answers"
+WORDS = "words"
 NETWORK_COLUMNS = ("classifier", "hidden", "decay", "score", "epochs", "chosen")
 
 
@@ -60,7 +62,8 @@ def probe_spaces(
 ) -> Iterator[tuple[list[Result], Tables]]:
     """Result rows and tables of every layer of every state.
 
-    The numbers of `layer_accuracy` and, of a tuned state, `accuracy_gaps` and `over_baselines`.
+    The numbers of `layer_accuracy` and, of a tuned state, `accuracy_gaps`, `information_rows`
+    and `over_baselines`.
 
     Parameters
     ----------
@@ -89,9 +92,10 @@ def probe_spaces(
     with measured(layer_accuracy, layer_units(states, arguments), table, **where) as found:
         rows = result_rows(found[NUMBERS], study=STUDY, level=confidence, **keys)
         if FINETUNED in states:
-            answers = found[ANSWERS]
-            rows += accuracy_gaps(answers, after=FINETUNED, before=PRETRAINED, **intervals, **keys)
-            rows += over_baselines(answers, table, state=FINETUNED, **intervals, **keys)
+            answers, shared = found[ANSWERS], {**intervals, **keys}
+            rows += accuracy_gaps(answers, after=FINETUNED, before=PRETRAINED, **shared)
+            rows += information_rows(answers, table, after=FINETUNED, before=PRETRAINED, **shared)
+            rows += over_baselines(answers, table, state=FINETUNED, **shared)
         yield rows, found
 
 
@@ -139,7 +143,8 @@ def layer_accuracy(
         codelength_std (bits an example, mean and spread over the orders), compression; and
         majority, without classifier. ``networks``: every network of
         the search, `NETWORK_COLUMNS`, score being its held-out accuracy. ``answers``: whether
-        each initialisation is right on each test example.
+        each initialisation is right on each test example, and the logarithm of the probability that
+        it gives to the label.
     """
     recipe = Regimen(**{**regimen, "race": tuple(regimen.get("race", ()))})
     fit = partial(classify, X_train=space.X_train, X_test=space.X_test, regimen=recipe, **training)
@@ -287,7 +292,7 @@ def _right(y_test: NDArray[np.generic], found: Classified) -> NDArray[np.bool_]:
 
 
 def _answers(space: Space, found: Classified, classifier: str) -> pd.DataFrame:
-    """``classifier, example, text, init, right``: a row per test example and initialisation."""
+    """``classifier, example, text, init, right, log_p``: a row per example and initialisation."""
     right = _right(space.y_test, found)
     example, init = (axis.ravel() for axis in np.indices(right.shape))
     return pd.DataFrame(
@@ -297,6 +302,7 @@ def _answers(space: Space, found: Classified, classifier: str) -> pd.DataFrame:
             "text": _texts(space)[example],
             "init": init,
             "right": right.ravel(),
+            "log_p": found.log_p.T.ravel(),
         }
     )
 
