@@ -10,7 +10,7 @@ from tuneprobe.params import load_params
 from tuneprobe.stage import EncoderName, Seed, TaskName, run
 from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.studies.change.restore.outcomes import STUDY, ReaderSettings
-from tuneprobe.studies.change.study import change_rows, read_problem
+from tuneprobe.studies.change.study import change_rows, read_problem, way_rows
 
 
 def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
@@ -18,7 +18,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     params = load_params()
     thread_limit(params.threads)
     read, found = params.finetune, params.evaluate
-    settings = params.change.model_dump(exclude={"tasks", "erase"})
+    settings = params.change.model_dump(exclude={"tasks", "erase", "patch"})
     sizes = {name: settings.pop(name) for name in ("max_questions", "max_texts")}
     shared: dict[str, Any] = {"task": task, "seed": seed}
     checkpoint = paths.checkpoint(encoder, task, FINETUNED, seed)
@@ -39,6 +39,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         **shared,
         **params.intervals.model_dump(),
     )
+    rows += way_rows(checkpoint)
     with atomic_folder(paths.results(encoder, task, STUDY, seed)) as made:
         level = params.intervals.confidence
         stamped = stamp(rows, study=STUDY, encoder=encoder, level=level, **shared)

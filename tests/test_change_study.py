@@ -47,6 +47,7 @@ from tuneprobe.studies.change.restore.outcomes import (
     reader_problem,
     run_mixtures,
 )
+from tuneprobe.studies.change.restore.path import path_outcomes, path_rows
 from tuneprobe.studies.change.restore.study import matters_rows, restore_rows
 from tuneprobe.studies.change.weights.study import SHUFFLED, matrices, weight_rows
 from tuneprobe.tuning.checkpoints import write_checkpoint
@@ -166,6 +167,44 @@ def test_outcomes_and_rows_are_those_of_a_plain_loop(kind: str) -> None:
     )
     assert matter[0].value == pytest.approx(1)
     assert matters_rows(outcomes, wanted, {"x": np.ones(3)}, **shared, **INTERVALS) == []
+
+
+def test_the_path_is_that_of_models_made_by_hand() -> None:
+    encoders = digit_encoders()
+    models = {state: encoder.model for state, encoder in encoders.items()}
+    pair, head = Pair(models[PRETRAINED], models[FINETUNED]), made_up_head(n_outputs=3)
+    shared, examples = {"task": "t", "seed": 3}, digit_examples("label", n_texts=40)
+    problem = label_problem(encoders[FINETUNED], head, LABELS, examples, max_texts=24, **shared)
+    intact = run_mixtures(
+        pair, problem, encoders[FINETUNED], [], tokens_per_batch=None, observe=lambda *_: None
+    )
+    budget = {"tokens_per_batch": 30}
+    ends = path_outcomes(pair, problem, encoders[FINETUNED], [0, 1.0], tokens_per_batch=None)
+    assert (np.concatenate([end.losses for end in ends]) == intact.losses[::-1]).all()  # to the bit
+    shares = [0.5, 1.25]
+    between = path_outcomes(pair, problem, encoders[FINETUNED], shares, **budget)
+    rows = path_rows(intact, between, shares, **shared, **INTERVALS)
+    found = {(row.metric, row.step): row for row in rows}
+    losses = {}
+    with torch.inference_mode():
+        for share in (0, 0.5, 1, 1.25):
+            model, ends = deepcopy(models[FINETUNED]), [m.state_dict() for m in models.values()]
+            model.load_state_dict({k: w + share * (ends[1][k] - w) for k, w in ends[0].items()})
+            lost = []
+            for pieces, gold in zip(problem.data.pieces, problem.gold, strict=True):
+                hidden = model(**pad_batch(encoders[FINETUNED], [pieces])).last_hidden_state
+                logits = head.output(hidden[0, 0]).double()
+                lost.append(-torch.log_softmax(logits, 0)[LABELS.index(gold)])
+            losses[share] = float(torch.stack(lost).mean())
+            row = found["path_loss", round(100 * share)]
+            assert row.value == pytest.approx(losses[share], abs=1e-4)
+            assert row.low < row.value < row.high
+    rise = found["barrier", -1]
+    assert rise.value == pytest.approx(losses[0.5] - (losses[0] + losses[1]) / 2, abs=1e-4)
+    assert rise.low < rise.high
+    assert {row.step for row in rows} == {-1, 0, 50, 100, 125}
+    none = path_rows(intact, between[1:], shares[1:], **shared, **INTERVALS)
+    assert "barrier" not in {row.metric for row in none}
 
 
 def test_where_all_answers_are_alike_the_interval_is_that_of_none_seen() -> None:
@@ -367,7 +406,8 @@ def test_the_stage_writes_a_table_of_declared_numbers(root, source, tmp_path, mo
     tuned = load_encoder("tiny", path=str(write_tiny_bert(tmp_path / "other", seed=1)))
     head = make_head("label", tuned.dim, 5, n_outputs=2, n_spans=1).eval()
     folder = tmp_path / paths.checkpoint("minilm-l6", task, FINETUNED, 13)
-    write_checkpoint(folder, tuned, head, kind="label", state=FINETUNED, labels=labels)
+    facts = {"labels": labels, "way": "lora", "rank": 4}
+    write_checkpoint(folder, tuned, head, kind="label", state=FINETUNED, **facts)
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["encoders"]["minilm-l6"] = {"path": str(source)}
     params["intervals"]["bootstrap"] = 30
@@ -377,8 +417,10 @@ def test_the_stage_writes_a_table_of_declared_numbers(root, source, tmp_path, mo
     stage["main"]("minilm-l6", task, 13)
     table = paths.results("minilm-l6", task, STUDY, 13) / "layers.csv"
     found = check_measures(read_results(table), MEASURES)
-    of_three_layers = {"vectors_matter", "weights_matter"}
-    assert {measure.name for measure in MEASURES} - of_three_layers == set(found.metric)
+    elsewhere = {"vectors_matter", "weights_matter"}  # of three layers
+    elsewhere |= {"pair_score", "patch_change", "patch_excess"}  # another stage
+    assert {measure.name for measure in MEASURES} - elsewhere == set(found.metric)
+    assert found.value[found.metric == "lora_rank"].tolist() == [4]
     [score] = found[(found.metric == "score") & (found.state == FINETUNED)].value
     gold = gold_answers(examples, "label").to_numpy()
     said = read_answers(Labeller(tuned, head, labels), examples)

@@ -21,7 +21,8 @@ NUMBERS = ("collect", "report")
 READING = ("represent@*", "represent-finetuned@*", "evaluate@*", "pairwise@*")
 LABEL_PROBES = ("classify@*", "geometry@*", "similarity@*", "cross-task@*")
 LABEL_CHANGES = tuple(f"change@*-world-{n}-13" for n in ("pos", "dep", "ps-*", "trec-50"))
-READER_CHANGE = "change@*-world-qa-13"
+READER_CHANGE = ("change@*-world-qa-13", "patch@*")
+OF_PAIRS = ("pairwise@*", "patch@*")
 LABEL_STATES = ("represent-labels-finetuned@*", "represent-cross@*", "snapshots@*", "dynamics@*")
 
 
@@ -110,19 +111,21 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
     ("key", "value", "expected"),
     [
         ("focus", "pretrained", NUMBERS),
-        ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], READER_CHANGE, *NUMBERS)),
-        ("prepare.pairs.per_probe", 10, ("prepare-pairs@*", *READING[:2], "pairwise@*", *NUMBERS)),
+        ("finetune.learning_rate", 3e-5, ("finetune@*", *READING[1:], *READER_CHANGE, *NUMBERS)),
+        ("prepare.pairs.per_probe", 10, ("prepare-pairs@*", *READING[:2], *OF_PAIRS, *NUMBERS)),
         (
             "intervals.bootstrap",
             10,
             (
                 *("evaluate@*", "evaluate-texts@*", "pairwise@*", "classify@*", "cross-task@*"),
-                *("attention@*", "ablate@*", "pair-heads@*", "change@*", *NUMBERS),
+                *("attention@*", "ablate@*", "pair-heads@*", "change@*", "patch@*"),
+                *NUMBERS,
             ),
         ),
         ("pairwise.equivalence_margin", 1.0, ("pairwise@*", *NUMBERS)),
         ("evaluate.top_k", 5, ("evaluate@*", "change@*", *NUMBERS)),
         ("change.max_texts", 10, ("change@*", *NUMBERS)),
+        ("change.patch.per_probe", 10, ("patch@*", *NUMBERS)),
         (
             "geometry.finetune.epochs",
             1,
@@ -179,7 +182,7 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
             2,
             (
                 *("*@world", "*@minilm-l6-world", "*@minilm-l6-world-13", "finetune@*"),
-                *(READER_CHANGE, *NUMBERS),
+                *(*READER_CHANGE, *NUMBERS),
             ),
         ),
         (
@@ -257,7 +260,7 @@ def changed(workspace: Path, key: str, value: object) -> Plan:
         ("src/tuneprobe/page/page.html.jinja", NUMBERS),
         (".dvc/plots/layer_curves.json", PAGE),
         ("stages/collect.py", ("collect",)),
-        ("src/tuneprobe/studies/pairwise/probe/study.py", ("pairwise@*", *NUMBERS)),
+        ("src/tuneprobe/studies/pairwise/probe/study.py", (*OF_PAIRS, *NUMBERS)),
         (
             "src/tuneprobe/studies/geometry/directprobe/hulls.py",
             (*LABEL_PROBES[1:], "dynamics@*", *NUMBERS),
@@ -265,7 +268,7 @@ def changed(workspace: Path, key: str, value: object) -> Plan:
         ("src/tuneprobe/studies/attention/ablation/sweep.py", ("ablate@*", *NUMBERS)),
         (
             "src/tuneprobe/studies/pairwise/pairs/wordnet.py",
-            ("prepare-pairs@*", *READING[:2], "pairwise@*", *NUMBERS),
+            ("prepare-pairs@*", *READING[:2], *OF_PAIRS, *NUMBERS),
         ),
         ("src/tuneprobe/artifacts.py", ()),
         ("src/tuneprobe/cli.py", ()),

@@ -133,8 +133,14 @@ class Inventory:
         return results[results.encoder == self.encoder].reset_index(drop=True)
 
     def step_tables(self) -> dict[str, pd.DataFrame]:
-        """Tables of the followed fine-tunings, by ``<task>/dynamics/<name>``."""
-        return {
+        """Tables of the followed fine-tunings and of words, by ``<task>/<stage>/<name>``."""
+        words = {
+            f"{task}/classify/words": read_table(table)
+            for task in self.labelled
+            for table in [self._folder(task, "classify") / "words.csv"]
+            if table.exists()  # a run of before has none
+        }
+        return words | {
             f"{task}/dynamics/{name}": read_table(table)
             for task in self.followed
             for name in STEP_TABLES
@@ -166,7 +172,7 @@ class Inventory:
             "pairwise": self._tables(self._pairwise()),
             "geometry": self._tables(self._geometry()),
             "attention": self._tables(self._attention()),
-            "change": self._tables((task, "change", "layers") for task in self.changed),
+            "change": self._tables(self._change()),
         }
         here = {study: self._here(wanted) for study, wanted in tables.items()}
         return {study: found for study, found in here.items() if found}
@@ -185,6 +191,10 @@ class Inventory:
     def _attention(self) -> Iterator[Wanted]:
         yield from ((task, *one) for task in self.texts for one in SENTENCE_TABLES.items())
         yield from ((task, "pair-heads", "pairs") for task in self.linked)
+
+    def _change(self) -> Iterator[Wanted]:
+        yield from ((task, "change", "layers") for task in self.changed)
+        yield from ((paths.pairs(task), "patch", "layers") for task in self.reading)
 
     def _tables(self, wanted: Iterable[Wanted]) -> list[Path]:
         """The tables of every encoder and seed."""

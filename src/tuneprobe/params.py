@@ -432,6 +432,32 @@ class Erase(_Block):
     draws: Size
 
 
+class Line(_Block):
+    """Where on the line between two models the task is scored; the ends are anyway.
+
+    Attributes
+    ----------
+    shares : tuple of float
+        Of the way from the pre-trained weights, 0, to the tuned ones, 1.
+    """
+
+    shares: Unique[Annotated[float, Field(gt=0, le=2)]]
+
+    @field_validator("shares")
+    @classmethod
+    def _no_end(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if 1 in shares or len({round(100 * share) for share in shares}) < len(shares):
+            raise ValueError("expected shares of whole percent, each once, and not 1: it is an end")
+        return shares
+
+
+class Patch(_Block):
+    """Of how many pairs words get the state of the other model, and in which layers."""
+
+    per_probe: Size
+    every: Size
+
+
 class Change(_Block):
     """The study of what tuning changed, and whether it matters."""
 
@@ -443,6 +469,8 @@ class Change(_Block):
     axes: Size
     weights: Weights
     erase: Erase
+    path: Line
+    patch: Patch
     tokens_per_batch: PositiveInt | None
 
 

@@ -19,6 +19,13 @@ PARTS = ("attention", "feed-forward")
 ZHANG = "Zhang et al. 2022"
 SHUTTLEWORTH = "Shuttleworth et al. 2025"
 ELAZAR = "Elazar et al. 2021"
+PRAKASH = "Prakash et al. 2024"
+ETHAYARAJH = "Ethayarajh et al. 2022"
+NEYSHABUR = "Neyshabur et al. 2020"
+PATCHED = ("against", "part", "label")
+
+
+OF_PAIRS = ("pair_score", "patch_change", "patch_excess")  # not of what was tuned on
 
 
 def _change(name: str, label: str, unit: str = "", *facets: str, **more: Any) -> Measure:
@@ -73,6 +80,24 @@ MEASURES = (
     _change("control_score", "accuracy, random directions erased", PERCENT, cite=ELAZAR),
     _change("erasure_excess", "what is due to the label", POINTS, chance=0, cite=ELAZAR),
     _change("erasure_gap", "the same, tuned minus pre-trained", POINTS, "against", chance=0),
+    _change("path_score", "score on the way", PERCENT, "against", "score", "step", better="higher"),
+    _change("path_loss", "loss on the way", "nats", "against", "score", "step", digits=2),
+    _change("lora_rank", "rank of the LoRA that tuned it", cite="Hu et al. 2022"),
+    _change(
+        "barrier",
+        "highest rise of the loss above the chord",
+        "nats",
+        "against",
+        "score",
+        digits=2,
+        chance=0,
+        cite="Frankle et al. 2020",
+    ),
+    _change("pair_score", "AUC of the match, last layer", PERCENT, "label", chance=50),
+    _change("patch_change", "AUC, span of the other model", POINTS, *PATCHED, chance=0),
+    _change(
+        "patch_excess", "the same, beyond other words", POINTS, *PATCHED, chance=0, cite=PRAKASH
+    ),
 )
 
 
@@ -89,10 +114,21 @@ def task_label(task: str) -> str:
 
 
 def tasks_of(results: pd.DataFrame, *metrics: str) -> list[str]:
-    """Tasks that have the metrics, readers first; by default all of the study."""
+    """Tasks that have the metrics, readers first; by default all that were tuned on."""
     rows = select(results, study=STUDY)
-    rows = select(rows, metric=metrics) if metrics else rows
+    rows = select(rows, metric=metrics) if metrics else rows[~rows.metric.isin(OF_PAIRS)]
     return sorted(set(rows.task), key=lambda task: (not paths.reading_task(task), task))
+
+
+def gained(results: pd.DataFrame, task: str, classifier: str) -> pd.DataFrame:
+    """Bits that tuning added for a classifier, by layer; of the study of geometry."""
+    keys = {"metric": "v_gain", "classifier": classifier, "label": ""}
+    return select(results, study="classify", task=task, **keys).sort_values("layer")
+
+
+def patched_probes(results: pd.DataFrame) -> list[str]:
+    """Probes whose pairs got states of the other model."""
+    return sorted(set(select(results, study=STUDY, metric="patch_excess").label))
 
 
 def depth(results: pd.DataFrame) -> int:

@@ -1,14 +1,16 @@
 """What tuning changed in one encoder on one task: layers put back, vectors, weights, erasure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuneprobe.artifacts import read_meta
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.examples.qa import read_questions
 from tuneprobe.formats.examples import read_examples
 from tuneprobe.formats.results import Result
 from tuneprobe.rng import rng
+from tuneprobe.states import FINETUNED
 from tuneprobe.studies.change.difference.pieces import PieceSample
 from tuneprobe.studies.change.difference.study import difference_rows, layer_differences
 from tuneprobe.studies.change.erasure.study import erasure_rows
@@ -22,6 +24,7 @@ from tuneprobe.studies.change.restore.outcomes import (
     reader_problem,
     run_mixtures,
 )
+from tuneprobe.studies.change.restore.path import path_outcomes, path_rows
 from tuneprobe.studies.change.restore.study import matters_rows, restore_rows
 from tuneprobe.studies.change.weights.study import layer_changes, matrices, weight_rows
 from tuneprobe.tuning.checkpoints import read_head
@@ -65,6 +68,14 @@ def read_problem(
     return label_problem(tuned, head, labels, found, max_texts=max_texts, **shared)
 
 
+def way_rows(checkpoint: Path) -> list[Result]:
+    """The rank of the LoRA that a checkpoint was tuned by; nothing where it was tuned otherwise."""
+    facts = read_meta(checkpoint)
+    if facts.get("way") != "lora":
+        return []
+    return [Result("lora_rank", float(facts["rank"]), state=FINETUNED)]
+
+
 def change_rows(
     before: Encoder,
     after: Encoder,
@@ -75,13 +86,15 @@ def change_rows(
     neighbours: int,
     axes: int,
     weights: Mapping[str, Any],
+    path: Mapping[str, Sequence[float]],
     erase_draws: int | None,
     tokens_per_batch: int | None,
     seed: int,
     confidence: float,
     bootstrap: int,
 ) -> list[Result]:
-    """Result rows of `restore_rows`, `difference_rows`, `weight_rows`, `matters_rows`, erasure.
+    """Result rows of `restore_rows`, `difference_rows`, `weight_rows`, `matters_rows`, `path_rows`,
+    erasure.
 
     Parameters
     ----------
@@ -93,6 +106,8 @@ def change_rows(
         As `difference_rows` has them.
     weights : mapping
         ``directions`` and ``cosine`` of `weight_rows`.
+    path : mapping
+        ``shares`` of `path_outcomes`.
     erase_draws : int, optional
         Random controls of `erasure_rows`; none: nothing is erased, as never for a reader.
     tokens_per_batch : int, optional
@@ -126,6 +141,9 @@ def change_rows(
     }
     rows = [*restore_rows(outcomes, wanted, **shared, **intervals), *differences, *moved]
     rows += matters_rows(outcomes, wanted, changes, **shared, **intervals)
+    shares = path["shares"]
+    between = path_outcomes(pair, problem, after, shares, tokens_per_batch=tokens_per_batch)
+    rows += path_rows(outcomes, between, shares, **shared, **intervals)
     if erase_draws is not None and isinstance(problem, LabelProblem):
         rows += erasure_rows(
             pair,

@@ -1,0 +1,1 @@
+"""States of one model put into the other at the spans of a pair of words."""
