@@ -85,6 +85,51 @@ def erasure_rows(used: float) -> Iterator[Result]:
         yield Result("erasure_gap", *around(used / 2), **of)
 
 
+def path_rows(metric: str, barrier: float) -> Iterator[Result]:
+    of = {"state": "finetuned", "against": "pretrained", "score": metric, "n": 60}
+    for step in (0, 25, 50, 75, 100, 125):
+        yield Result("path_score", *around(55 + 0.35 * min(step, 100)), step=step, **of)
+        yield Result("path_loss", *around(1 - 0.008 * min(step, 100), 0.05), step=step, **of)
+    yield Result("barrier", *around(barrier, 0.05), **of)
+
+
+def patch_rows(carried: float) -> Iterator[Result]:
+    """Tuning adds 30 points of synonyms and takes 30 of coreference; its states carry `carried`."""
+    for probe, sign in (("synonyms", 1), ("coreference", -1)):
+        of = {"label": probe, "n": 24}
+        for state, against in OTHER.items():
+            tuned = state == "finetuned"
+            yield Result(
+                "pair_score", *around(60 + 15 * sign * (1 if tuned else -1)), state=state, **of
+            )
+            of |= {"state": state, "against": against}
+            for layer in (1, 3):
+                moved = carried * sign * (-1 if tuned else 1) * layer / 3
+                for part in ("anchor", "match"):
+                    for metric in ("patch_change", "patch_excess"):
+                        yield Result(metric, *around(moved), layer=layer, part=part, **of)
+                yield Result("patch_change", *around(0.0), layer=layer, part="elsewhere", **of)
+            of = {"label": probe, "n": 24}
+
+
+def information_rows(gain: float) -> Iterator[Result]:
+    """Bits of the study of geometry: tuning adds `gain` in each layer above the first."""
+    nothing = {"state": "no-encoder", "n": 300}
+    yield Result("label_bits", *around(3.0, 0.1), **nothing)
+    yield Result("v_information", *around(1.5, 0.1), classifier="word-type", **nothing)
+    for layer in range(N_LAYERS + 1):
+        for classifier in ("mlp", "linear"):
+            of = {"layer": layer, "classifier": classifier, "n": 300}
+            for state, bits in (("random", 1.0), ("pretrained", 2.0), ("finetuned", 2.0 + gain)):
+                yield Result("v_information", *around(bits, 0.1), state=state, **of)
+                yield Result("v_beyond_type", *around(bits - 1.5, 0.1), state=state, **of)
+            of |= {"state": "finetuned", "against": "pretrained"}
+            yield Result("v_gain", *around(gain * (layer > 0), 0.05), **of)
+    of = {**of, "layer": N_LAYERS, "classifier": "mlp"}
+    for label, share in (("NOUN", 0.5), ("VERB", 1.5)):
+        yield Result("v_gain", *around(share * gain, 0.1), label=label, **of)
+
+
 def made_up_change(
     upper: float = 12.0,
     lower: float = 0.0,
@@ -92,12 +137,22 @@ def made_up_change(
     rank: float = 0.3,
     intruders: float = 1.0,
     used: float = 20.0,
+    gain: float = 0.5,
+    barrier: float = -0.3,
+    carried: float = 12.0,
+    lora: bool = False,
 ) -> pd.DataFrame:
     """Rows of one run; `sign` -1 turns the order of the layers that change."""
     rows: list[Result] = []
     for task, metric in TASKS.items():
         found = [*restore_rows(metric, upper, lower, sign), *moved_rows(rank, intruders, sign)]
         found += erasure_rows(used) if task in ERASED else []
+        found += path_rows(metric, barrier)
+        found += [Result("lora_rank", 8.0, state="finetuned")] if lora else []
         shared = {"study": "change", "encoder": "minilm-l6", "task": task, "seed": 13}
         rows += stamp(found, **shared, level=0.95)
+    of = {"encoder": "minilm-l6", "seed": 13, "level": 0.95}
+    rows += stamp(patch_rows(carried), study="change", task="world-pairs", **of)
+    for task in ERASED:
+        rows += stamp(information_rows(gain), study="classify", task=task, **of)
     return to_frame(rows)

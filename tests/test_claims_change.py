@@ -5,10 +5,11 @@ import pytest
 from made_up_change import made_up_change
 
 from tuneprobe.claims import FAILS, HOLDS, UNTESTED, Evidence, judge
+from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.formats.results import to_frame
 from tuneprobe.measures import check_measures
+from tuneprobe.page.registry import all_measures
 from tuneprobe.studies.change.claims import CHANGE_CLAIMS
-from tuneprobe.studies.change.measures import MEASURES
 
 
 def verdicts(results: pd.DataFrame) -> dict[str, str]:
@@ -28,9 +29,18 @@ def costing(change: float) -> pd.DataFrame:
 
 def test_the_made_up_run_is_judged_as_it_was_built() -> None:
     results = made_up_change()
-    check_measures(results, MEASURES)
-    assert set(verdicts(results).values()) == {HOLDS}
-    assert len(CHANGE_CLAIMS) >= 6
+    check_measures(results, all_measures())
+    found = verdicts(results)
+    assert found.pop("lora-intrudes") == UNTESTED  # nothing was tuned by a LoRA
+    assert set(found.values()) == {HOLDS}
+    assert len(CHANGE_CLAIMS) >= 10
+
+
+@pytest.mark.parametrize(("intruders", "verdict"), [(40.0, HOLDS), (1.0, FAILS), (5.1, UNTESTED)])
+def test_intruders_of_a_lora_are_judged_where_one_was_tuned(intruders, verdict) -> None:
+    found = verdicts(made_up_change(lora=True, intruders=intruders))
+    assert found["lora-intrudes"] == verdict
+    assert found["few-intruders"] == UNTESTED
 
 
 @pytest.mark.parametrize(
@@ -42,6 +52,9 @@ def test_the_made_up_run_is_judged_as_it_was_built() -> None:
         ("few-intruders", made_up_change(intruders=40)),
         ("low-rank", made_up_change(rank=0.9)),
         ("encoded-is-used", made_up_change(used=-20)),
+        ("gained-is-used", made_up_change(used=-20)),
+        ("one-basin", made_up_change(barrier=0.3)),
+        ("own-words-carry", made_up_change(carried=-12)),
     ],
 )
 def test_a_run_that_is_built_otherwise_fails_the_claim(claim: str, results: pd.DataFrame) -> None:
@@ -62,10 +75,27 @@ def test_layers_that_are_equal_fail_one_half_of_the_claim(change: float, passing
         ("few-intruders", made_up_change(intruders=5.1)),
         ("low-rank", made_up_change(rank=0.5)),
         ("encoded-is-used", made_up_change(used=0.5)),
+        ("gained-is-used", made_up_change(used=0.5)),
+        ("gained-is-used", made_up_change(gain=-0.5)),  # nothing became easier to read
+        ("one-basin", made_up_change(barrier=0.02)),
+        ("own-words-carry", made_up_change(carried=0.5)),
     ],
 )
 def test_what_the_intervals_do_not_tell_is_not_decided(claim: str, results: pd.DataFrame) -> None:
     assert verdicts(results)[claim] == UNTESTED
+
+
+def test_every_claim_is_judged_in_each_seed_too() -> None:
+    runs = [made_up_change(), made_up_change(used=-20, barrier=0.3, carried=-12, sign=-1)]
+    runs = [run.assign(seed=seed) for run, seed in zip(runs, (13, 14), strict=True)]
+    every = pd.concat(runs, ignore_index=True)
+    evidence = Evidence(mean_over_seeds(every), 0.4, 2.0, 0.05, all_seeds=every)
+    opposite = {"encoded-is-used", "gained-is-used", "one-basin", "own-words-carry"}
+    opposite |= {"change-matters", "top-changes"}
+    for claim in CHANGE_CLAIMS:
+        found = judge(claim, evidence)
+        if claim.name != "lora-intrudes":
+            assert found.seeds == (HOLDS, FAILS if claim.name in opposite else HOLDS), claim.name
 
 
 def test_an_empty_run_is_judged_without_error() -> None:

@@ -1,27 +1,36 @@
 """Claims about what tuning changes, where, and whether it matters."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import fmean
 
 import pandas as pd
 
 from tuneprobe.claims.evidence import Evidence
 from tuneprobe.claims.verdicts import Check, Claim, Outcome, by_interval, widened
-from tuneprobe.collect.estimates import Estimate, difference, estimates
+from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference, estimates, mean
+from tuneprobe.collect.tables import select
 from tuneprobe.stats import marked_layer
 from tuneprobe.studies.change.measures import (
     AFTER,
+    BEFORE,
     ELAZAR,
+    ETHAYARAJH,
+    NEYSHABUR,
+    PRAKASH,
     SHUTTLEWORTH,
     STUDY,
     ZHANG,
     depth,
+    gained,
+    patched_probes,
     rows_of,
     task_label,
 )
 
 FEW = 5.0  # percent of the directions looked at
 HALF = 0.5  # of the effective rank of a random change
+OPPOSITE: dict[Outcome, Outcome] = {"pass": "fail", "fail": "pass", "undecided": "undecided"}
 INTERVAL_RULE = "It passes if the interval lies above zero, fails if it lies below."
 
 
@@ -75,7 +84,12 @@ def _change_matters(evidence: Evidence) -> Iterator[Check]:
 
 
 def _few_intruders(evidence: Evidence) -> Iterator[Check]:
-    yield from _below(evidence, "intruders", "new directions", FEW, "percent")
+    yield from _below(evidence, "intruders", "new directions", FEW, "percent", by_lora=False)
+
+
+def _lora_intrudes(evidence: Evidence) -> Iterator[Check]:
+    for check in _below(evidence, "intruders", "new directions", FEW, "percent", by_lora=True):
+        yield replace(check, outcome=OPPOSITE[check.outcome])
 
 
 def _low_rank(evidence: Evidence) -> Iterator[Check]:
@@ -92,6 +106,47 @@ def _is_used(evidence: Evidence) -> Iterator[Check]:
     yield from by_interval(found, evidence.alpha)
 
 
+def _gained_is_used(evidence: Evidence) -> Iterator[Check]:
+    found, last = [], depth(evidence.results)
+    for task, of_task in rows_of(evidence.results, "erasure_gap").groupby("task"):
+        gains = gained(evidence.results, str(task), "linear")
+        gains = gains[gains.layer < last]
+        more = [
+            layer
+            for layer, one in zip(gains.layer.tolist(), estimates(gains), strict=True)
+            if widened(one, len(gains), evidence.alpha).low > 0
+        ]
+        used = estimates(of_task[of_task.layer.isin(more)])
+        what = f"layers {', '.join(map(str, more))}" if more else "no layer below the last gained"
+        numbers = _mean(used) if used else NOT_MEASURED
+        found.append(Check(task_label(str(task)), what, "undecided", *numbers))
+    yield from by_interval(found, evidence.alpha)
+
+
+def _one_basin(evidence: Evidence) -> Iterator[Check]:
+    yield from _below(evidence, "barrier", "rise above the chord, nats", 0.0, "fraction")
+
+
+def _own_words(evidence: Evidence) -> Iterator[Check]:
+    found = []
+    rows = rows_of(evidence.results, "patch_excess", BEFORE, ("anchor", "match"))
+    rows = rows[rows.layer == rows.layer.max()]
+    for probe in patched_probes(rows):
+        of_probe = rows[rows.label == probe]
+        scores = [
+            select(rows_of(evidence.results, "pair_score", state), label=probe)
+            for state in (AFTER, BEFORE)
+        ]
+        after, before = (mean(estimates(one)).value for one in scores)
+        if abs(after - before) < evidence.margin:
+            found.append(Check(probe, "the models differ too little"))
+            continue
+        for part, one in zip(of_probe.part.tolist(), estimates(of_probe), strict=True):
+            value, low, high = one if after > before else (-one.value, -one.high, -one.low)
+            found.append(Check(probe, f"{part}, towards tuned", "undecided", value, low, high))
+    yield from by_interval(found, evidence.alpha)
+
+
 def _top_changes(evidence: Evidence) -> Iterator[Check]:
     middle = depth(evidence.results) / 2
     found = []
@@ -104,9 +159,22 @@ def _top_changes(evidence: Evidence) -> Iterator[Check]:
     yield from by_interval(found, evidence.alpha)
 
 
-def _below(evidence: Evidence, metric: str, what: str, limit: float, unit: str) -> Iterator[Check]:
-    """A check per task that the number of all layers together is below a limit."""
+def _below(
+    evidence: Evidence,
+    metric: str,
+    what: str,
+    limit: float,
+    unit: str,
+    by_lora: bool | None = None,
+) -> Iterator[Check]:
+    """A check per task that the number of all layers together is below a limit.
+
+    Of all tasks, or of those alone that were tuned by a LoRA or not.
+    """
     rows = rows_of(evidence.results, metric)
+    if by_lora is not None:
+        adapted = rows_of(evidence.results, "lora_rank").task
+        rows = rows[rows.task.isin(adapted) == by_lora]
 
     def outcome(low: float, high: float) -> Outcome:
         if high < limit:
@@ -209,7 +277,7 @@ CHANGE_CLAIMS = (
     Claim(
         "encoded-is-used",
         f"{ELAZAR} (a)",
-        "What tuning makes easier to read is also used.",
+        "What is encoded is used, after tuning more than before.",
         "Of BERT before any tuning: how well a property can be read does not tell whether it is "
         "used; random directions are the control.",
         "Two checks per task at the layer mark: what the erased label costs a linear classifier "
@@ -218,6 +286,61 @@ CHANGE_CLAIMS = (
         "erasure",
         _is_used,
         study=STUDY,
+    ),
+    Claim(
+        "gained-is-used",
+        f"{ETHAYARAJH} (a)",
+        "What tuning makes easier to read is also used.",
+        "Nothing: bits of V-information are of what can be read, and are often taken for what is "
+        "used; there no information is erased.",
+        "One check per task whose label is erased, over the layers below the last in which a "
+        "linear classifier gains bits by tuning (intervals widened for the number of layers): what "
+        "erasing costs beyond the control, after tuning less before, their mean. Undecided where "
+        f"no layer gains. {INTERVAL_RULE}",
+        "information",
+        _gained_is_used,
+        study=STUDY,
+    ),
+    Claim(
+        "one-basin",
+        f"{NEYSHABUR} (a)",
+        "The pre-trained and the tuned encoder lie in one basin of the loss.",
+        "Of image classifiers and two models tuned from the same weights: no barrier between them; "
+        "shown as curves.",
+        "One check per task, on the straight line between the weights: the highest rise of the "
+        "loss above the chord between its ends. It passes if the interval lies below zero, fails "
+        "if it lies above.",
+        "path",
+        _one_basin,
+        study=STUDY,
+        states=(AFTER,),
+    ),
+    Claim(
+        "own-words-carry",
+        f"{PRAKASH} (a)",
+        "What tuning changed in a pair of words is carried by the states of these words.",
+        "Of language models: activations of the tuned one, put into the other, bring its score.",
+        "Two checks per probe, in the deepest layer that is patched: the tuned state of the anchor "
+        "and of the match, put into the pre-trained encoder, moves the AUC towards the tuned "
+        "encoder’s, beyond what other words do. Undecided where the AUC of the two differs by "
+        f"less than the equivalence margin. {INTERVAL_RULE}",
+        "patched",
+        _own_words,
+        study=STUDY,
+    ),
+    Claim(
+        "lora-intrudes",
+        f"{SHUTTLEWORTH} (b)",
+        "Tuning by a LoRA adds intruder dimensions.",
+        "Of language models: many after LoRA of low rank, hardly any after full tuning; figures "
+        "only.",
+        "One check per task that was tuned by a LoRA: the share of new directions among the first "
+        f"ones of all matrices. It passes if the interval lies above {FEW:g} %, fails if it lies "
+        "below. Not run where no task was tuned by a LoRA.",
+        "weights",
+        _lora_intrudes,
+        study=STUDY,
+        states=(AFTER,),
     ),
     Claim(
         "top-changes",
