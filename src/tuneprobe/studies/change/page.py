@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate
-from tuneprobe.collect.tables import records
+from tuneprobe.collect.tables import records, select
 from tuneprobe.page.charts import FINETUNED, PRETRAINED
 from tuneprobe.page.figures import Curves, Quantity
 from tuneprobe.page.inputs import PageInputs
@@ -18,13 +18,17 @@ from tuneprobe.studies.change.measures import (
     AFTER,
     BEFORE,
     ELAZAR,
+    ETHAYARAJH,
     MEASURES,
+    NEYSHABUR,
     PARTS,
+    PRAKASH,
     SHUFFLED,
     SHUTTLEWORTH,
     STUDY,
     ZHANG,
     depth,
+    patched_probes,
     rows_of,
     task_label,
     tasks_of,
@@ -111,6 +115,45 @@ def erasure_caption(inputs: PageInputs) -> str:
                     f"{task} {when} tuning: erased below the last layer it costs most at layer "
                     f"{most['layer']}, {signed(most['value'])} points beyond the control."
                 )
+    return " ".join(parts) or NOTHING
+
+
+def information_caption(inputs: PageInputs) -> str:
+    """What tuning added in the last layer, and which words gained most."""
+    parts = []
+    for task, rows in _bits(inputs, "v_gain").groupby("task"):
+        last = max(records(rows), key=lambda row: int(row["layer"]))
+        text = f"{task_label(str(task))}: {signed(last['value'], 2)} bits in the last layer"
+        words = inputs.tables.get(f"{task}/classify/words")
+        if words is not None and len(words):
+            most = ", ".join(
+                f"“{row['word']}” as {row['label']} {signed(row['gain'])}"
+                for row in records(words.head(3))
+            )
+            text += f", most in {most}"
+        parts.append(f"{text}.")
+    return " ".join(parts) or NOTHING
+
+
+def path_caption(inputs: PageInputs) -> str:
+    """The barrier of each task."""
+    parts = [
+        f"{task}: the loss comes {signed(row['value'], 2)} nats above the chord at most "
+        f"[{signed(row['low'], 2)}, {signed(row['high'], 2)}]."
+        for task, rows in _by_task(rows_of(inputs.results, "barrier"))
+        for row in rows
+    ]
+    return " ".join(parts) or NOTHING
+
+
+def patched_caption(inputs: PageInputs) -> str:
+    """What the tuned state of the match does to the pre-trained encoder, in the deepest layer."""
+    rows = rows_of(inputs.results, "patch_excess", BEFORE, "match")
+    parts = [
+        f"{row['label'].replace('-', ' ')}: the tuned state of the match at layer {row['layer']}, "
+        f"put into the pre-trained encoder, moves the AUC by {signed(row['value'])} points."
+        for row in records(rows[rows.layer == rows.layer.max()])
+    ]
     return " ".join(parts) or NOTHING
 
 
@@ -220,6 +263,77 @@ ERASURE = Curves(
 )
 
 
+INFORMATION = Curves(
+    "information",
+    "How many bits of a label its vector gives",
+    axis="bits per example",
+    reading="First of each pair: the V-information of the vectors of a layer for the MLP probe, in "
+    "bits a test example; what the type of the word alone gives stands in the heading, and random "
+    "weights are the control. Second: what tuning added for the same examples. Bands are intervals "
+    "over texts and initialisations, of the second a paired one.",
+    caption=information_caption,
+    groups=lambda inputs: sorted(set(_bits(inputs, "v_information").task)),
+    quantities=[
+        Quantity(
+            "bits given",
+            lambda inputs: _bits(inputs, "v_information"),
+            digits=2,
+            around=[0.0],
+            baseline={"study": "classify", "metric": "v_information", "classifier": "word-type"},
+            baseline_label="word type",
+        ),
+        Quantity("bits added", lambda inputs: _bits(inputs, "v_gain"), digits=2, around=[0.0]),
+    ],
+    **SHARED,
+)
+PATH = Curves(
+    "path",
+    "Between the pre-trained and the tuned weights",
+    axis="score, %; nats",
+    reading="Score and loss under the tuned head where every weight of the encoder lies so many "
+    "percent of the way from its pre-trained to its tuned value; beyond 100 it goes further. Bands "
+    "are intervals over texts. A loss that rises above the straight line between its ends is a "
+    "barrier.",
+    caption=path_caption,
+    groups=lambda inputs: tasks_of(inputs.results, "path_loss"),
+    x="step",
+    quantities=[
+        Quantity("score", _of("path_score"), baseline=_of("majority"), baseline_label="majority"),
+        Quantity("loss, nats", _of("path_loss"), digits=2),
+    ],
+    series=[FINETUNED],
+    **SHARED,
+)
+PATCHED = Curves(
+    "patched",
+    "Which words carry what tuning changed in a pair",
+    axis="points of AUC",
+    reading="At a layer, the anchor or the match of a pair gets the state of the other encoder, "
+    "and the AUC of the match in the last layer is read; less what it does to as many other words. "
+    "First of each pair: states of the tuned encoder in the pre-trained one; second: the reverse. "
+    "Bands are paired intervals over documents.",
+    caption=patched_caption,
+    groups=lambda inputs: patched_probes(inputs.results),
+    label=lambda probe: str(probe).replace("-", " "),
+    by="label",
+    rev="part",
+    quantities=[
+        Quantity("tuned into pre-trained", _of("patch_excess", state=BEFORE), around=[0.0]),
+        Quantity("pre-trained into tuned", _of("patch_excess", state=AFTER), around=[0.0]),
+    ],
+    series=[
+        replace(look, name=span, label=span)
+        for look, span in zip(BOTH, ("anchor", "match"), strict=True)
+    ],
+)
+
+
+def _bits(inputs: PageInputs, metric: str) -> pd.DataFrame:
+    """Bits of the MLP probe, over all labels."""
+    found = select(inputs.results, study="classify", metric=metric, classifier="mlp", label="")
+    return found[found.layer >= 0]
+
+
 def _inner(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows.layer > 0]
 
@@ -266,12 +380,12 @@ CHANGE = Study(
     "What changed, where, and does it matter",
     "Which layers and weights does tuning change, what does it cost to take that back, and is what "
     "is encoded used?",
-    f"Cai et al. 2020, {ELAZAR}, Hu et al. 2022, Kovaleva et al. 2019, Merchant et al. 2020, "
-    f"{SHUTTLEWORTH} and {ZHANG}",
+    f"Cai et al. 2020, {ELAZAR}, {ETHAYARAJH}, Hu et al. 2022, Kovaleva et al. 2019, Merchant et "
+    f"al. 2020, {NEYSHABUR}, {PRAKASH}, {SHUTTLEWORTH} and {ZHANG}",
     methods,
     notes,
     MEASURES,
-    [CHANGED, PUT_BACK, WEIGHTS, ERASURE],
+    [CHANGED, PUT_BACK, WEIGHTS, ERASURE, INFORMATION, PATH, PATCHED],
     CHANGE_CLAIMS,
     headline,
     (),
