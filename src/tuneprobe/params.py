@@ -198,8 +198,27 @@ class Prepare(_Block):
     frames: Frames
 
 
+class LoraBlock(_Block):
+    """Low-rank updates: ``W + (alpha / rank) · B A`` of the linear layers called `targets`."""
+
+    rank: Size
+    alpha: Positive
+    targets: Unique[Text]
+    learning_rate: Positive
+
+
+class BitFitBlock(_Block):
+    """Training of the biases alone."""
+
+    learning_rate: Positive
+
+
 class Tuning(_Block):
     """Fine-tuning of an encoder under a head, or of the head alone."""
+
+    way: Literal["full", "lora", "bitfit"]
+    lora: LoraBlock
+    bitfit: BitFitBlock
 
     epochs: Size
     head_epochs: Size

@@ -1,7 +1,8 @@
 """Checkpoints: a tuned encoder and its head, and the point where a killed training goes on.
 
 A checkpoint is a folder: ``model.safetensors``, ``config.json`` and tokenizer files (none of them
-in the state ``frozen``, whose encoder is the pre-trained one), ``head.safetensors``, ``meta.json``.
+in the state ``frozen``, whose encoder is the pre-trained one), ``head.safetensors``, ``meta.json``;
+with a LoRA, which is merged into the weights, the folder ``adapter`` as PEFT writes it.
 """
 
 from dataclasses import dataclass
@@ -29,13 +30,21 @@ from tuneprobe.encoders.source import WEIGHTS
 from tuneprobe.kept import Kept
 from tuneprobe.states import FROZEN
 from tuneprobe.tuning.heads import Head, make_head
+from tuneprobe.tuning.ways import ADAPTER, Adapter
 
 HEAD = "head.safetensors"
 TENSORS, PROGRESS = "tensors.safetensors", "progress.json"
 
 
 def write_checkpoint(
-    folder: Path, encoder: Encoder, head: Head, *, kind: str, state: str, **facts: Any
+    folder: Path,
+    encoder: Encoder,
+    head: Head,
+    *,
+    kind: str,
+    state: str,
+    adapter: Adapter | None = None,
+    **facts: Any,
 ) -> None:
     """Write head and, unless frozen, encoder in one step; the same training, the same bytes.
 
@@ -45,6 +54,8 @@ def write_checkpoint(
         Kind of head, e.g. ``qa``.
     state : str
         ``frozen``, or that of a tuned encoder.
+    adapter : Adapter, optional
+        The LoRA that was merged into the encoder; kept beside it.
     facts : Any
         What else meta.json should say: task, seed, settings, losses.
     """
@@ -52,6 +63,8 @@ def write_checkpoint(
         if state != FROZEN:
             encoder.model.save_pretrained(part)
             encoder.tokenizer.save_pretrained(part)
+        if adapter:
+            adapter.write(part / ADAPTER)
         save_file(_on_processor(head.state_dict()), part / HEAD)
         weights = encoder.weights_sha256 if state == FROZEN else file_sha256(part / WEIGHTS)
         write_meta(

@@ -9,7 +9,7 @@ each: the numbers of one process but for rounding and dropout, which each draws 
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ from tuneprobe.tuning.training import (
     schedule,
     used_pieces,
 )
+from tuneprobe.tuning.ways import FULL, Way, trained_by, way_of
 from tuneprobe.tuning.windows import training_windows
 
 TUNED_STATES = (FROZEN, FINETUNED)
@@ -73,6 +74,9 @@ def finetune_reader(
     null_keep: float,
     seed: int,
     head_only: bool = False,
+    way: str = FULL,
+    lora: Mapping[str, Any] | None = None,
+    bitfit: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> list[float]:
     """Tune a pre-trained encoder to read: window the training questions, draw a head, train both.
@@ -85,11 +89,22 @@ def finetune_reader(
         ``finetuned``, or ``frozen``: the head alone is trained, at `head_learning_rate`.
     head_only : bool
         The encoder was tuned elsewhere: the head alone is trained in any state.
+    way, lora, bitfit
+        What of the encoder is trained, and the settings of two ways (`tuneprobe.tuning.ways`).
     training : Any
         Passed on to `finetune`.
     """
     if state not in TUNED_STATES:
         raise UnknownNameError("state", state, TUNED_STATES)
+    how, rate = way_of(
+        state,
+        head_only,
+        learning_rate=learning_rate,
+        head_learning_rate=head_learning_rate,
+        way=way,
+        lora=lora,
+        bitfit=bitfit,
+    )
     data = training_windows(
         encoder,
         (question for question in questions if question.split == "train"),
@@ -105,9 +120,10 @@ def finetune_reader(
         data,
         kind="qa",
         state=state,
-        learning_rate=head_learning_rate if state == FROZEN or head_only else learning_rate,
+        learning_rate=rate,
         seed=seed,
         head_only=head_only,
+        way=how,
         **training,
     )
 
@@ -120,6 +136,7 @@ def finetune(
     kind: str,
     state: str = FINETUNED,
     head_only: bool = False,
+    way: Way | None = None,
     epochs: int,
     batch: int,
     learning_rate: float,
@@ -154,6 +171,8 @@ def finetune(
     head_only : bool
         Train the head alone whatever the state, and write the encoder as it is: it was tuned
         elsewhere.
+    way : Way, optional
+        What of the encoder is trained where the head is not alone; all of it by default.
     batch : int
         Inputs per step, of all processes together.
     warmup : float
@@ -190,6 +209,7 @@ def finetune(
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
     frozen = state == FROZEN or head_only
+    way = way if way and not frozen else Way()
     once = frozen and n_processes() == 1 and fits(encoder, data)
     if once and head_epochs is not None:
         epochs = head_epochs
@@ -207,6 +227,7 @@ def finetune(
             "clip": clip,
             "precision": precision,
             "attention_dropout": attention_dropout,
+            **way.facts,
         },
         "data_sha256": data.sha256(),
     }
@@ -217,44 +238,46 @@ def finetune(
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
     head = head.to(encoder.device)
     fingerprint = _fingerprint(encoder, head, visit_every=visit_every, **described)
-    training = Training(
-        encoder,
-        head,
-        freeze=frozen,
-        weight_decay=weight_decay,
-        attention_dropout=attention_dropout,
-        precision=PRECISIONS[precision],
-        pieces=None if frozen else used_pieces(data),
-    )
-    point = read_resume_point(work, fingerprint)
-    if point and resumable and not resumable(len(point.losses)):
-        point = None
-    losses = training.resume(point)
-    require_same("the training", fingerprint)
-    require_same("the number of finished steps", str(len(losses)))
-    source = read_once(training, data, work.parent) if once else data
-    pace = {"learning_rate": learning_rate, "warmup": warmup, "clip": clip}
+    with trained_by(way, encoder, seed) as lora:
+        training = Training(
+            encoder,
+            head,
+            freeze=frozen,
+            weight_decay=weight_decay,
+            attention_dropout=attention_dropout,
+            precision=PRECISIONS[precision],
+            pieces=None if frozen or way.name != FULL else used_pieces(data),
+        )
+        point = read_resume_point(work, fingerprint)
+        if point and resumable and not resumable(len(point.losses)):
+            point = None
+        losses = training.resume(point)
+        require_same("the training", fingerprint)
+        require_same("the number of finished steps", str(len(losses)))
+        source = read_once(training, data, work.parent) if once else data
+        pace = {"learning_rate": learning_rate, "warmup": warmup, "clip": clip}
 
-    def look(step: int) -> None:
-        if visit and (step % visit_every == 0 or step == len(plan)):
-            with training.resting():
-                visit(step, head)
+        def look(step: int) -> None:
+            if visit and (step % visit_every == 0 or step == len(plan)):
+                with training.resting(), lora.merged() if lora else nullcontext():
+                    visit(step, head)
 
-    shown = curves if is_main() else None
-    with training.running(), training_curve(shown, losses) as plot, _removed_on_failure(work):
-        if not losses:
-            look(0)
-        for loss in _steps(training, source, plan, len(losses), seed=seed, **pace):
-            losses.append(loss)
-            plot(losses)
-            look(len(losses))
-            if len(losses) % resume_every == 0 and is_main():
-                write_resume_point(work, fingerprint, training.resume_point(losses))
+        shown = curves if is_main() else None
+        with training.running(), training_curve(shown, losses) as plot, _removed_on_failure(work):
+            if not losses:
+                look(0)
+            for loss in _steps(training, source, plan, len(losses), seed=seed, **pace):
+                losses.append(loss)
+                plot(losses)
+                look(len(losses))
+                if len(losses) % resume_every == 0 and is_main():
+                    write_resume_point(work, fingerprint, training.resume_point(losses))
+        adapter = lora.take(merge=True) if lora else None
     if is_main():
         if out is not None:
             described["n_inputs"], described["n_steps"] = len(data.lengths), len(plan)
             described["last_loss"] = float(np.mean(losses[-LAST:]))
-            write_checkpoint(out, encoder, head, **described)
+            write_checkpoint(out, encoder, head, adapter=adapter, **described)
         remove_resume_point(work)
     wait_for_all()
     return losses

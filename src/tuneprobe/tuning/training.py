@@ -48,7 +48,8 @@ class Training:
     Parameters
     ----------
     freeze : bool
-        Train the head alone, on an encoder without dropout.
+        Train the head alone, on an encoder without dropout; else all weights of the encoder that
+        ask for gradients too.
     attention_dropout : bool
         Also drop attention weights.
     precision : torch.dtype
@@ -77,7 +78,11 @@ class Training:
         self.weights = {f"head.{name}": weight for name, weight in head.named_parameters()}
         if not freeze:
             named = encoder.model.named_parameters()
-            self.weights |= {f"encoder.{name}": self._trained(weight) for name, weight in named}
+            self.weights |= {
+                f"encoder.{name}": self._trained(weight)
+                for name, weight in named
+                if weight.requires_grad
+            }
         self.optimizer = adamw(self.weights.values(), weight_decay)
 
     def _trained(self, weight: nn.Parameter) -> nn.Parameter:
