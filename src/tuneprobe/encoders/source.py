@@ -102,6 +102,11 @@ def checked_folder(name: str, folder: Path) -> Path:
     Of a folder of sentence-transformers: that of its transformer.
     """
     folder = _transformer_in(folder)
+    if not folder.exists():
+        raise EncoderError(
+            f"encoder '{name}': there is no folder {folder}: put its files there; 'tuneprobe "
+            "encoder fetch' brings those that params.yaml says it of."
+        )
     if not (folder / CONFIG).exists():
         steps = sorted(path.name for path in folder.glob("checkpoint-*") if path.is_dir())
         instead = f" Give one of its checkpoints: {', '.join(steps)}." if steps else ""
