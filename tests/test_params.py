@@ -234,6 +234,7 @@ def test_a_name_is_a_part_of_paths_and_of_keys(written, block: str, name: str) -
         ({"format": "squad", "path": "mine", "split": "title"}, "reading"),
         ({"format": "framenet", "path": "framenet-1.5"}, "heads"),
         ({"format": "tsv", "path": "mine", "columns": {"text": "s", "label": "stars"}}, "label"),
+        ({"format": "hub", "path": "a/b/c", "columns": {"text": "s", "label": "y"}}, "label"),
         (
             {
                 "format": "csv",
@@ -247,6 +248,9 @@ def test_a_name_is_a_part_of_paths_and_of_keys(written, block: str, name: str) -
 )
 def test_a_task_of_ones_own_is_an_entry(written, entry: dict[str, object], kind: str) -> None:
     assert load_params(written("tasks~mine", entry)).task("mine").kind == kind
+
+
+TABLE = {"text": "s", "label": "y"}
 
 
 @pytest.mark.parametrize(
@@ -264,6 +268,15 @@ def test_a_task_of_ones_own_is_an_entry(written, entry: dict[str, object], kind:
         ({"format": "nq", "path": "mine", "version": "2"}, "tasks.mine.version is '2'"),
         ({"format": "nq", "path": "mine", "synthetic": 1}, "tasks.mine.synthetic is 1"),
         ({"format": "nq", "path": "mine", "label": 1}, "tasks.mine.label is 1"),
+        ({"format": "hub", "path": "sst2", "columns": TABLE}, "owner/name, or owner/name/subset"),
+        (
+            {"format": "csv", "path": "a", "columns": TABLE, "revision": "a" * 40},
+            "commit of the hub",
+        ),
+        (
+            {"format": "hub", "path": "a/b", "columns": TABLE, "revision": "x"},
+            "tasks.mine.revision",
+        ),
         ({"format": "nq", "path": "mine", "splitt": "title"}, "no stage knows the key"),
     ],
 )

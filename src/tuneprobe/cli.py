@@ -361,7 +361,10 @@ def probe(
         ),
     ],
     data: Annotated[
-        Path, typer.Option(help="A .tsv, .csv or .jsonl file, or a folder with train and test.")
+        Path,
+        typer.Option(
+            help="A .tsv, .csv, .jsonl or .parquet file, or a folder with train and test."
+        ),
     ],
     tuned: Annotated[
         str | None,

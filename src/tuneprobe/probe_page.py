@@ -38,6 +38,7 @@ from tuneprobe.yaml_file import read_yaml
 
 SETTINGS = Path(__file__).with_name("probe.yaml")
 TEMPLATES = Path(__file__).parent / "page" / "plots"  # those of .dvc/plots; a test compares
+FILES = tuple(form for form in TABLES if form != "hub")
 FEW = 5  # examples a label has on the average, at least
 
 
@@ -67,7 +68,7 @@ def settings() -> Settings:
 
 
 def read_table(data: Path, columns: Columns) -> Examples:
-    """The examples of a TSV, CSV or JSON-lines file, or of a folder of such files.
+    """The examples of a TSV, CSV, JSON-lines or Parquet file, or of a folder of such files.
 
     Raises
     ------
@@ -77,11 +78,11 @@ def read_table(data: Path, columns: Columns) -> Examples:
     """
     names = [path.name for path in (sorted(data.glob("*")) if data.is_dir() else [data])]
     kinds = Counter(plain_name(name).rpartition(".")[2] for name in names)
-    form = next((kind for kind, _ in kinds.most_common() if kind in TABLES), "")
+    form = next((kind for kind, _ in kinds.most_common() if kind in FILES), "")
     if not form or not data.exists():
         raise ProbeError(
             f"{data} is {'of another kind' if data.exists() else 'missing'}: give a file (or a "
-            f"folder of files) whose name ends with {', '.join(f'.{kind}' for kind in TABLES)}."
+            f"folder of files) whose name ends with {', '.join(f'.{kind}' for kind in FILES)}."
         )
     with TemporaryDirectory() as folder:
         if data.is_file():

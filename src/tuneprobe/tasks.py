@@ -4,6 +4,7 @@ A task says which files are read, in which format, and what is predicted. Its cl
 the files hold. The built-in tasks are entries of params.yaml like a user's own.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
@@ -14,7 +15,7 @@ from tuneprobe.errors import UnknownNameError
 
 LABELLED = ("conllu", "conllulex", "trec")  # formats of labelled words and questions
 READING = ("nq", "squad", "nq-passages")
-TABLES = ("tsv", "csv", "jsonl")  # one text, or two, and a label a row
+TABLES = ("tsv", "csv", "jsonl", "parquet", "hub")  # one text, or two, and a label a row
 KINDS = {  # of a format whose entry names none
     **dict.fromkeys(LABELLED, "label"),
     **dict.fromkeys(TABLES, "label"),
@@ -27,12 +28,13 @@ TARGETS = {
     "trec": ("fine",),
     "glue": ("mrpc", "stsb", "sst2", "qqp", "rte", "qnli", "mnli", "mnli-mismatched", "sick"),
 }
+HUB_PATH = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 SCORED = ("stsb",)  # targets of GLUE that are scores
 
 Kind = Literal["reading", "label", "score", "heads"]
 Format = Literal[
     "nq", "squad", "nq-passages", "conllu", "conllulex", "trec", "glue", "tsv", "csv", "jsonl",
-    "framenet",
+    "parquet", "hub", "framenet",
 ]  # fmt: skip
 
 
@@ -73,7 +75,10 @@ class Task(BaseModel):
     format : str
         How the files are written.
     path : str
-        Their folder below data/, or an absolute one.
+        Their folder below data/, or an absolute one. Of the format ``hub``: the data set,
+        ``owner/name``, or one of its subsets, ``owner/name/subset``.
+    revision : str, optional
+        Of the format ``hub``: the commit that is read.
     target : str
         What of the files is predicted: a column of the annotation (``upos``, ``deprel``, ``role``,
         ``function``, ``fine``), or the task of GLUE whose files they are.
@@ -106,6 +111,7 @@ class Task(BaseModel):
     kind: Kind = "label"
     columns: Columns | None = None
     files: Annotated[tuple[Text, ...], Field(strict=False)] = ()  # a list in YAML
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     split: Literal["file", "title"] | Annotated[int, Field(gt=0)] = "file"
     version: Annotated[int, Field(gt=0)] = 1
     synthetic: bool = False
@@ -133,6 +139,10 @@ class Task(BaseModel):
             raise ValueError(
                 "give columns (text, label, and text2 for pairs) of a table, of it only"
             )
+        if self.format == "hub" and not HUB_PATH.fullmatch(self.path):
+            raise ValueError("a data set of the hub is owner/name, or owner/name/subset")
+        if self.revision and self.format != "hub":
+            raise ValueError("a revision is a commit of the hub: give it with the format hub")
         fixed = KINDS.get(self.format)
         if self.format not in TABLES and fixed and self.kind != fixed:
             raise ValueError(f"the format {self.format} has tasks of the kind {fixed}")

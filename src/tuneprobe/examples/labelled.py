@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.corpora.glue import split_rule
+from tuneprobe.corpora.parquet import hub_data
 from tuneprobe.corpora.tables import read_tables
 from tuneprobe.examples.labels import build_labels
 from tuneprobe.examples.texts import build_texts, text_examples
@@ -53,14 +54,17 @@ def build_labelled(
         return *found, {"split": split_rule(task.path, task.target, data)}
     assert task.columns is not None
     left_out: Counter[str] = Counter()
+    hub = task.format == "hub"
+    folder = hub_data(task.path, task.revision) if hub else data / task.path
     texts, rule = read_tables(
-        data / task.path,
-        task.format,
+        folder,
+        "parquet" if hub else task.format,
         (task.columns.text, *([task.columns.text2] if task.columns.text2 else [])),
         task.columns.label,
         score=task.kind == "score",
         endings=task.files,
+        left_out=left_out,
     )
     labels = () if task.kind == "score" else tuple(sorted({text.label for text in texts}))
-    found = text_examples(texts, labels, left_out, data / task.path, **limits)
+    found = text_examples(texts, labels, left_out, folder, **limits)
     return *found, {"split": rule}
