@@ -9,6 +9,7 @@ from types import ModuleType
 
 import foreign_encoders as foreign
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -22,10 +23,11 @@ from typer.testing import CliRunner
 from tuneprobe import paths
 from tuneprobe.artifacts import read_meta
 from tuneprobe.cli import app
+from tuneprobe.digests import file_sha256
 from tuneprobe.encoders.convert import convert
 from tuneprobe.encoders.encoder import load_encoder, load_tuned_elsewhere
 from tuneprobe.encoders.represent import cut_texts, write_representations
-from tuneprobe.encoders.source import EncoderError, find_weights
+from tuneprobe.encoders.source import EncoderError, checkpoint_steps, find_weights
 from tuneprobe.formats.examples import write_examples
 from tuneprobe.formats.representations import open_representations
 from tuneprobe.params import ParamsError, load_params
@@ -37,6 +39,7 @@ from tuneprobe.tuning.finetune import finetune_reader
 from tuneprobe.tuning.heads import make_head
 from tuneprobe.tuning.labelled_texts import labelled_texts
 from tuneprobe.tuning.labelling import predict
+from tuneprobe.tuning.snapshots import read_steps, step_folder
 
 
 def write_tuned(folder: Path, **changes: int) -> BertForSequenceClassification:
@@ -215,12 +218,55 @@ def test_a_reader_is_a_head_on_the_weights_as_they_came(base: Path, tmp_path: Pa
     assert not torch.equal(head.span.weight, fresh.span.weight)
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_the_checkpoints_along_a_training_elsewhere_are_followed(
+    root: Path, base: Path, repository: Callable[..., Path], tmp_path: Path
+) -> None:
+    """From one folder of a Trainer to the tables of dynamics; nothing is trained."""
+    write_tuned(tmp_path / "runs" / "checkpoint-120")
+    halfway = BertForSequenceClassification.from_pretrained(tmp_path / "runs/checkpoint-120")
+    with torch.no_grad():
+        for weight in halfway.bert.encoder.layer[1].parameters():
+            weight.mul_(0.5)
+    halfway.save_pretrained(tmp_path / "runs" / "checkpoint-40")
+    mine = {"path": str(tmp_path / "tuned"), "base": "small", "steps": str(tmp_path / "runs")}
+    path = repository(encoders={"small": {"path": str(base)}, "mine": mine})
+    params = yaml.safe_load(path.read_text())
+    params["geometry"]["dynamics"]["tasks"] = ["world-pos"]
+    path.write_text(yaml.safe_dump(params))
+    examples = tagged_words(24)
+    write_examples(examples, paths.examples("world-pos"), {}, corpus="made up", synthetic=True)
+    stage(root, "encoder").main("mine")
+    hashes = json.loads(paths.encoder("mine").read_text())["steps"]
+    assert list(hashes) == ["40", "120"]
+    assert hashes["120"] == file_sha256(tmp_path / "runs/checkpoint-120/model.safetensors")
+    stage(root, "snapshots").main(encoder="mine", task="world-pos", seed=13, study="geometry")
+    folder = paths.snapshots("mine", "world-pos", 13)
+    assert read_steps(folder) == [0, 40, 120]
+    before = load_encoder("mine", path=str(base))
+    for step, source in ((0, None), (40, "runs/checkpoint-40"), (120, "runs/checkpoint-120")):
+        now = load_tuned_elsewhere(before, path=str(tmp_path / source)) if source else before
+        write_representations(now, examples, tmp_path / "vectors")
+        for layer in range(3):
+            expected = open_representations(tmp_path / "vectors", examples).layer(layer)
+            found = open_representations(step_folder(folder, step), examples).layer(layer)
+            np.testing.assert_array_equal(found, expected)
+    stage(root, "dynamics").main(encoder="mine", task="world-pos", seed=13)
+    written = pd.read_csv(paths.results("mine", "world-pos", "dynamics", 13) / "steps.csv")
+    assert sorted(set(written.step)) == [0, 40, 120]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(EncoderError, match="none has no folder checkpoint-N: give in steps"):
+        checkpoint_steps("mine", tmp_path / "none")
+
+
 def test_what_cannot_be_asked_of_them_is_said_with_the_settings_that_help(
     repository: Callable[..., Path], tmp_path: Path
 ) -> None:
     mine = {"path": str(tmp_path / "tuned")}
     with pytest.raises(ParamsError, match=r"encoders\.mine\.base.*'smal'.*'small'"):
         load_params(repository(encoders={"small": mine, "mine": mine | {"base": "smal"}}))
+    with pytest.raises(ParamsError, match="steps lead from a base: give it too"):
+        load_params(repository(encoders={"small": mine, "mine": mine | {"steps": "runs"}}))
     chain = {"a": mine, "small": mine | {"base": "a"}, "mine": mine | {"base": "small"}}
     with pytest.raises(ParamsError, match="'small' has a base itself"):
         load_params(repository(encoders=chain))

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import networkx
+import pandas as pd
 import pytest
 import torch
 import yaml
 from dvc.repo import Repo
 from repository import git
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from tuneprobe import paths
+from tuneprobe.formats.results import read_results
 from tuneprobe.inventory import Inventory
 from tuneprobe.params import load_params
 
@@ -264,3 +267,49 @@ def test_any_subset_of_the_studies_is_a_run(workspace: Path) -> None:
             run(workspace, ["python stages/collect.py", "python stages/report.py"])
     finally:
         (workspace / "params.yaml").write_text(kept)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_weights_that_were_tuned_elsewhere_are_a_whole_run(workspace: Path) -> None:
+    """From an entry with a base, and the checkpoints of its training, to the page."""
+    kept = (workspace / "params.yaml").read_text()
+    for amount, name in ((0.02, "steps/checkpoint-10"), (0.05, "steps/checkpoint-30")):
+        write_moved(workspace / "models" / "a", workspace / "models" / name, amount)
+    mine = {"path": "models/steps/checkpoint-30", "base": "a", "steps": "models/steps"}
+    changes = {
+        "encoders": {"a": {"path": "models/a"}, "c": mine},
+        "run": ONE | {"encoders": ["c"]},
+        "geometry.tasks": ["world-ps-role"],
+        "geometry.dynamics.tasks": ["world-ps-role"],
+        "geometry.cross": {"tasks": [], "tuned_on": []},
+        "attention.tasks": ["mine"],
+        "change.tasks": ["world-qa", "world-ps-role", "mine"],
+    }
+    try:
+        write_params(workspace, changes)
+        last = ("stages/collect.py", "stages/report.py")
+        commands = everything(workspace)
+        run(workspace, [one for one in commands if "--encoder" in one and "c" in shlex.split(one)])
+        run(workspace, [one for one in commands if any(script in one for script in last)])
+        checkpoint = workspace / "checkpoints/c/world-ps-role/finetuned/seed-1/model.safetensors"
+        given = load_file(workspace / "models/steps/checkpoint-30/model.safetensors")
+        assert all(torch.equal(given[n], weight) for n, weight in load_file(checkpoint).items())
+        rows = read_results(workspace / "results/c/world-ps-role/similarity/seed-1/layers.csv")
+        assert {"pretrained", "finetuned"} <= set(rows.state)
+        steps = pd.read_csv(workspace / "results/c/world-ps-role/dynamics/seed-1/steps.csv")
+        assert set(steps.step) == {0, 10, 30}
+        assert (
+            "<title>What fine-tuning changes · c on world</title>"
+            in (workspace / paths.PAGE).read_text()
+        )
+    finally:
+        (workspace / "params.yaml").write_text(kept)
+
+
+def write_moved(source: Path, folder: Path, amount: float) -> None:
+    """The weights of an encoder, each moved by noise of this deviation."""
+    shutil.copytree(source, folder)
+    noise = torch.Generator().manual_seed(3)
+    weights = load_file(source / "model.safetensors")
+    moved = {n: w + amount * torch.randn(w.shape, generator=noise) for n, w in weights.items()}
+    save_file(moved, folder / "model.safetensors", {"format": "pt"})

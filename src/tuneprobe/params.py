@@ -86,7 +86,8 @@ class EncoderSource(_Block):
 
     With `sha256`, other weights than those of this hash are refused; with `revision`, the hub is
     read at this commit. With `base`, the name of another entry, these are weights that were tuned
-    from that encoder elsewhere: the state ``finetuned`` is theirs, ``pretrained`` the base's.
+    from that encoder elsewhere: the state ``finetuned`` is theirs, ``pretrained`` the base's. With
+    `steps` too, a folder of ``checkpoint-N``, the training itself is followed.
     """
 
     package: Text | None = None
@@ -96,6 +97,7 @@ class EncoderSource(_Block):
     path: Text | None = None
     sha256: Sha256 | None = None
     base: Name | None = None
+    steps: Text | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "EncoderSource":
@@ -104,6 +106,8 @@ class EncoderSource(_Block):
             raise ValueError("give one of package (with folder), hub and path")
         if self.revision and not self.hub:
             raise ValueError("a revision is a commit of the hub: give it with hub")
+        if self.steps and not self.base:
+            raise ValueError("steps lead from a base: give it too")
         return self
 
 
@@ -567,8 +571,13 @@ class Params(_Block):
         """Where the weights are that an encoder was given elsewhere; None if it has no base."""
         return self._files(encoder) if self.encoders[encoder].base else None
 
+    def followed_elsewhere(self, encoder: str) -> Path | None:
+        """The folder of the checkpoints along a training elsewhere; None if it is not given."""
+        steps = self.encoders[encoder].steps
+        return Path(steps) if steps else None
+
     def _files(self, encoder: str) -> dict[str, Any]:
-        return self.encoders[encoder].model_dump(exclude={"base"})
+        return self.encoders[encoder].model_dump(exclude={"base", "steps"})
 
     def task(self, name: str) -> Task:
         """The entry of a task."""
@@ -639,17 +648,20 @@ def _tuned_elsewhere(params: Params) -> Iterator[str]:
     elsewhere = [
         name for name in params.run.encoders if getattr(params.encoders.get(name), "base", None)
     ]
+    without = [name for name in elsewhere if not params.encoders[name].steps]
     followed = {
-        "geometry.dynamics.tasks": params.geometry.dynamics.tasks,
+        "geometry.dynamics.tasks": params.geometry.dynamics.tasks if without else (),
         "geometry.cross.tasks": params.geometry.cross.tasks,
         "geometry.cross.tuned_on": params.geometry.cross.tuned_on,
     }
     keys = [key for key, tasks in followed.items() if tasks]
     if elsewhere and keys:
         settings = " ".join(f"-S {key}=[]" for key in keys)
+        name = (without or elsewhere)[0]
         yield (
-            f"run.encoders: '{elsewhere[0]}' was tuned elsewhere, once: there are no steps to "
-            f"follow and no other tasks to tune it on, which {', '.join(keys)} ask for: {settings}."
+            f"run.encoders: '{name}' was tuned elsewhere, once: there are no steps to follow (unless "
+            f"encoders.{name}.steps names their folder) and no other tasks to tune it on, which "
+            f"{', '.join(keys)} ask for: {settings}."
         )
 
 

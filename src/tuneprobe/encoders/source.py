@@ -121,6 +121,27 @@ def checked_folder(name: str, folder: Path) -> Path:
     return folder
 
 
+def checkpoint_steps(name: str, folder: Path) -> dict[int, Path]:
+    """The folders ``checkpoint-N`` that a Trainer left along a training, by N, ascending.
+
+    Raises
+    ------
+    EncoderError
+        If there is none.
+    """
+    found = {
+        int(path.name.removeprefix("checkpoint-")): path
+        for path in folder.glob("checkpoint-*")
+        if path.is_dir() and path.name.removeprefix("checkpoint-").isdecimal()
+    }
+    if not found:
+        raise EncoderError(
+            f"encoder '{name}': {folder} has no folder checkpoint-N: give in steps the folder in "
+            "which a Trainer saved them, or leave it out."
+        )
+    return dict(sorted(found.items()))
+
+
 def weight_files(name: str, folder: Path) -> list[Path]:
     """The safetensors that hold the weights: one file, or the shards that an index lists.
 

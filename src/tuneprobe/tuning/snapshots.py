@@ -5,6 +5,7 @@ folder of representations as `tuneprobe.encoders.represent` writes it. meta.json
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from tuneprobe.artifacts import atomic_folder, read_meta, write_meta
 from tuneprobe.digests import is_whole, write_sums
-from tuneprobe.encoders.encoder import Encoder
+from tuneprobe.encoders.encoder import Encoder, load_tuned_elsewhere
 from tuneprobe.encoders.parallel import is_main, wait_for_all
 from tuneprobe.encoders.represent import write_representations
 from tuneprobe.formats.examples import Examples
@@ -90,6 +91,41 @@ def write_snapshots(
     )
     if is_main():
         _move_steps(finished, out, encoder=encoder.name, kind=kind, state=state, **settings)
+        shutil.rmtree(work)
+    wait_for_all()
+    return read_steps(out)
+
+
+def write_series(
+    base: Encoder,
+    checkpoints: Mapping[int, Path],
+    examples: Examples,
+    *,
+    tokens_per_batch: int | None = None,
+    out: Path,
+    work: Path,
+) -> list[int]:
+    """Store the vectors of spans at the steps of a training elsewhere; return the steps.
+
+    Step 0 is the base. Nothing is trained.
+
+    Parameters
+    ----------
+    checkpoints : mapping
+        By the number of updates, ascending: the folders of the weights.
+    work : Path
+        Finished steps, removed at the end.
+    """
+    finished = work / "snapshots"
+    if is_main():
+        shutil.rmtree(finished, ignore_errors=True)
+    wait_for_all()
+    for step, checkpoint in {0: None, **checkpoints}.items():
+        now = load_tuned_elsewhere(base, path=str(checkpoint)) if checkpoint else base
+        folder = step_folder(finished, step)
+        write_representations(now, examples, folder, tokens_per_batch=tokens_per_batch)
+    if is_main():
+        _move_steps(finished, out, encoder=base.name, state=FINETUNED, every=None)
         shutil.rmtree(work)
     wait_for_all()
     return read_steps(out)
