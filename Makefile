@@ -12,12 +12,16 @@ LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --requirement
 UV_VERSION := 0.13.9
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Servers beside Amazon's refuse the checksums that boto adds to parts of large files.
+export AWS_REQUEST_CHECKSUM_CALCULATION ?= when_required
+export AWS_RESPONSE_CHECKSUM_VALIDATION ?= when_required
 export TOKENIZERS_PARALLELISM := false
 # Some machines forbid it: then each of 70 stages compiles torch, pandas and the rest anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools data repro recompute recorded verify show test lint types unit bench lock clean
+.PHONY: help setup tools data repro recompute recorded verify remote push show test lint types unit
+.PHONY: bench notebook lock clean
 .PHONY: exp-states exp-encoders exp-seeds exp-paper
 
 help:  ## list the targets
@@ -58,6 +62,16 @@ recorded: setup  ## bring the page and the result rows of the recorded run; noth
 
 verify: setup  ## compare the result rows here with the recorded ones, within tolerances
 	tuneprobe verify
+
+remote: setup  ## share artifacts: URL=s3://bucket/prefix (or a folder, ssh://, webdavs://) [ENDPOINT=https://host]
+	@test -n "$(URL)" || { echo "give the address: make remote URL=s3://bucket/prefix [ENDPOINT=https://host]" >&2; exit 2; }
+	dvc remote modify --local storage url "$(URL)"
+	$(if $(ENDPOINT),dvc remote modify --local storage endpointurl "$(ENDPOINT)")
+	$(if $(REGION),dvc remote modify --local storage region "$(REGION)")
+	@echo "keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or docs/storage.md; then 'make push', elsewhere 'tuneprobe pull'"
+
+push: setup  ## send the artifacts of this commit, and the records of all runs
+	dvc push --run-cache
 
 show: setup  ## the experiments of this checkout, side by side
 	dvc exp show --only-changed --drop '.*\.(py|dvc|parquet)|data|examples.*|results.*|representations.*|checkpoints.*'

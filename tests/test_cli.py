@@ -33,13 +33,37 @@ def test_show_prints_every_headline_number_under_its_study(summary: Path) -> Non
     printed = CliRunner().invoke(app, ["show"]).stdout.splitlines()
     assert [line.split() for line in printed] == [
         ["Pairs", "that", "reading", "needs"],
-        ["long_f1", "50.00"],
-        ["f1", "61.23"],
+        ["long_f1", "50.00", "%"],
+        ["f1", "61.23", "%"],
         ["Spaces", "of", "labels"],
-        ["pos_accuracy", "90.00"],
+        ["pos_accuracy", "90.00", "%"],
         ["Other"],
         ["new", "1.00"],
     ]
+
+
+def test_show_says_what_the_recorded_numbers_are_of_in_120_columns(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("COLUMNS", "120")
+    lines = CliRunner().invoke(app, ["show"]).stdout.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert lines[0] == (
+        "state finetuned · encoder minilm-l6 · corpus world (synthetic) · seed 13 · intervals 95 %"
+    )
+    numbers = json.loads((root / "metrics/summary.json").read_text())
+    rows = CliRunner().invoke(app, ["show", "--markdown"]).stdout.splitlines()
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows if "|" in row][2:]
+    assert {name: value for _, name, value, *_ in cells} == {
+        name: f"{number:.2f}" for name, number in numbers.items()
+    }
+    for _, name, value, interval, _ in cells:
+        if interval:
+            low, high = map(float, interval.strip("[]").split(","))
+            assert low <= float(value) <= high, name
+    assert sum(bool(interval) for _, _, _, interval, _ in cells) > 10
+    assert ["harmful_heads", "heads"] in [[row[1], row[4]] for row in cells]
 
 
 def test_every_command_has_a_help_with_an_example() -> None:

@@ -8,21 +8,23 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
-from tuneprobe.artifacts import ArtifactError, atomic_file, read_json
+from tuneprobe.artifacts import ArtifactError, atomic_file
 from tuneprobe.bundle import verify_bundle, write_bundle
 from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
 from tuneprobe.digests import SUMS
-from tuneprobe.paths import DATA, PAGE, SUMMARY
+from tuneprobe.paths import DATA, PAGE
 from tuneprobe.stage import exit_on_mistake, spread
 
 PARAMS = Path("params.yaml")
@@ -274,29 +276,31 @@ def run_one(
     typer.echo(f"{name} is kept; params.yaml is as committed, metrics/ and report/ are of {name}")
 
 
-@app.command("show", epilog="Example: tuneprobe show --json")
+@app.command("show", epilog="Example: tuneprobe show --markdown")
 def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
 ) -> None:
-    """Print the headline numbers of this checkout's run, by study."""
-    from tuneprobe.collect.metrics import by_study
+    """Print the headline numbers of this checkout's run, by study, with units and intervals."""
+    from tuneprobe.headlines import as_markdown, headlines, read_numbers, what_they_are_of
 
-    numbers = read_json(SUMMARY)
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise ArtifactError(
-                f"{SUMMARY}: {name} is {str(number)[:40]!r}, no number: run 'dvc repro'."
-            )
+    numbers = read_numbers()
     if as_json:
         typer.echo(json.dumps(numbers))
         return
+    found, heading = headlines(numbers), what_they_are_of()
+    if markdown:
+        typer.echo(as_markdown(found, heading))
+        return
+    if heading:
+        typer.echo(heading)
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for study, names in by_study(numbers).items():
+    for justify in ("left", "right", "left", "left"):
+        table.add_column(justify=justify)
+    for study, group in groupby(found, lambda one: one.study):
         table.add_row(f"[bold]{study}[/bold]")
-        for name in names:
-            table.add_row(f"  {name}", f"{numbers[name]:.2f}")
+        for one in group:
+            table.add_row(f"  {one.name}", one.value, one.unit, escape(one.interval))
     Console().print(table)
 
 

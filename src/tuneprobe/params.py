@@ -659,9 +659,9 @@ def _tuned_elsewhere(params: Params) -> Iterator[str]:
         settings = " ".join(f"-S {key}=[]" for key in keys)
         name = (without or elsewhere)[0]
         yield (
-            f"run.encoders: '{name}' was tuned elsewhere, once: there are no steps to follow (unless "
-            f"encoders.{name}.steps names their folder) and no other tasks to tune it on, which "
-            f"{', '.join(keys)} ask for: {settings}."
+            f"run.encoders: '{name}' was tuned elsewhere, once: there are no steps to follow "
+            f"(unless encoders.{name}.steps names their folder) and no other tasks to tune it on, "
+            f"which {', '.join(keys)} ask for: {settings}."
         )
 
 
