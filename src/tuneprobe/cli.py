@@ -547,6 +547,23 @@ def verify() -> None:
         raise typer.Exit(1)
 
 
+@app.command(
+    "card", epilog="Example: tuneprobe card checkpoints/minilm-l6/world-pos/finetuned/seed-13"
+)
+def card(
+    checkpoint: Annotated[Path, typer.Argument(help="The folder of a tuned encoder.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("card.md"),
+) -> None:
+    """Write a model card for a tuned encoder, from what was recorded of it."""
+    from tuneprobe.card import model_card
+    from tuneprobe.params import load_params
+
+    text = model_card(checkpoint, load_params() if PARAMS.exists() else None)
+    with atomic_file(out) as part:
+        part.write_text(text, encoding="utf-8")
+    typer.echo(f"{out}: a card of {checkpoint}; beside the weights it is called README.md")
+
+
 @app.command("bundle", epilog="Example: tuneprobe bundle run-13")
 def bundle(
     folder: Annotated[Path, typer.Argument(help="A new folder, or the one to verify.")],
