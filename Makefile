@@ -129,6 +129,9 @@ types: tools
 unit: tools data
 	OMP_NUM_THREADS=1 pytest --numprocesses 2  # two threads in each of two processes would fight
 
+notebook: setup  ## execute the examples of docs/library.md and write them as docs/library.ipynb
+	python docs/notebook.py
+
 bench: setup  ## every benchmark, printed as markdown rows
 	for script in benchmarks/bench_*.py; do python $$script; done
 

@@ -1,6 +1,9 @@
 """The library: its documentation runs, its functions equal slow ones, mistakes are sentences."""
 
 import doctest
+import json
+import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +18,25 @@ from tuneprobe.encoders.encoder import load_encoder
 
 @pytest.mark.usefixtures("one_thread")
 def test_the_documentation_of_the_library_runs_as_it_is_written(root: Path) -> None:
-    found = doctest.testfile(str(root / "docs" / "library.md"), module_relative=False)
-    assert found.attempted > 25
-    assert found.failed == 0
+    """Each example shows what docs/library.md and the notebook made of it say."""
+    module = runpy.run_path(str(root / "docs" / "notebook.py"))
+    text = (root / "docs" / "library.md").read_text(encoding="utf-8")
+    assert sum(len(examples) for _, examples, _ in module["cells"](text)) > 25
+    found = module["notebook"](text)
+    committed = json.loads((root / "docs" / "library.ipynb").read_text(encoding="utf-8"))
+    assert found == committed, "run 'make notebook'"
+    shown = [one["text"] for cell in found["cells"] for one in cell.get("outputs", ())]
+    wanted = [
+        "".join(example.exc_msg or example.want for example in examples)
+        for _, examples, _ in module["cells"](text)
+    ]
+    assert [_plain(one) for one in shown] == [_plain(one) for one in wanted if one]
     assert doctest.testmod(api).failed == 0
+
+
+def _plain(shown: str) -> str:
+    """Without the module that an error's name begins with, which doctest ignores too."""
+    return re.sub(r"^[\w.]*\.(\w+Error:)", r"\1", shown, flags=re.MULTILINE)
 
 
 def test_every_name_of_the_library_is_documented(root: Path) -> None:

@@ -9,7 +9,7 @@ from repository import git
 from typer.testing import CliRunner
 
 from tuneprobe.cli import app
-from tuneprobe.experiment import ExperimentError
+from tuneprobe.experiment import ExperimentError, changed_params
 from tuneprobe.params import ParamsError
 
 DVC = """#!/bin/sh
@@ -48,6 +48,17 @@ def test_experiments_in_a_row_each_begin_with_what_is_committed(root: Path, chec
         assert words == ["exp", "run", "--name", name, "-S", setting]
         assert (checkout / "began").read_text() == committed
         assert (checkout / "params.yaml").read_text() == committed
+
+
+def test_any_list_may_be_emptied_beside_any_other(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC rewrites params.yaml; a list in lines of its own, with a comment, it would break."""
+    monkeypatch.chdir(root)
+    lists = ("geometry.dynamics.tasks", "geometry.cross.tasks", "geometry.cross.tuned_on")
+    emptied = changed_params([f"{key}=[]" for key in lists])
+    assert emptied.geometry.dynamics.tasks == emptied.geometry.cross.tuned_on == ()
+    assert changed_params([f"{lists[0]}=[]"]).geometry.cross.tasks == ("world-ps-fxn",)
 
 
 def test_params_are_put_back_after_an_experiment_that_fails(

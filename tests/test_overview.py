@@ -1,10 +1,16 @@
 """What a run says first: two tables, on the page and in README, from the same rows."""
 
+import contextlib
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from tuneprobe.cli import app
+from tuneprobe.experiment import changed_params
 from tuneprobe.formats.results import OVER_BASELINE, Result, stamp, to_frame
 from tuneprobe.page.overview import (
     END,
@@ -81,6 +87,71 @@ def test_readme_shows_the_results_that_are_recorded(root: Path):
     text = (root / "README.md").read_text(encoding="utf-8")
     recorded = (root / "metrics" / "results.md").read_text(encoding="utf-8")
     assert with_results(text, recorded) == text, "run 'tuneprobe readme'"
+
+
+def test_the_findings_of_readme_are_in_the_rows_that_they_name(root: Path):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    recorded = (root / "metrics" / "results.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in recorded.splitlines() if "|" in line}
+    block = text.partition("## Three findings")[2].partition("\nOn real text")[0]
+    findings = [finding for finding in block.split("\n- ")[1:] if finding]
+    assert len(findings) == 3
+    for finding in findings:
+        for part in re.split(r"(?=[Ff]or \*)", finding)[1:]:
+            name = re.search(r"\*([\w ]+)\*", part)
+            assert name, part
+            numbers = re.findall(r"[−+]?\d+\.\d", part)
+            assert len(numbers) >= 2, part
+            for number in numbers:
+                assert re.search(rf"(?<![\d.]){re.escape(number)}", rows[name[1]]), (
+                    name[1],
+                    number,
+                )
+    for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text):
+        assert (root / picture).is_file()
+
+
+def test_every_command_of_readme_and_of_start_is_one_that_there_is(root: Path):
+    """Names and options of `tuneprobe`, targets of make, and the settings of experiments."""
+    known = typer.main.get_command(app)
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    typed = [
+        line
+        for name in ("README.md", "docs/start.md", "docs/experiments.md", "docs/encoders.md")
+        for language, block in re.findall(
+            r"```(\w*)\n(.*?)```", (root / name).read_text(encoding="utf-8"), re.DOTALL
+        )
+        if language in ("", "sh")
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
+    seen = 0
+    for line in typed:
+        spoken = line.startswith(("tuneprobe ", "make "))
+        words = shlex.split(line, comments=True) if spoken else []
+        if words[:1] == ["tuneprobe"]:
+            seen += 1
+            command: Any = known
+            rest = words[1:]
+            while rest and rest[0] in getattr(command, "commands", {}):
+                command = command.commands[rest.pop(0)]
+            options = {option for one in command.params for option in one.opts} | {"--version"}
+            asked = {word for word in rest if word.startswith("--")}
+            assert asked <= options, line
+            assert command is not known or asked, line
+            if command.name == "run":
+                changed_params_of(root, rest[1:])
+        elif len(words) > 1:
+            seen += 1
+            assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), line
+    assert seen > 30
+
+
+def changed_params_of(root: Path, settings: list[str]) -> None:
+    """The settings of an experiment are understood, with the entry that a user makes first."""
+    if any("[mine]" in one for one in settings) and "encoders.mine" not in " ".join(settings):
+        settings = ["+encoders.mine={path: x, base: minilm-l6}", *settings]
+    with contextlib.chdir(root):
+        changed_params(settings)
 
 
 def test_a_text_without_the_marks_is_refused():

@@ -5,6 +5,7 @@ What takes a second to import (pandas, scipy, DVC) is imported by the commands t
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -28,6 +29,7 @@ from tuneprobe.paths import DATA, PAGE
 from tuneprobe.stage import exit_on_mistake, spread
 
 PARAMS = Path("params.yaml")
+README_FIGURE = Path("docs/figures/recorded-gaps.svg")
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 
 app = typer.Typer(
@@ -503,12 +505,18 @@ def pull(
 def readme(
     file: Annotated[Path, typer.Argument(help="The text to fill.")] = Path("README.md"),
 ) -> None:
-    """Copy the recorded results (metrics/results.md) between the marks of README.md."""
+    """Copy the recorded results (metrics/results.md) between the marks, and the figure above them.
+
+    The figure is copied where report/ is here.
+    """
     from tuneprobe import paths
     from tuneprobe.page.overview import with_results
 
     recorded = paths.OVERVIEW.read_text(encoding="utf-8")
     file.write_text(with_results(file.read_text(encoding="utf-8"), recorded), encoding="utf-8")
+    drawn = paths.FIGURES / "gaps.svg"
+    if drawn.is_file() and README_FIGURE.parent.is_dir():
+        shutil.copyfile(drawn, README_FIGURE)
 
 
 @app.command("verify", epilog="Example: tuneprobe verify")
