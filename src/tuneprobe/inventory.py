@@ -8,6 +8,7 @@ import pandas as pd
 
 from tuneprobe import paths
 from tuneprobe.artifacts import ArtifactError, read_json, read_meta, readable
+from tuneprobe.collect.tables import quick
 from tuneprobe.formats.representations import READ_FROM
 from tuneprobe.formats.results import read_results
 from tuneprobe.params import Params, Run
@@ -126,7 +127,7 @@ class Inventory:
                 f"params.yaml asks for {missing[0]}{others}, missing here: run 'dvc repro' (or "
                 "'dvc pull')."
             )
-        return pd.concat([read_results(path) for path in tables], ignore_index=True)
+        return quick(pd.concat([read_results(path) for path in tables], ignore_index=True))
 
     def shown(self, results: pd.DataFrame) -> pd.DataFrame:
         """The rows of the first encoder, under all its seeds and draws."""

@@ -172,13 +172,15 @@ def _named(ends: pd.DataFrame, reach: float) -> list[Any]:
     per_pixel = 2 * reach / WIDTH
     longest = (ends.x**2 + ends.y**2).sort_values(ascending=False).index
     for row in longest:
+        if len(found) == N_NAMED:
+            break
         one = ends.loc[row]
         fits = abs(one.x) + NAME_WIDTH * len(one.label) * per_pixel < reach
         beside = ends.loc[found]
         beside = beside[beside.side == one.side]
         if fits and (abs(beside.y - one.y) > NAME_HEIGHT * per_pixel).all():
             found.append(row)
-    return found[:N_NAMED]
+    return found
 
 
 def _plane_panels(
