@@ -2,21 +2,24 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import vl_convert
 from distributed import Client, LocalCluster
+from forked import Forked
 from tiny_reader import write_tiny_bert
 
 from tuneprobe.backends import ADDRESS
 
-DASK = [sys.executable, "-m", "dask"]
+DASK = ["-m", "dask"]
 WORKER = ["--nthreads", "1", "--no-dashboard", "--no-nanny"]
+DRAW = vl_convert.vegalite_to_svg
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -33,6 +36,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real corpora (../shared/data) are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each chart is drawn once in all tests of a run: a drawing is a function of its spec."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "drawn"
+    folder.mkdir(exist_ok=True)
+
+    def kept(spec: dict[str, Any] | str, **how: str) -> str:
+        file = folder / sha256(json.dumps([spec, how]).encode()).hexdigest()
+        if not file.exists():
+            part = file.with_suffix(f".{os.getpid()}")
+            part.write_text(DRAW(spec, **how))
+            part.rename(file)
+        return file.read_text()
+
+    vl_convert.vegalite_to_svg = kept
 
 
 @pytest.fixture
@@ -58,18 +79,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cluster(root: Path, tmp_path: Path) -> Iterator[tuple[Client, list[subprocess.Popen[bytes]]]]:
+def cluster(tmp_path: Path) -> Iterator[tuple[Client, list[Forked]]]:
     """A scheduler and two workers, real processes in a folder of their own."""
-    file, environment = tmp_path / "scheduler.json", {**os.environ, "PYTHONPATH": str(root / "src")}
+    file = tmp_path / "scheduler.json"
     scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
     worker = ["worker", *WORKER]
     running = [
-        subprocess.Popen(
-            [*DASK, *command, "--scheduler-file", str(file)],
-            cwd=tmp_path,
-            env=environment,
-            stderr=subprocess.DEVNULL,
-        )
+        Forked([*DASK, *command, "--scheduler-file", str(file)], tmp_path)
         for command in (scheduler, worker, worker)
     ]
     try:

@@ -10,6 +10,7 @@ from made_up_change import made_up_change
 from made_up_geometry import made_up_dynamics, made_up_spaces
 from made_up_results import made_up_artifacts, made_up_funnel, made_up_params, made_up_results
 
+from tuneprobe.collect.tables import quick
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.studies.attention.example_figure import map_cells
 from tuneprobe.studies.attention.maps.example_maps import INDEX
@@ -37,7 +38,7 @@ def made_up_page(root: Path, folder: Path) -> PageInputs:
     maps = {f"{task}/attention/maps": map_cells(folder, attention, task) for task in TASKS}
     studies = [made_up_results(), made_up_spaces(), attention, made_up_change()]
     return PageInputs(
-        results=pd.concat(studies, ignore_index=True),
+        results=quick(pd.concat(studies, ignore_index=True)),
         funnel=made_up_funnel(),
         params=made_up_params(),
         artifacts=made_up_artifacts(),

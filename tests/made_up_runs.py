@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import yaml
 from distributed import Client
+from forked import Forked
 
 OF = ("--encoder", "minilm-l6", "--seed", "13")
 
@@ -29,14 +28,10 @@ def write_params(
 
 def start(
     stage: str, root: Path, folder: Path, task: str = "made-up", **environment: str
-) -> subprocess.Popen[bytes]:
+) -> Forked:
     """Start a stage in a session of its own."""
-    return subprocess.Popen(
-        [sys.executable, str(root / "stages" / f"{stage}.py"), "--task", task, *OF],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(root / "src"), **environment},
-        start_new_session=True,
-    )
+    script = str(root / "stages" / f"{stage}.py")
+    return Forked([script, "--task", task, *OF], folder, {**os.environ, **environment})
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -45,9 +40,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.is_file()}
 
 
-def kill_one_at_work(
-    client: Client, workers: list[subprocess.Popen[bytes]], running: subprocess.Popen[bytes]
-) -> None:
+def kill_one_at_work(client: Client, workers: list[Forked], running: Forked) -> None:
     """Kill the first worker of a cluster once all have work from a stage that is running."""
     while not all(client.processing().values()):
         assert running.poll() is None

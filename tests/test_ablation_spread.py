@@ -31,8 +31,8 @@ RESUMES = Path(".cache/resume")
 ABLATE = {"ablations": ["uniform", "mean"], "max_texts": 1000, "tokens_per_chunk": 100}
 
 
-def many_pairs(n_texts: int = 240) -> Examples:
-    """Pairs of sentences of many lengths: some 6,000 word pieces."""
+def many_pairs(n_texts: int = 170) -> Examples:
+    """Pairs of sentences of many lengths: some 4,300 word pieces, three blocks."""
     draws, builder, words = rng(0, "many-pairs"), ExamplesBuilder(), np.array(WORDS.split())
     for number in range(n_texts):
         pair = (draws.choice(words, size=draws.integers(5, 20)).tolist() for _ in range(2))

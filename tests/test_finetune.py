@@ -1,13 +1,12 @@
 """Fine-tuning: learning, determinism, resuming, refusals."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked import finished
 from tiny_reader import DIM, simple_questions
 from tuned_in_process import SETTINGS, STEP_KILLED, tune
 
@@ -60,8 +59,7 @@ def test_the_same_training_gives_the_same_bytes(
 def test_a_killed_training_goes_on_to_the_same_bytes(
     tmp_path: Path, source: Path, undisturbed: Path
 ) -> None:
-    script = [sys.executable, str(HERE / "tuned_in_process.py"), str(source), str(tmp_path)]
-    killed = subprocess.run(script, capture_output=True, text=True, check=False)
+    killed = finished([str(HERE / "tuned_in_process.py"), str(source), str(tmp_path)], tmp_path)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "checkpoint").exists()
     assert contents(tmp_path / "resume")

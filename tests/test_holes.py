@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from forked import finished
 from made_up_page import made_up_page
 from test_report import Outline
 
@@ -88,13 +89,8 @@ def test_no_text_of_params_yaml_is_a_command_or_a_way_out(
 def test_a_stage_that_is_called_with_shell_text_runs_nothing(root: Path, tmp_path: Path) -> None:
     params = yaml.safe_load((root / "params.yaml").read_text())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(with_text(params, "focus", SHELL)))
-    done = subprocess.run(
-        [sys.executable, str(root / "stages" / "prepare_texts.py"), "--task", "world-rte"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(root / "src")},
-        capture_output=True,
-        text=True,
-    )
+    script = str(root / "stages" / "prepare_texts.py")
+    done = finished([script, "--task", "world-rte"], tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: params.yaml: focus is")
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]

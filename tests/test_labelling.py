@@ -1,14 +1,13 @@
 """Labelling: what is learned, what is predicted, resuming, refusals."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from forked import finished
 from labels_tuned_in_process import SETTINGS, tune
 from tiny_labels import neighbours, scored_texts, tagged_words
 from tiny_reader import DIM
@@ -165,8 +164,8 @@ def test_a_killed_tuning_goes_on_to_the_same_bytes(
     tmp_path: Path, source: Path, state: str
 ) -> None:
     tune(source, tmp_path / "undisturbed", tagged_words(), state=state)
-    script = [sys.executable, str(HERE / "labels_tuned_in_process.py"), str(source)]
-    killed = subprocess.run([*script, str(tmp_path / "killed"), state], check=False)
+    script = [str(HERE / "labels_tuned_in_process.py"), str(source)]
+    killed = finished([*script, str(tmp_path / "killed"), state], tmp_path)
     assert killed.returncode == -signal.SIGKILL
     assert contents(tmp_path / "killed" / "resume")
     tune(source, tmp_path / "killed", tagged_words(), state=state)

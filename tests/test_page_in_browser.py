@@ -18,8 +18,7 @@ from tuneprobe.page.page import render_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 PAGES = ("run", "comparison")
-WIDTHS = (360, 800, 1600)
-SCHEMES = ("light", "dark")
+WINDOWS = ((360, "light"), (800, "dark"), (1600, "light"))  # no style depends on both
 SERIOUS = ("serious", "critical")
 TEXT_CONTRAST = 4.5
 
@@ -110,9 +109,9 @@ class Watched:
         self.page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
 
 
-@pytest.fixture(scope="module", params=list(product(PAGES, WIDTHS, SCHEMES)))
+@pytest.fixture(scope="module", params=list(product(PAGES, WINDOWS)))
 def shown(request, browser, folder) -> Iterator[Watched]:
-    name, *window = request.param
+    name, window = request.param
     watched = Watched(browser, folder / f"{name}.html", *window)
     yield watched
     watched.page.close()

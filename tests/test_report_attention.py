@@ -12,6 +12,7 @@ import pytest
 from made_up_attention import N_HEADS, N_LAYERS, SHARES, TASKS, made_up_attention
 from made_up_results import made_up_params
 
+from tuneprobe.collect.tables import quick
 from tuneprobe.page.charts import FINETUNED, PRETRAINED
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_attention_map, draw_bars
@@ -27,12 +28,13 @@ PIECES = "[CLS] the gull ##s slept [SEP]"
 
 @pytest.fixture(scope="module")
 def results() -> pd.DataFrame:
-    return made_up_attention()
+    return quick(made_up_attention())
 
 
-@pytest.fixture
-def stored_maps(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def stored_maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two texts of random maps; the shorter one is the second."""
+    folder = tmp_path_factory.mktemp("maps")
     generator = np.random.default_rng(0)
     rows = []
     for text, pieces in enumerate((f"{PIECES} again [SEP]", PIECES)):
@@ -40,14 +42,14 @@ def stored_maps(tmp_path) -> Path:
         for state in ("pretrained", "finetuned"):
             file = f"text_{text:04d}_{state}.npy"
             maps = generator.dirichlet(np.ones(n), size=(N_LAYERS, N_HEADS, n))
-            np.save(tmp_path / file, maps.astype(np.float16))
+            np.save(folder / file, maps.astype(np.float16))
             rows.append((file, text, state, pieces))
     index = pd.DataFrame(rows, columns=["file", "text", "state", "pieces"])
-    index.to_csv(tmp_path / INDEX, index=False)
-    return tmp_path
+    index.to_csv(folder / INDEX, index=False)
+    return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def inputs(root: Path, results, stored_maps) -> PageInputs:
     return PageInputs(
         results=results,

@@ -6,6 +6,7 @@ again made the bytes it had made before.
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from fnmatch import filter as matching
 from hashlib import sha256
 from pathlib import Path
@@ -59,10 +60,18 @@ def shipped(workspace: Path) -> Plan:
 
 
 def plan(folder: Path) -> Plan:
+    digests: dict[Path, list[str]] = {}  # many stages see the same packages
+
+    def digest(path: Path) -> list[str]:
+        if path not in digests:
+            files = sorted(path.rglob("*")) if path.is_dir() else [path]
+            digests[path] = [sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()]
+        return digests[path]
+
     with Repo(str(folder)) as repo:
         graph = repo.index.graph
         return Plan(
-            {name_of(stage): sight(stage, folder) for stage in graph},
+            {name_of(stage): sight(stage, folder, digest) for stage in graph},
             {name_of(s): {name_of(r) for r in networkx.ancestors(graph, s)} for s in graph},
         )
 
@@ -71,7 +80,7 @@ def name_of(stage: Any) -> str:
     return stage.name if stage.cmd else Path(stage.path).name
 
 
-def sight(stage: Any, folder: Path) -> Any:
+def sight(stage: Any, folder: Path, digest: Callable[[Path], list[str]]) -> Any:
     """The command, the values of the parameters, the bytes of the files that no stage makes."""
     values, files = {}, {}
     for dep in stage.deps:
@@ -81,11 +90,6 @@ def sight(stage: Any, folder: Path) -> Any:
             files[dep.def_path] = digest(folder / dep.def_path)
     tracked = stage.outs[0].hash_info.value if not stage.cmd else None
     return stage.cmd, values, files, tracked
-
-
-def digest(path: Path) -> list[str]:
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
 
 
 def edited(file: Path, text: str) -> Plan:

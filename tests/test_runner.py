@@ -2,7 +2,6 @@
 
 import re
 import signal
-import sys
 from pathlib import Path
 
 import psutil
@@ -20,7 +19,7 @@ exit_on_mistake(lambda: print(runner.repro(2, lambda line: print(line, flush=Tru
 
 
 def words(force: bool = False) -> tuple[str, ...]:
-    return (sys.executable, "-c", CALL.format(force=force))
+    return ("-c", CALL.format(force=force))
 
 
 def repro(project: Project, root: Path, **environment: str) -> Done:

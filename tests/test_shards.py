@@ -5,12 +5,11 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from forked import Forked
 from test_nq import kites
 
 from tuneprobe import paths
@@ -58,16 +57,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def start_stage(root: Path, folder: Path, workers: int) -> subprocess.Popen[str]:
+def start_stage(root: Path, folder: Path, workers: int) -> Forked:
     """The stage prepare-qa in a folder, in a session of its own."""
     shutil.copy(root / "params.yaml", folder)
-    return subprocess.Popen(
-        [sys.executable, str(root / "stages" / "prepare_qa.py"), "--task", CORPUS],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(root / "src"), "TUNEPROBE_WORKERS": str(workers)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+    script = str(root / "stages" / "prepare_qa.py")
+    return Forked(
+        [script, "--task", CORPUS], folder, {**os.environ, "TUNEPROBE_WORKERS": str(workers)}
     )
 
 

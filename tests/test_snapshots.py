@@ -1,12 +1,11 @@
 """Snapshots: what is stored on the way, and that it leaves no trace in the training."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import finished
 from labels_tuned_in_process import snapshots, tune
 from tiny_labels import tagged_words
 
@@ -82,8 +81,8 @@ def test_weights_are_kept_when_asked_and_change_no_vector(
 def test_a_killed_training_goes_on_to_the_same_bytes(
     tmp_path: Path, folder: Path, source: Path
 ) -> None:
-    script = [sys.executable, str(HERE / "labels_tuned_in_process.py")]
-    killed = subprocess.run([*script, str(source), str(tmp_path), "snapshots"], check=False)
+    script = str(HERE / "labels_tuned_in_process.py")
+    killed = finished([script, str(source), str(tmp_path), "snapshots"], tmp_path)
     assert killed.returncode == -signal.SIGKILL
     done = {path.name for path in (tmp_path / "work" / "snapshots").iterdir()}
     assert done == {"step_00000", "step_00005"}

@@ -2,7 +2,6 @@
 
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from forked import Forked, finished
 
 from tuneprobe.formats.examples import ExamplesBuilder, write_examples
 
@@ -121,15 +121,15 @@ def test_so_is_every_other_mistake(
     one_error(capsys.readouterr().err, message, tmp_path)
 
 
-def test_represent_killed_and_run_again_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
+def test_represent_killed_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("undisturbed", "killed"):
         folder = tmp_path / name
         folder.mkdir()
         write_examples(many_texts(), folder / "examples")
-    assert python(tmp_path / "undisturbed", root, "-c", ENCODE).returncode == 0
-    kill_once_it_writes(tmp_path / "killed", root)
+    assert finished(["-c", ENCODE], tmp_path / "undisturbed").returncode == 0
+    kill_once_it_writes(tmp_path / "killed")
     assert not (tmp_path / "killed" / "rep").exists()
-    assert python(tmp_path / "killed", root, "-c", ENCODE).returncode == 0
+    assert finished(["-c", ENCODE], tmp_path / "killed").returncode == 0
     undisturbed, again = (tmp_path / name / "rep" for name in ("undisturbed", "killed"))
     names = sorted(path.name for path in undisturbed.iterdir())
     assert names == sorted(path.name for path in again.iterdir())
@@ -139,20 +139,19 @@ def test_represent_killed_and_run_again_gives_the_same_bytes(root: Path, tmp_pat
 
 def many_texts():
     builder = ExamplesBuilder()
-    for number in range(120):
+    for number in range(50):
         text = builder.add_text(f"q{number}", ["which", "harbour"], ["old", "quay"] * 40)
         for word in range(80):
             builder.add_span(text, 1, word, word + 1, "word")
     return builder.build()
 
 
-def kill_once_it_writes(folder: Path, root: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
-    process = subprocess.Popen([sys.executable, "-c", ENCODE], cwd=folder, env=environment)
+def kill_once_it_writes(folder: Path) -> None:
+    process = Forked(["-c", ENCODE], folder)
     deadline = time.monotonic() + 300
     while not any(folder.rglob("layer_06.npy")):
         assert process.poll() is None, "the process ended before it was killed"
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from forked import Forked
 from made_up_runs import contents, start, write_params
 from made_up_spaces import two_squares, write_layers, write_workspace
 
@@ -125,16 +125,16 @@ def test_the_type_of_a_pair_is_the_pair_of_what_the_tokenizer_makes_of_its_words
     assert set(example_table(builder.build()).type) == {""}
 
 
-@pytest.mark.parametrize("stage", ["geometry", pytest.param("classify", marks=pytest.mark.slow)])
-def test_a_killed_stage_run_again_gives_the_bytes_of_one_undisturbed(
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["geometry", "classify"])
+def test_a_killed_stage_run_again_gives_the_bytes_of_one_process_undisturbed(
     stage: str, root: Path, tmp_path: Path
 ) -> None:
     for name in ("undisturbed", "killed"):
-        write_workspace(tmp_path / name, "made-up", n_layers=3, apart=0.8, n_train=360)
+        write_workspace(tmp_path / name, "made-up", n_layers=3, apart=0.8, n_train=240)
         write_params(root, tmp_path / name)
-    two = {"TUNEPROBE_WORKERS": "2"}
-    assert start(stage, root, tmp_path / "undisturbed", **two).wait() == 0
-    killed = tmp_path / "killed"
+    assert start(stage, root, tmp_path / "undisturbed").wait() == 0
+    killed, two = tmp_path / "killed", {"TUNEPROBE_WORKERS": "2"}
     running = start(stage, root, killed, **two)
     finished = wait_for_units(killed, running)
     os.killpg(running.pid, signal.SIGKILL)
@@ -146,21 +146,7 @@ def test_a_killed_stage_run_again_gives_the_bytes_of_one_undisturbed(
     assert not list((killed / ".cache" / "resume").iterdir())
 
 
-@pytest.mark.slow
-def test_a_stage_gives_the_same_bytes_whatever_the_number_of_processes(
-    root: Path, tmp_path: Path
-) -> None:
-    for workers in (1, 2):
-        folder = tmp_path / str(workers)
-        write_workspace(folder, "made-up", n_layers=2, apart=2.0, n_train=80)
-        write_params(root, folder)
-        for stage in ("geometry", "classify"):
-            started = start(stage, root, folder, TUNEPROBE_WORKERS=str(workers))
-            assert started.wait() == 0
-    assert contents(tmp_path / "1") == contents(tmp_path / "2")
-
-
-def wait_for_units(folder: Path, running: subprocess.Popen[bytes]) -> int:
+def wait_for_units(folder: Path, running: Forked) -> int:
     """Wait until a unit is finished; the number of finished units then."""
     while running.poll() is None:
         finished = list((folder / ".cache" / "resume").glob("*/[!.]*"))
