@@ -18,15 +18,14 @@ from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import mkdtemp
 
 CONTEXT = get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [
-        "__main__",
-        *("torch", "transformers.models.bert", "pandas", "pyarrow", "scipy.stats", "distributed"),
-        *("sklearn.cluster", "sklearn.linear_model", "sklearn.svm", "safetensors.torch"),
-        *("dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.stage", "dvc_s3", "s3fs", "dvclive"),
-        "tuneprobe.cli",
-    ]
+LIBRARIES = (  # one server forks all processes of a test process: the first that starts it says
+    "__main__",
+    *("torch", "transformers.models.bert", "pandas", "pyarrow", "scipy.stats", "distributed"),
+    *("sklearn.cluster", "sklearn.linear_model", "sklearn.svm", "safetensors.torch"),
+    *("dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.stage", "dvc_s3", "s3fs", "dvclive"),
+    "tuneprobe.cli",
 )
+CONTEXT.set_forkserver_preload(list(LIBRARIES))
 
 
 class Forked:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import LIBRARIES
 
 from tuneprobe import commands
 
@@ -21,7 +22,7 @@ sys.exit(int(sys.argv[1]))
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(commands, "LIBRARIES", ())  # of the fork server, which starts sooner
+    monkeypatch.setattr(commands, "LIBRARIES", LIBRARIES)  # the fork server of all tests
     (tmp_path / "stages").mkdir()
     (tmp_path / "src").mkdir()
     (tmp_path / "stages" / "one.py").write_text(SCRIPT)
