@@ -8,6 +8,7 @@ import pytest
 import torch
 from forked import finished
 from killed import left_by_a_killed_process
+from stored import contents
 from tiny_reader import DIM, write_tiny_bert
 
 from tuneprobe.artifacts import ArtifactError
@@ -27,10 +28,6 @@ from tuneprobe.tuning.heads import make_head
 @pytest.fixture
 def encoder(source: Path) -> Encoder:
     return load_encoder("tiny", path=str(source))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def write(folder: Path, encoder: Encoder, *, frozen: bool = False, seed: int = 1) -> Path:

@@ -17,6 +17,7 @@ from labels_tuned_in_process import snapshots
 from made_up_attention import made_up_attention
 from made_up_page import PIECES, store_maps
 from made_up_spaces import two_squares, write_layers
+from stored import contents
 from test_ablation_spread import many_pairs, tuned_at, write_tuned
 from tiny_labels import tagged_words
 from tiny_reader import DIM, simple_questions
@@ -478,11 +479,6 @@ def test_a_damaged_resume_point_is_none(damage: Damage, file: str, tmp_path: Pat
     paths = [tmp_path / name / "fingerprint" / file for name in ("mine", "other")]
     damage(*paths)
     assert read_resume_point(tmp_path / "mine", "fingerprint") is None
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from stored import contents
 from test_qa_examples import KITES, NO_ANSWER
 
 from tuneprobe.examples import pieces
@@ -24,10 +25,6 @@ def write(lists: list[list[Question]], folder: Path) -> dict[str, bytes]:
     """The files of the questions, written a list at a time."""
     write_pieces(map(build_qa, lists), folder, ANNOTATORS, corpus="kites")
     return contents(folder)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("size", [1, 3, 10])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from forked import finished
+from stored import contents
 from tiny_reader import DIM, simple_questions
 from tuned_in_process import SETTINGS, STEP_KILLED, tune
 
@@ -28,11 +29,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     tune(source, folder)
     return folder
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_a_reader_learns_what_it_is_shown(tmp_path: Path, source: Path) -> None:

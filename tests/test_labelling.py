@@ -9,6 +9,7 @@ import pytest
 import torch
 from forked import finished
 from labels_tuned_in_process import SETTINGS, tune
+from stored import contents
 from tiny_labels import neighbours, scored_texts, tagged_words
 from tiny_reader import DIM
 
@@ -33,11 +34,6 @@ HERE = Path(__file__).parent
 KINDS = [(tagged_words, "label"), (neighbours, "label"), (scored_texts, "score")]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def tuned(source: Path, folder: Path) -> Encoder:

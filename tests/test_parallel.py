@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 from shared_by_processes import LABELLED, compute, no_dropout_in_heads
+from stored import contents
 from tiny_reader import write_tiny_bert
 
 from tuneprobe.artifacts import read_meta
@@ -42,11 +43,6 @@ def by_one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
     with no_dropout_in_heads():
         compute(still, lively, one)
     return one, two
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("task", TUNED)

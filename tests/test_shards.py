@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from forked import Forked
+from stored import contents
 from test_nq import kites
 
 from tuneprobe import paths
@@ -51,10 +52,6 @@ def prepare(folder: Path, workers: int) -> dict[str, bytes]:
         join_qa(parts, out)
     assert not cache.exists()
     return contents(out)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def start_stage(root: Path, folder: Path, workers: int) -> Forked:

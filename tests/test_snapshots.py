@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from forked import finished
 from labels_tuned_in_process import snapshots, tune
+from stored import contents
 from tiny_labels import tagged_words
 
 from tuneprobe.encoders.encoder import load_encoder
@@ -26,11 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     assert snapshots(source, folder) == STEPS
     return folder
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def layers(folder: Path) -> np.ndarray:
