@@ -126,8 +126,9 @@ lint: tools
 types: tools
 	mypy
 
+# A file is tested by one process, which makes its fixtures once; two threads in each would fight.
 unit: tools data
-	OMP_NUM_THREADS=1 pytest --numprocesses 2  # two threads in each of two processes would fight
+	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 notebook: setup  ## execute the examples of docs/library.md and write them as docs/library.ipynb
 	python docs/notebook.py
