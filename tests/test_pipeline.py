@@ -37,6 +37,7 @@ PLUMBING = {
 NAMED = {
     "encoder_source": ["encoders.{encoder}"],
     "tuned_elsewhere": ["encoders.{encoder}"],
+    "followed_elsewhere": ["encoders.{encoder}"],
     "tuning": ["{study}.finetune"],
     "task": ["tasks.{task}"],
     "run.draws_beside": ["run.draws", "run.seeds.0"],
