@@ -12,7 +12,7 @@ from made_up_results import made_up_artifacts, made_up_funnel, made_up_params, m
 
 from tuneprobe.collect.tables import quick
 from tuneprobe.page.inputs import PageInputs
-from tuneprobe.studies.attention.example_figure import map_cells
+from tuneprobe.studies.attention.example_figure import changed_cells, map_cells
 from tuneprobe.studies.attention.maps.example_maps import INDEX
 
 PIECES = "[CLS] the gull ##s slept [SEP] again the gull ##s were seen to sleep [SEP]"
@@ -35,7 +35,11 @@ def made_up_page(root: Path, folder: Path) -> PageInputs:
     """Inputs of a page with every figure; `root` has the templates, `folder` gets example maps."""
     store_maps(folder)
     attention = made_up_attention()
-    maps = {f"{task}/attention/maps": map_cells(folder, attention, task) for task in TASKS}
+    maps = {
+        f"{task}/attention/{name}": cells(folder, attention, task)
+        for task in TASKS
+        for name, cells in (("maps", map_cells), ("changed", changed_cells))
+    }
     studies = [made_up_results(), made_up_spaces(), attention, made_up_change()]
     return PageInputs(
         results=quick(pd.concat(studies, ignore_index=True)),

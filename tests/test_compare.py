@@ -77,13 +77,13 @@ def runs(repository: Path) -> list[Run]:
 
 @pytest.fixture
 def page_of(repository: Path) -> Callable[[list[Run]], str]:
-    return lambda runs: render_comparison(runs, *read_plots(repository))
+    return lambda runs: render_comparison(runs, read_plots(repository))
 
 
 @pytest.fixture(scope="module")
 def page(repository: Path, runs: list[Run]) -> str:
     """The three revisions side by side."""
-    return render_comparison(runs, *read_plots(repository))
+    return render_comparison(runs, read_plots(repository))
 
 
 def text_of(page: str) -> str:

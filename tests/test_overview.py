@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer
 
@@ -16,9 +17,9 @@ from tuneprobe.page.overview import (
     END,
     START,
     OverviewError,
-    learned_table,
     overview,
     pairs_table,
+    tasks_table,
     with_results,
 )
 from tuneprobe.studies.pairwise.measures import COSINE, GAP, SPECIFIC
@@ -66,11 +67,20 @@ def made_up():
 
 
 def test_the_nearest_baseline_decides_whether_a_task_was_learned():
-    lines = [list(map(str, row)) for row in learned_table(made_up()).rows]
+    lines = [list(map(str, row)) for row in tasks_table(made_up()).rows]
+    pos = ["POS", "accuracy", "–", "–", "–", "90.0", "word type 81.0", "+9.0 [+5.0, +13.0]"]
+    read = ["reading world", "short F1", "–", "–", "–", "30.0"]
     assert lines == [
-        ["POS", "accuracy", "word type", "81.0", "90.0", "+9.0 [+5.0, +13.0]", "yes"],
-        ["reading world", "short F1", "word overlap", "28.5", "30.0", "+1.5 [−4.0, +7.0]", "no"],
+        [*pos, "yes", "1 of 1"],
+        [*read, "word overlap 28.5", "+1.5 [−4.0, +7.0]", "no", "1 of 1"],
     ]
+
+
+def test_the_seeds_that_agree_are_counted():
+    rows = made_up()
+    other = rows.assign(seed=2, low=-9.0)
+    lines = tasks_table(rows, pd.concat([rows, other])).rows
+    assert [row[-1] for row in lines] == ["1 of 2", "2 of 2"]
 
 
 def test_a_pair_has_its_score_its_own_part_and_what_tuning_adds_to_that():

@@ -80,7 +80,7 @@ def comparison(root: Path, results: pd.DataFrame) -> str:
         Run(name, {"encoder": name}, headline(rows, "finetuned"), plot_tables(rows, "finetuned"))
         for name, rows in (("all", results), ("some", results[results.study != "pairwise"]))
     ]
-    return render_comparison(runs, *read_plots(root))
+    return render_comparison(runs, read_plots(root))
 
 
 @pytest.fixture(scope="module")

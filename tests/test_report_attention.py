@@ -19,10 +19,11 @@ from tuneprobe.page.marks import draw_attention_map, draw_bars
 from tuneprobe.page.page import render_page
 from tuneprobe.page.wording import number
 from tuneprobe.studies.attention.captions import place
-from tuneprobe.studies.attention.example_figure import map_cells
+from tuneprobe.studies.attention.example_figure import changed_cells, map_cells
 from tuneprobe.studies.attention.maps.example_maps import INDEX
 from tuneprobe.studies.attention.page import ATTENTION
 
+SVG = "{http://www.w3.org/2000/svg}"
 PIECES = "[CLS] the gull ##s slept [SEP]"
 
 
@@ -65,7 +66,11 @@ def inputs(root: Path, results, stored_maps) -> PageInputs:
         margin=2.0,
         confidence=0.95,
         studies=["attention"],
-        tables={f"{task}/attention/maps": map_cells(stored_maps, results, task) for task in TASKS},
+        tables={
+            f"{task}/attention/{name}": cells(stored_maps, results, task)
+            for task in TASKS
+            for name, cells in (("maps", map_cells), ("changed", changed_cells))
+        },
     )
 
 
@@ -82,6 +87,7 @@ def test_every_figure_has_a_panel_for_each_task_and_nothing_is_missing(inputs):
     }
     n = len(TASKS)
     assert panels == {
+        "changed-maps": 6,
         "attention-maps": 5 * n,
         "patterns": n,
         "map-similarity": n,
@@ -91,7 +97,6 @@ def test_every_figure_has_a_panel_for_each_task_and_nothing_is_missing(inputs):
         "entropy": n,
         "word-pairs": 2,
         "head-ablation": n,
-        "layer-ablation": n,
         "importance": n,
     }
     assert not any(block.missing for block in blocks_of(inputs).values())
@@ -104,7 +109,7 @@ def test_captions_are_written_from_the_numbers(inputs):
     assert "[CLS] most in layer 3 (42 %) and [SEP] most in layer 6 (53 %)" in caption["token-types"]
     assert "without 1 of 72 heads and falls without 71" in caption["head-ablation"]
     assert "best layer 2 head 3: +2.5 [+2.2, +2.8]" in caption["head-ablation"]
-    assert "best layer 1: +3.0 [+2.7, +3.3]" in caption["layer-ablation"]
+    assert "best layer 1: +3.0 [+2.7, +3.3]" in caption["head-ablation"]
     assert "first to second: layer 5 head 7 (0.20; 2)" in caption["word-pairs"]
     assert "Even attention gives 0.04." in caption["word-pairs"]
     assert "Unrelated heads of a layer share 0.20." in caption["map-similarity"]
@@ -203,6 +208,27 @@ def test_the_maps_shown_are_those_of_the_shortest_text_under_each_patterns_best_
     assert block.pivot(index="row", columns="column", values="weight").to_numpy() == pytest.approx(
         stored.astype(float)
     )
+
+
+def test_the_heads_that_changed_most_are_drawn_before_and_after_on_the_same_text(
+    inputs, results, stored_maps
+):
+    cells = changed_cells(stored_maps, results, TASKS[0])
+    similar = results[(results.metric == "map_similarity") & (results.task == TASKS[0])]
+    similar = similar[(similar["head"] >= 0) & (similar.state == "finetuned")]
+    least = similar.sort_values(["value", "layer", "head"]).head(2)
+    assert set(zip(cells.layer, cells["head"], strict=True)) == set(
+        zip(least.layer, least["head"], strict=True)
+    )
+    assert set(cells.text) == {PIECES}
+    for state, of_state in cells.groupby("state"):
+        stored = np.load(stored_maps / f"text_0001_{state}.npy")
+        for row in of_state.itertuples():
+            assert row.weight == float(stored[row.layer - 1, row.head, row.row, row.column])
+    figure = blocks_of(inputs)["changed-maps"]
+    assert [panel.measure for panel in figure.panels[:3]] == ["before", "after", "difference"]
+    shown = {text.text for text in ElementTree.fromstring(figure.panels[0].svg).iter(f"{SVG}text")}
+    assert set(PIECES.split()) <= shown
 
 
 def test_no_stored_text_or_no_shares_gives_no_maps(results, stored_maps):

@@ -52,19 +52,18 @@ def test_every_figure_has_anchor_caption_reading_named_drawings_and_its_data(
     inputs, studies, figures
 ):
     page = render_page(inputs, studies)
-    assert len(figures) == 32
+    assert len(figures) == 33
     for number, figure in enumerate(figures, 1):
         section = section_of(page, figure)
-        assert f"Figure {number}</span>" in section
-        assert f'<a href="#{figure.name}">' in page  # from the table of contents
-        assert "How to read it." in section
+        assert f"Figure {number} · {figure.title}</span>" in section
+        assert f'<a class="anchor" href="#{figure.name}">' in page
+        assert "ow to read it, and its data" in section
         assert len(figure.caption) > 30, figure.name
         assert len(figure.reading) > 60, figure.name
         labels = re.findall(r'<svg [^>]*role="img" aria-label="([^"]+)"', section)
         assert len(labels) == sum(bool(panel.svg) for panel in figure.panels) > 0, figure.name
         assert all(len(label) > 20 for label in labels), figure.name
         assert not re.search(r"url\(|<svg[^>]* id=|\bnan\b", section, re.IGNORECASE), figure.name
-        assert f"<summary>Data of figure {number}</summary>" in section
         assert section.count('<th scope="row">') == len(figure.table.rows) > 0, figure.name
         [address] = re.findall(r'href="data:text/csv;charset=utf-8,([^"]+)"', section)
         found = rows_of(unquote(address))

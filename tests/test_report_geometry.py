@@ -15,7 +15,8 @@ from tuneprobe.page.blocks import Chapter, Figure, ScoreTable
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_heat_map, ramp
 from tuneprobe.page.render import limits
-from tuneprobe.studies.geometry.measures import cross_tasks, task_label, tasks_of
+from tuneprobe.page.wording import task_label
+from tuneprobe.studies.geometry.measures import cross_tasks, tasks_of
 from tuneprobe.studies.geometry.page import GEOMETRY, gain, layer_pairs
 
 
@@ -57,10 +58,10 @@ def ours(table: ScoreTable) -> dict[str, list[str]]:
 
 
 def test_every_table_and_figure_of_the_paper_is_there(study):
-    assert set(tables(study)) == {"accuracies", "controls", "linearity", "train-test", "cross-task"}
+    assert set(tables(study)) == {"accuracies", "controls", "train-test", "cross-task"}
     assert [name for name in figures(study) if not name.endswith("world-pos")] == [
         "classifiers",
-        "selectivity",
+        "linear-classifier",
         "clusters",
         "distances",
         "spatial",
@@ -85,16 +86,6 @@ def test_tables_show_our_numbers_and_the_papers(study):
     assert published["BERT-small", "PS-fxn"][2:5] == ["86.26", "85.08", "−1.18"]
     assert len(published) == 15
     assert ours(tables(study)["train-test"])["DEP"] == ["0.95", "0.63", "−0.32", "0.02", "0.34"]
-
-
-def test_linearity_is_said_in_a_word_where_labels_are_one_cluster_each(study):
-    table = tables(study)["linearity"]
-    assert list(table.head) == [f"layer {layer}" for layer in range(N_LAYERS + 1)]
-    before, after, _ = [
-        {label: [*map(str, cells)] for label, cells in group.rows} for group in table.groups
-    ]
-    assert before["POS"] == ["420", "350", "280", "210", "140"]
-    assert after["POS"] == ["420", "350", "linear", "linear", "linear"]
 
 
 def test_the_cross_table_orders_tasks_from_own_to_unrelated(results, study):
@@ -123,11 +114,9 @@ def test_captions_are_written_from_the_numbers(inputs):
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_majority_stands_beside_every_accuracy(inputs):
-    panels = figures(GEOMETRY.chapter(inputs))["classifiers"].panels
-    assert [panel.measure for panel in panels[:2]] == [
-        "MLP, majority 24.0",
-        "linear, majority 24.0",
-    ]
+    found = figures(GEOMETRY.chapter(inputs))
+    panels = [found[name].panels[0] for name in ("classifiers", "linear-classifier")]
+    assert [panel.measure for panel in panels] == ["MLP, majority 24.0", "linear, majority 24.0"]
     assert all("majority" in panel.measure for panel in panels)
 
 
@@ -158,19 +147,9 @@ def test_what_is_missing_is_named(inputs, column, names, says):
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_without_snapshots_or_rows_still_builds(inputs):
     study = GEOMETRY.chapter(replace(inputs, results=to_frame([]), tables={}))
-    assert len(figures(study)) == 6  # no curve of controls, no figure over steps
+    assert len(figures(study)) == 7  # no figure over steps
     assert "The geometry study has not run." in study.notes
     assert not re.search(r"(?<!=)\bnan\b", str(study.blocks))  # a cell's own NaN is shown as a dash
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_controls_of_one_layer_are_a_table_without_a_figure(inputs):
-    lower = inputs.results.metric.isin(["selectivity", "compression"]) & (
-        inputs.results.layer < N_LAYERS
-    )
-    study = GEOMETRY.chapter(replace(inputs, results=inputs.results[~lower]))
-    assert "selectivity" not in figures(study)
-    assert ours(tables(study)["controls"])["POS"][2:4] == ["20.0", "24.0"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -209,7 +188,7 @@ def test_plot_tables_have_a_panel_for_each_task_and_probe_in_the_papers_order(re
 
 def test_tasks_are_called_as_in_the_paper_whatever_their_corpus():
     names = ("ewt-dep", "english-ps-fxn", "streusle-4.7-ps-role", "trec-50", "mrpc")
-    assert [task_label(name) for name in names] == ["DEP", "PS-fxn", "PS-role", "TREC-50", "mrpc"]
+    assert [task_label(name) for name in names] == ["DEP", "PS-fxn", "PS-role", "TREC-50", "MRPC"]
     rows = made_up_spaces()
     assert tasks_of(rows, "classify") == list(TASKS)
 
@@ -242,8 +221,8 @@ def test_a_diverging_map_is_paper_at_zero_and_two_hues_beyond(inputs):
         domain=(-1, 1),
         diverging=True,
     )
-    assert "var(--pretrained" in svg
-    assert "var(--finetuned" in svg
+    assert "var(--fifth" in svg
+    assert "var(--fourth" in svg
     opacities = re.findall(r'fill-opacity="([\d.]+)"', svg)
     assert sorted(map(float, opacities)) == [0, 1, 1]
     assert ramp((-1, 1), diverging=True)[1] == "−1.00 to +1.00"

@@ -345,7 +345,7 @@ def compare(
     names = list(dict.fromkeys(revisions if len(revisions) > 1 else [*revisions, WORKSPACE]))
     reading = tqdm(names, "read", unit="run", disable=None)
     runs = [read_run(Path(), name) for name in reading]
-    page = render_comparison(runs, *read_plots(Path()))
+    page = render_comparison(runs, read_plots(Path()))
     with atomic_file(out) as part:
         part.write_text(page, encoding="utf-8")
     typer.echo(f"{out}: {len(runs)} runs")

@@ -37,7 +37,6 @@ from tuneprobe.tasks import TABLES, Columns, Task
 from tuneprobe.yaml_file import read_yaml
 
 SETTINGS = Path(__file__).with_name("probe.yaml")
-TEMPLATES = Path(__file__).parent / "page" / "plots"  # those of .dvc/plots; a test compares
 FILES = tuple(form for form in TABLES if form != "hub")
 FEW = 5  # examples a label has on the average, at least
 
@@ -149,10 +148,6 @@ def probe_table(
             "geometry": {key: given[key] for key in ("classify", "directprobe", "similarity")},
         },
         artifacts=artifacts,
-        templates={
-            path.stem: json.loads(path.read_text(encoding="utf-8"))
-            for path in sorted(TEMPLATES.glob("*.json"))
-        },
         encoder=name,
         corpus=data.name,
         confidence=settings().intervals.confidence,

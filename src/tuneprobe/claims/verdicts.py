@@ -15,6 +15,7 @@ import numpy as np
 from tuneprobe.claims.competence import Competence
 from tuneprobe.claims.evidence import Evidence
 from tuneprobe.collect.estimates import Estimate
+from tuneprobe.page.wording import baseline_label, bounded
 from tuneprobe.stats import holm
 
 Outcome = Literal["pass", "fail", "undecided"]
@@ -187,15 +188,14 @@ def not_learned(task: Competence) -> str:
     >>> from tuneprobe.claims.competence import Gap
     >>> gap = Gap("short_f1", "word-overlap", Estimate(-3.0, -6.0, 0.5))
     >>> not_learned(Competence("world-qa", True, (gap,)))
-    'the model did not learn world-qa: short F1 minus that of word overlap is -3.0 [-6.0, 0.5]'
+    'the model did not learn world-qa: short F1 minus that of word overlap is −3.0 [−6.0, 0.5]'
     """
     weakest = task.weakest
     score = weakest.score.replace("_", " ").replace("f1", "F1")
-    value, low, high = weakest.estimate
-    bounds = f" [{low:.1f}, {high:.1f}]" if isfinite(low) else " (too few examples)"
+    few = "" if isfinite(weakest.estimate.low) else " (too few examples)"
     return (
         f"the model did not learn {task.task}: {score} minus that of "
-        f"{weakest.baseline.replace('-', ' ')} is {value:.1f}{bounds}"
+        f"{baseline_label(weakest.baseline)} is {bounded(*weakest.estimate)}{few}"
     )
 
 

@@ -1,5 +1,6 @@
 """What a page is made of: figures, score tables, funnels; their cells are numbers, written last."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
@@ -47,6 +48,12 @@ class Panel(NamedTuple):
     measure: str
     svg: str
 
+    @property
+    def width(self) -> float:
+        """Of the drawing in pixels, at which its labels have the size they should."""
+        found = re.search(r'viewBox="0 0 ([\d.]+)', self.svg)
+        return float(found[1]) if found else 0.0
+
 
 @dataclass(frozen=True)
 class Table:
@@ -70,14 +77,12 @@ class Figure:
     panels : list of Panel
     axis : str
         What the vertical axis shows.
-    pairs : bool
-        Whether two panels after each other belong together.
-    wide : bool
-        Whether a panel needs more room than a curve.
     in_row : int
         How many panels belong in one row; 0: as many as fit.
     missing : list of str
         What could not be drawn.
+    below : list of str
+        Where the pre-trained encoder lies below the one with random weights.
     undefined : list of str
         What does not exist, as the accuracy on control labels of texts that have no word type.
     """
@@ -90,12 +95,25 @@ class Figure:
     axis: str
     legend: list[tuple[str, str]]
     table: Table
-    pairs: bool = False
-    wide: bool = False
     in_row: int = 0
     missing: list[str] = field(default_factory=list)
     undefined: list[str] = field(default_factory=list)
+    below: list[str] = field(default_factory=list)
     kind: ClassVar[str] = "figure"
+
+    @property
+    def said(self) -> str:
+        """The first sentence of the caption, which heads the figure."""
+        return self._sentences[0]
+
+    @property
+    def rest(self) -> str:
+        """The other sentences, which stand below it."""
+        return self._sentences[1] if len(self._sentences) > 1 else ""
+
+    @property
+    def _sentences(self) -> list[str]:
+        return re.split(r"(?<=\.)\s+(?=[A-Z“])", self.caption, maxsplit=1)
 
 
 class Rows(NamedTuple):
@@ -129,6 +147,7 @@ class ScoreTable:
     groups: Sequence[Rows]
     notes: Sequence[str] = ()
     missing: Sequence[str] = ()
+    said: str = ""  # its main number
     kind: ClassVar[str] = "scores"
 
     @property
@@ -144,6 +163,7 @@ class Funnel:
     name: str
     title: str
     groups: Sequence[tuple[str, list[dict[str, Any]]]]
+    said: str = ""
     kind: ClassVar[str] = "funnel"
 
 
@@ -162,6 +182,8 @@ class Chapter:
         How it measures, a paragraph.
     notes : sequence of str
         How this run differs from the paper.
+    shown : sequence of str
+        Anchors of the blocks that are open from the start; the others are folded.
     """
 
     name: str
@@ -170,3 +192,10 @@ class Chapter:
     blocks: Sequence[Block]
     methods: str
     notes: Sequence[str] = ()
+    shown: Sequence[str] = ()
+
+    @property
+    def ordered(self) -> list[Block]:
+        """The blocks, those that are open from the start first and in their own order."""
+        shown = {name: place for place, name in enumerate(self.shown)}
+        return sorted(self.blocks, key=lambda block: shown.get(block.name, len(shown)))

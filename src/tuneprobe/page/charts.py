@@ -6,7 +6,7 @@ that vl-convert brings along and shown in the reader's own: the bytes depend on 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,11 +15,12 @@ import vl_convert
 from dvc_render.vega_templates import Template
 
 VEGA_LITE = "5.21"
-WIDTH, HEIGHT = 172, 122
+WIDTH, HEIGHT = 152, 108
 MEASURED_FONT = "Roboto"
 SHOWN_FONT = "system-ui, sans-serif"
 SVG = "{http://www.w3.org/2000/svg}"
 
+MARKS = ("point", "rect mark", "bar", "circle")
 LOG_TICKS = [part * 10**power for power in range(-3, 6) for part in (1, 3)]
 
 SOFT, FAINT, PAPER = "#5b5f66", "#c9ccd1", "#ffffff"
@@ -41,14 +42,16 @@ class Series:
 FINETUNED = Series("finetuned", "fine-tuned", "#0b61a4", (1, 0), "--finetuned")
 PRETRAINED = Series("pretrained", "pre-trained", "#b4530a", (6, 3), "--pretrained")
 RANDOM = Series("random", "random encoder", "#6b7077", (1.5, 2.5), "--random")
+MORE = Series("more", "more", "#0a7a57", (1, 0), "--fourth")  # of signs, which no state has
+LESS = Series("less", "less", "#8a3a93", (6, 3), "--fifth")
 GAP = Series("gap", "fine-tuned minus pre-trained", "#0b61a4", (1, 0), "--finetuned")
 STATES = (FINETUNED, PRETRAINED, RANDOM)
 RUNS = (  # looks of up to six runs: no two have the same colour or the same dash
     FINETUNED,
     PRETRAINED,
     RANDOM,
-    Series("fourth", "", "#0a7a57", (9, 2, 2, 2), "--fourth"),
-    Series("fifth", "", "#8a3a93", (3, 3), "--fifth"),
+    replace(MORE, name="fourth", label="", dash=(9, 2, 2, 2)),
+    replace(LESS, name="fifth", label="", dash=(3, 3)),
     Series("sixth", "", "#7d6608", (12, 3), "--sixth"),
 )
 
@@ -178,7 +181,8 @@ def tidy(svg: str, label: str) -> str:
     ElementTree.register_namespace("", SVG.strip("{}"))
     root = ElementTree.fromstring(svg)
     _prune(root)
-    for element in root.iter():
+    for element in list(root.iter()):
+        _tell(element)
         _clean(element)
     width, height = root.get("width", "0"), root.get("height", "0")
     root.attrib.clear()
@@ -236,6 +240,13 @@ def _prune(element: ElementTree.Element) -> None:
         empty = child.tag == f"{SVG}g" and not len(child)
         if frame or empty or child.get("fill") == "transparent":
             element.remove(child)
+
+
+def _tell(element: ElementTree.Element) -> None:
+    """What Vega says of a point, a cell or a bar becomes what a browser shows on hover."""
+    if element.get("aria-roledescription") in MARKS and "value" in element.get("aria-label", ""):
+        told = re.sub(r"-?\d+\.\d{3,}", _two_digits, element.get("aria-label", ""))
+        ElementTree.SubElement(element, f"{SVG}title").text = told.replace("; ", ", ")
 
 
 def _clean(element: ElementTree.Element) -> None:

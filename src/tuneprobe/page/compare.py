@@ -1,10 +1,8 @@
 """The page of several runs: runs as columns, their curves over each other."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -26,7 +24,6 @@ from tuneprobe.page.charts import Series, swatch
 from tuneprobe.page.compare_figures import Plot, overlay
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.templates import render
-from tuneprobe.paths import PLOT_TEMPLATES
 from tuneprobe.yaml_file import read_yaml
 
 PAIRED = "\N{NO-BREAK SPACE}†"
@@ -42,8 +39,8 @@ INTERVALS = (
 )
 
 
-def read_plots(repository: Path) -> tuple[list[Plot], dict[str, dict[str, Any]]]:
-    """What dvc.yaml says about the tables of metrics/plots, and the templates by stem.
+def read_plots(repository: Path) -> list[Plot]:
+    """What dvc.yaml says about the tables of metrics/plots.
 
     Raises
     ------
@@ -53,21 +50,17 @@ def read_plots(repository: Path) -> tuple[list[Plot], dict[str, dict[str, Any]]]
     pipeline = repository / "dvc.yaml"
     if not pipeline.exists():
         raise CompareError(f"{pipeline} is missing: call this at the top of the repository.")
-    plots = [
+    return [
         Plot(name, entry["title"], entry["template"], entry["y_label"] or entry["x_label"])
         for named in read_yaml(pipeline).get("plots", [])
         for name, entry in named.items()
     ]
-    files = (repository / PLOT_TEMPLATES).glob("*.json")
-    return plots, {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
-def render_comparison(
-    runs: Sequence[Run], plots: Sequence[Plot], templates: Mapping[str, Mapping[str, Any]]
-) -> str:
-    """One HTML page without scripts or outside resources; the same runs give the same bytes.
+def render_comparison(runs: Sequence[Run], plots: Sequence[Plot]) -> str:
+    """One HTML page without outside resources; the same runs give the same bytes.
 
-    What a run lacks is named. `templates` are those of .dvc/plots, by stem.
+    What a run lacks is named.
 
     Raises
     ------
@@ -80,11 +73,11 @@ def render_comparison(
         )
     looks = looks_of([run.name for run in runs])
     names = [run.name for run in runs]
-    inputs = PageInputs(pd.DataFrame(), templates=templates)
+    inputs = PageInputs(pd.DataFrame())
     drawn = [plot for plot in plots if len(overlaid(runs, plot.name))]
     return render(
         "compare.html.jinja",
-        runs=list(zip(runs, map(swatch, looks), strict=True)),
+        runs=list(zip(runs, map(swatch, looks), map(origin_of, runs), strict=True)),
         names=names,
         params=Table(
             ["parameter", *names], [[k, *v] for k, v in differing(runs).items()], 1 + len(runs)
@@ -96,6 +89,17 @@ def render_comparison(
         ],
         absent=[plot.title for plot in plots if plot not in drawn],
     )
+
+
+def origin_of(run: Run) -> str:
+    """State, encoder and seed of a run, as far as its parameters say.
+
+    >>> origin_of(Run("main", {"focus": "finetuned", "run.seeds": "13"}))
+    'state finetuned, seed 13'
+    """
+    known = {"state": "focus", "encoder": "run.encoders", "seed": "run.seeds"}
+    said = (f"{name} {run.params[key]}" for name, key in known.items() if run.params.get(key))
+    return ", ".join(said)
 
 
 def looks_of(names: Sequence[str]) -> list[Series]:

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tuneprobe.collect.tables import records
 from tuneprobe.page.charts import STATES, Series
 from tuneprobe.page.inputs import PageInputs
 
+ALL_TASKS = "all tasks"
 Where = Mapping[str, Any]  # column of result rows to a value or several
 Select = Callable[[PageInputs], pd.DataFrame]
 Text = str | Callable[[PageInputs], str]
@@ -120,6 +122,8 @@ class Curves(Spec):
         Whether the layer mark of the claims is drawn.
     together : bool
         Whether all quantities share one y axis.
+    better : bool
+        Whether higher is better, so that pre-trained below random weights is worth a note.
     margin : bool
         Whether the equivalence margin is drawn around zero.
     beside : sequence of Beside
@@ -137,6 +141,7 @@ class Curves(Spec):
     mark: bool = False
     margin: bool = False
     together: bool = False
+    better: bool = False
     beside: Sequence[Beside] = ()
     also: Callable[[PageInputs, pd.DataFrame], pd.DataFrame] | None = None
     keep: Sequence[str] = ()
@@ -153,6 +158,8 @@ class HeatMaps(Spec):
         Gives ``group``, ``measure``, the columns `x` and `y`, and ``value``.
     own : str
         What the table calls a row whose `x` is -1, which is not drawn; empty: there are none.
+    scale : str
+        What the colour bar shows.
     step : float
         Limits of the scale are multiples of it.
     ends : pair of float or None
@@ -163,6 +170,7 @@ class HeatMaps(Spec):
     x: str = "head"
     y: str = "layer"
     y_label: str = ""
+    scale: str = ""
     y_up: bool = True
     own: str = ""
     order: Sequence[str] = ()
@@ -171,8 +179,6 @@ class HeatMaps(Spec):
     diverging: bool = False
     step: float = 0.1
     ends: tuple[float | None, float | None] = (None, None)
-    pairs: bool = False
-    wide: bool = False
     expected: bool = True  # of every group of the run
 
 
@@ -195,3 +201,16 @@ class Bars(Spec):
     signed: bool = False
     step: float = 10
     head: str = "share"
+
+
+def over_tasks(rows: pd.DataFrame) -> pd.DataFrame:
+    """The mean over the tasks by state and layer; bounds are the lowest and the highest task."""
+    found = rows.groupby(["state", "layer"]).value.agg(value="mean", low="min", high="max")
+    return found.reset_index().assign(task=ALL_TASKS)
+
+
+def most_and_least(rows: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The row of the largest value, and that of the smallest."""
+    found = records(rows)
+    most, least = (end(found, key=lambda row: float(row["value"])) for end in (max, min))
+    return most, least

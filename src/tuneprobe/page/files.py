@@ -22,7 +22,7 @@ from tuneprobe.page.blocks import Cell, CellLike, Figure, Panel, Table
 from tuneprobe.page.charts import MEASURED_FONT, PAPER, SHOWN_FONT, SOFT
 
 INK = "#1c1d1f"
-IN_ROW, WIDE_IN_ROW = 5, 3
+WIDTH = 1240  # pixels that a row of panels fills at most
 MARGIN, GAP, HEADING, TOP = 16, 14, 34, 62  # pixels
 CHARACTER, SMALL_CHARACTER = 6.6, 5.6  # mean width of a character of a legend, of a heading
 PNG_SCALE = 2
@@ -76,13 +76,11 @@ def figure_svg(figure: Figure) -> str:
     width, height = (
         max(sides) for sides in zip(*(_size(panel) for panel in figure.panels), strict=True)
     )
-    in_row = min(len(figure.panels), figure.in_row or (WIDE_IN_ROW if figure.wide else IN_ROW))
-    by_column = figure.pairs and len(figure.panels) > 1
-    if by_column:  # two panels after each other stand below each other
-        in_row = -(-len(figure.panels) // 2)
+    fitting = max(1, int(WIDTH // (width + GAP)))
+    in_row = min(len(figure.panels), figure.in_row or fitting)
     parts = [_text(figure.title, MARGIN, 26, size=15, bold=True), *_legend(figure)]
     for number, panel in enumerate(figure.panels):
-        column, row = divmod(number, 2) if by_column else divmod(number, in_row)[::-1]
+        row, column = divmod(number, in_row)
         x = MARGIN + column * (width + GAP)
         y = TOP + row * (height + HEADING + GAP)
         parts.append(_text(panel.ability, x, y + 12, size=12, bold=True))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tuneprobe.claims.evidence import Evidence
 from tuneprobe.page.origin import Origin
+from tuneprobe.page.templates import chart_templates
 
 FUNNEL = ["probe", "step", "kept", "dropped", "reason"]
 
@@ -29,7 +30,7 @@ class PageInputs:
     artifacts : mapping
         Path to the provenance (meta.json) of each artifact that the numbers come from.
     templates : mapping
-        Name to Vega-Lite template, as in .dvc/plots: ``layer_curves``, ``gap_curves``.
+        Name to Vega-Lite template: ``layer_curves``, ``gap_curves``.
     encoder, corpus : str
         The corpus of the reading study; without that study, what the others read.
     layer_mark, margin, confidence : float
@@ -48,7 +49,7 @@ class PageInputs:
     funnel: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FUNNEL))
     params: Mapping[str, Any] = field(default_factory=dict)
     artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=chart_templates)
     encoder: str = ""
     corpus: str = ""
     layer_mark: float | Fraction = Fraction(5, 12)

@@ -1,5 +1,6 @@
 """Marks beside curves: heat maps, bars with intervals, points, attention maps; their legends."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from tuneprobe.page.charts import (
     CHANCE,
     FAINT,
     FINETUNED,
-    PRETRAINED,
+    LESS,
+    MORE,
     WIDTH,
     Series,
     draw,
@@ -21,7 +23,7 @@ Template = Mapping[str, Any]
 Limits = tuple[float, float]
 
 SEQUENTIAL = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")  # viridis
-MAP_SIDE = 150
+MAP_SIDE, WORD_STEP = 150, 14
 ROW_HEIGHT = 15  # of a bar alone, in pixels
 GRID = {"grid": True, "gridColor": FAINT, "gridOpacity": 0.55}
 BAR_WIDTH = 190
@@ -57,7 +59,8 @@ def draw_heat_map(
         Values of the ends of the scale, the same for all panels of a figure; a `diverging` scale
         reaches as far below zero as above.
     diverging : bool
-        Orange below zero, blue above, stronger the farther; else the perceptual scale.
+        Purple below zero, green above, stronger the farther; else the perceptual scale. Cells
+        whose interval (``low``, ``high``) leaves out zero are outlined.
     y_label : str
         Title of the y axis where it is not the name of the column.
     y_up : bool
@@ -73,6 +76,9 @@ def draw_heat_map(
     [cells] = spec["spec"]["layer"]
     cells["encoding"]["y"]["sort"] = list(order) or ("descending" if y_up else "ascending")
     cells["encoding"] |= _diverging() if diverging else _sequential(domain)
+    if diverging and {"low", "high"} <= set(rows):
+        sure = {"test": "datum.low > 0 || datum.high < 0 && datum.low !== null"}
+        cells["encoding"]["stroke"] = {"condition": sure | {"value": "currentColor"}, "value": None}
     return draw(spec, label)
 
 
@@ -115,29 +121,55 @@ def draw_points(template: Template, rows: pd.DataFrame, label: str, *, x: str, y
     return draw(spec, label)
 
 
-def draw_attention_map(template: Template, cells: pd.DataFrame, label: str) -> str:
-    """One attention map in the colour of the text: ``row`` attends to ``column``, by ``weight``."""
-    inked = cells[cells.weight >= PALE * cells.weight.max()].assign(value=lambda one: one.weight)
+def draw_attention_map(
+    template: Template,
+    cells: pd.DataFrame,
+    label: str,
+    *,
+    words: Sequence[str] = (),
+    reach: float | None = None,
+) -> str:
+    """One attention map: ``row`` attends to ``column``, by ``weight``.
+
+    In the colour of the text; a difference, which has weights below zero, in those of signs.
+    `words` are written on both axes; `reach` is the weight of the strongest colour.
+    """
+    reach = reach or float(cells.weight.abs().max())
+    inked = cells[cells.weight.abs() >= PALE * reach]
+    inked = inked.assign(value=inked.weight, share=inked.weight.abs() / reach)
+    side = WORD_STEP * len(words) or MAP_SIDE
     spec = fill_anchors(
         template,
-        inked[["row", "column", "value"]],
+        inked[["row", "column", "value", "share"]],
         x="column",
         y="row",
-        plot_width=MAP_SIDE,
-        plot_height=MAP_SIDE,
+        plot_width=side,
+        plot_height=side,
     )
     [drawn] = spec["spec"]["layer"]
-    side = {"type": "ordinal", "axis": None, "scale": {"domain": sorted(set(cells.row))}}
-    drawn["encoding"] = {
-        "x": {"field": "column"} | side,
-        "y": {"field": "row"} | side,
-        "color": {"value": "currentColor"},
-        "fillOpacity": {
-            "field": "value",
-            "type": "quantitative",
-            "scale": {"domain": [0, float(cells.weight.max())], "range": [0, 1]},
-        },
+    named: dict[str, Any] = {
+        "labelExpr": f"{json.dumps(list(words))}[datum.value]",
+        "title": None,
+        "ticks": False,
     }
+    named |= {
+        "domain": False,
+        "grid": False,
+        "labelLimit": 90,
+        "labelFontSize": 11,
+        "labelOverlap": False,
+    }
+    places = {"type": "ordinal", "scale": {"domain": sorted(set(cells.row))}}
+    drawn["encoding"] = _diverging() | {
+        "x": {
+            "field": "column",
+            "axis": named | {"labelAngle": -90, "orient": "top"} if words else None,
+            **places,
+        },
+        "y": {"field": "row", "axis": named if words else None, **places},
+    }
+    if not (cells.weight < 0).any():
+        drawn["encoding"]["color"] = {"value": "currentColor"}
     frame = {
         "data": {"values": [{}]},
         "mark": {"type": "rect", "filled": False, "stroke": "currentColor", "strokeWidth": 0.5},
@@ -153,8 +185,7 @@ def ramp(
     """A bar in the colours of the scale, and what its ends mean: an entry of a legend."""
     if diverging:
         reach = max(map(abs, domain))
-        stops = [(PRETRAINED, 1.0), (PRETRAINED, 0.5), (PRETRAINED, 0.0)]
-        stops += [(FINETUNED, 0.5), (FINETUNED, 1.0)]
+        stops = [(LESS, 1.0), (LESS, 0.5), (LESS, 0.0), (MORE, 0.5), (MORE, 1.0)]
         fills = [
             f'fill="var({one.variable}, {one.colour})" fill-opacity="{share:g}"'
             for one, share in stops
@@ -181,9 +212,9 @@ def _sequential(domain: tuple[float, float]) -> dict[str, Any]:
 
 def _diverging() -> dict[str, Any]:
     """Two hues whose opacity is the magnitude, so that zero is the paper in light and dark."""
-    below = {"test": "datum.value < 0", "value": PRETRAINED.colour}
+    below = {"test": "datum.value < 0", "value": LESS.colour}
     scale = {"domain": [0, 1], "range": [0, 1], "clamp": True}
     return {
-        "color": {"condition": below, "value": FINETUNED.colour},
+        "color": {"condition": below, "value": MORE.colour},
         "fillOpacity": {"field": "share", "type": "quantitative", "scale": scale},
     }

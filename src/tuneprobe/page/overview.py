@@ -1,9 +1,9 @@
-"""What a run says first: what tuning taught, and what it changed in the pairs of words.
+"""What a run says first: what changes over the layers, what tuning taught, what pairs gain.
 
-The same two tables head the page and are metrics/results.md, from which README's are copied.
+The two tables head the page and are metrics/results.md, from which README's are copied.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import nan
 
 import pandas as pd
@@ -13,13 +13,25 @@ from tuneprobe.collect.estimates import Estimate, estimates
 from tuneprobe.collect.tables import last_layer, records, select
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.formats.results import OVER_BASELINE
-from tuneprobe.page.blocks import Cell, CellLike, Table
-from tuneprobe.page.wording import plain
+from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Table
+from tuneprobe.page.figures import Curves
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.render import draw_figure
+from tuneprobe.page.wording import baseline_label, number, plain, task_label
 from tuneprobe.states import FINETUNED, PRETRAINED, RANDOM
-from tuneprobe.studies.change.measures import task_label
 from tuneprobe.studies.pairwise.measures import GAP, PROBES, SPECIFIC, usual
 
 STATES = (RANDOM, PRETRAINED, FINETUNED)
+BASES = {RANDOM: "random weights", PRETRAINED: "pre-trained"}
+GAINS = ("best baseline", "gain", "learned", "seeds that agree")
+TAUGHT = (
+    "What tuning taught: scores in percent; the gain in points over the best baseline, paired over "
+    "the test examples."
+)
+PAIRED = (
+    "Share of unmatched pairs that score below the matched one (AUC, chance 50), last layer; its "
+    "pair-specific part (chance 0), and what tuning adds to that."
+)
 START, END = "<!-- results: made by `tuneprobe readme` -->", "<!-- end of results -->"
 
 
@@ -27,16 +39,52 @@ class OverviewError(TuneprobeError):
     """A text without a place for the results."""
 
 
-def learned_table(results: pd.DataFrame) -> Table:
-    """Each tuned task: its score, the baseline that comes nearest, the paired gain over it."""
-    head = ["tuned on", "score", "nearest baseline", "baseline", "fine-tuned", "gain", "learned"]
-    rows = [_learned_row(results, one) for one in competences(results).values()]
-    return Table(head, rows, n_names=3)
+def answer_figure(inputs: PageInputs, answers: Sequence[Curves]) -> Figure:
+    """One panel of each study over the layers; those that have no numbers are left out."""
+    drawn = [figure for one in answers if (figure := draw_figure(one, inputs)).panels]
+    heads = list(dict.fromkeys(name for one in drawn for name in one.table.head))
+    rows = [
+        [dict(zip(one.table.head, row, strict=True)).get(name, NOTHING) for name in heads]
+        for one in drawn
+        for row in one.table.rows
+    ]
+    return Figure(
+        "over-layers",
+        "What changes over the layers",
+        "",
+        "Lines are means over the tasks of a study (over the five abilities in the first panel); "
+        "bands reach from the lowest to the highest. Dotted: chance, or no change. "
+        + " ".join(one.reading for one in drawn),
+        [panel for one in drawn for panel in one.panels],
+        "",
+        list(dict.fromkeys(entry for one in drawn for entry in one.legend)),
+        Table(heads, rows, n_names=2),
+        in_row=4,
+        below=[one for figure in drawn for one in figure.below],
+    )
+
+
+def tasks_table(results: pd.DataFrame, seeds: pd.DataFrame | None = None) -> Table:
+    """Each tuned task: its score in each state, and the paired gain over the best baseline.
+
+    `seeds` are the rows of every seed, of which the last column counts those that agree on whether
+    the task was learned.
+    """
+    head = ["tuned on", "score", "majority", *BASES.values(), "fine-tuned", *GAINS]
+    rows = [] if seeds is None else [of_seed for _, of_seed in seeds.groupby("seed")]
+    alone = [competences(of_seed) for of_seed in rows]
+    found = competences(results)
+    lines = [
+        _task_row(results, one, [of[name] for of in alone if name in of])
+        for name, one in found.items()
+    ]
+    return Table(head, lines, n_names=2)
 
 
 def pairs_table(results: pd.DataFrame) -> Table:
     """Each ability, last layer: AUC in each state; what of it is due to the pair itself."""
-    head = ["ability", *STATES, *(f"pair-specific: {state}" for state in STATES), "change"]
+    states = [*BASES.values(), "fine-tuned"]
+    head = ["ability", *states, *(f"pair-specific: {state}" for state in states), "change"]
     rows = [row for probe in PROBES if (row := _pairs_row(results, probe))]
     return Table(head, rows)
 
@@ -57,11 +105,8 @@ def markdown(table: Table) -> str:
 def overview(results: pd.DataFrame) -> str:
     """Both tables as Markdown, each under a sentence that says what its numbers are."""
     tables = {
-        "What tuning taught, in percent and points; the gain is paired over the test examples.": (
-            learned_table(results)
-        ),
-        "Share of unmatched pairs that score below the matched one (AUC, chance 50), last layer; "
-        "its pair-specific part (chance 0), and what tuning adds to that.": pairs_table(results),
+        TAUGHT: tasks_table(results),
+        PAIRED: pairs_table(results),
     }
     parts = (f"{said}\n\n{markdown(table)}" for said, table in tables.items() if table.rows)
     return "\n\n".join(parts) + "\n"
@@ -84,23 +129,33 @@ def with_results(text: str, results: str) -> str:
     return f"{before}{START}\n\n{results}\n{END}{after}"
 
 
-def _learned_row(results: pd.DataFrame, one: Competence) -> list[CellLike]:
+def _task_row(
+    results: pd.DataFrame, one: Competence, alone: Sequence[Competence]
+) -> list[CellLike]:
     nearest = one.weakest
-    tuned = _tuned_score(results, one.task, nearest.score)
-    gain = Cell(*nearest.estimate, signed=True)
-    score = nearest.score.replace("_", " ").replace("f1", "F1")
-    names: list[CellLike] = [task_label(one.task), score, plain(nearest.baseline)]
-    learned = "yes" if one.learned else "no"
-    return [*names, Cell(tuned - nearest.estimate.value), Cell(tuned), gain, learned]
-
-
-def _tuned_score(results: pd.DataFrame, task: str, score: str) -> float:
-    """The score that the gaps are of: of the MLP on the last layer where a probe gives it."""
-    over = select(results, task=task, state=FINETUNED, metric=OVER_BASELINE, score=score)
-    where = records(over)[0]
-    keys = {name: where[name] for name in ("study", "layer", "classifier")}
-    found = select(results, task=task, state=FINETUNED, metric=score, against="", **keys).value
-    return float(found.iloc[0]) if len(found) else nan
+    over = select(
+        results, task=one.task, state=FINETUNED, metric=OVER_BASELINE, score=nearest.score
+    )
+    where = {name: records(over)[0][name] for name in ("study", "layer", "classifier")}
+    rows = select(results, task=one.task, metric=nearest.score, against="", **where)
+    scores = rows.drop_duplicates("state").set_index("state").value
+    tuned = float(scores.get(FINETUNED, nan))
+    gaps = {gap.baseline: gap.estimate for gap in one.decisive if gap.score == nearest.score}
+    majority = tuned - gaps["majority"].value if "majority" in gaps else nan
+    cells = [Cell(float(scores.get(state, nan))) for state in BASES]
+    best = f"{baseline_label(nearest.baseline)} {number(tuned - nearest.estimate.value)}"
+    agree = sum(of.learned == one.learned for of in alone) if alone else 1
+    return [
+        task_label(one.task),
+        nearest.score.replace("_", " ").replace("f1", "F1"),
+        Cell(majority),
+        *cells,
+        Cell(tuned),
+        best,
+        Cell(*nearest.estimate, signed=True),
+        "yes" if one.learned else "no",
+        f"{agree} of {len(alone) or 1}",
+    ]
 
 
 def _pairs_row(results: pd.DataFrame, probe: str) -> list[CellLike]:

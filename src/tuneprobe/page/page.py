@@ -26,7 +26,7 @@ from tuneprobe.page.deviations import deviations
 from tuneprobe.page.files import write_figures
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.origin import files_sha256
-from tuneprobe.page.overview import learned_table, pairs_table
+from tuneprobe.page.overview import PAIRED, TAUGHT, answer_figure, pairs_table, tasks_table
 from tuneprobe.page.registry import STUDIES, judge_all
 from tuneprobe.page.templates import render
 from tuneprobe.page.wording import listed, plain
@@ -67,32 +67,39 @@ def draw_chapters(inputs: PageInputs) -> list[Chapter]:
 
 def figures_of(chapters: Sequence[Chapter]) -> list[Figure]:
     """The figures in the order of the page."""
-    return [block for one in chapters for block in one.blocks if isinstance(block, Figure)]
+    return [block for one in chapters for block in one.ordered if isinstance(block, Figure)]
 
 
 def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -> str:
-    """One HTML page without scripts or outside resources; the same inputs give the same bytes.
+    """One HTML page without outside resources; the same inputs give the same bytes.
 
     What is missing from the results (a state, a probe, a study) is named on the page. `chapters`
     are those of `draw_chapters`, where they are drawn already; the claims are about their figures.
     """
     evidence, studies = inputs.evidence, draw_chapters(inputs) if chapters is None else chapters
-    shown = {block.name for study in studies for block in study.blocks}
-    findings = [one for one in judge_all(evidence) if one.claim.figure in shown]
+    titles = {block.name: block.title for study in studies for block in study.blocks}
+    findings = [one for one in judge_all(evidence) if one.claim.figure in titles]
+    first = inputs.of(inputs.encoders[0]) if len(inputs.encoders) > 1 else inputs
+    told = [STUDIES[study] for study in inputs.studies]
     return render(
         "page.html.jinja",
         inputs=inputs,
-        evidence=evidence,
+        answer=answer_figure(first, [one.answer for one in told if one.answer]),
+        sentences=[(one.name, said) for one in told if (said := one.finding(first))],
+        taught=tasks_table(first.results, first.all_seeds),
+        said_taught=TAUGHT,
+        pairs=pairs_table(first.results),
+        said_pairs=PAIRED,
         n_layers=inputs.results.layer.max() if len(inputs.results) else 0,
         states=_states(inputs.results),
-        verdict=verdict_sentence(findings),
-        learned=learned_table(inputs.results),
-        pairs=pairs_table(inputs.results),
         unlearned=[not_learned(task) for task, _ in evidence.unlearned],
         verdict_rule=VERDICT_RULE,
         signs=VERDICT_SIGNS,
-        glance=_by_paper(findings),
-        ledger=[(finding, describe(finding), _check_table(finding)) for finding in findings],
+        titles=titles,
+        ledger=[
+            (_paper_sentence(paper, found), [(one, ours(one), _checks(one)) for one in found])
+            for paper, found in _by_paper(findings).items()
+        ],
         studies=studies,
         left_out=[study for study in STUDIES if study not in inputs.studies],
         encoder_note=_encoder_note(inputs),
@@ -114,11 +121,6 @@ def _encoder_note(inputs: PageInputs) -> str:
         "these weights as they came; a head, where one is needed, was trained on them here."
     )
     return f"{note} {ENCODER_NOTES.get(base, '')}".rstrip()
-
-
-def verdict_sentence(findings: list[Finding]) -> str:
-    """How many claims of each paper have which verdict, a sentence a paper."""
-    return " ".join(_paper_sentence(*of_paper) for of_paper in _by_paper(findings).items())
 
 
 def _by_paper(findings: list[Finding]) -> dict[str, list[Finding]]:
@@ -144,34 +146,15 @@ def _paper_sentence(paper: str, findings: list[Finding]) -> str:
     return f"Of the {len(findings)} claims of {paper}, {listed(parts)}."
 
 
-def describe(finding: Finding) -> list[tuple[str, str]]:
-    """Our numbers for a claim: each subject and what it shows.
-
-    Up to two checks are written out; of more, the number that pass and the largest value.
-    """
-    lines = []
-    for subject in dict.fromkeys(check.subject for check in finding.checks):
-        checks = [check for check in finding.checks if check.subject == subject]
-        measured = [check for check in checks if isfinite(check.value)]
-        text = "no numbers"
-        if measured and len(checks) <= 2:
-            text = ", ".join(map(_check_text, measured))
-        elif measured:
-            passed = sum(check.outcome == "pass" for check in checks)
-            widest = max(measured, key=lambda check: abs(check.value))
-            text = (
-                f"{passed} of {len(checks)} checks pass; largest {_estimate(widest)} at "
-                f"{widest.what}"
-            )
-        lines.append((plain(subject), text))
-    return lines
-
-
-def _check_text(check: Check) -> str:
-    sign = "ρ " if check.unit == "correlation" else ""
-    if check.what in WHEN:
-        return f"{sign}{_estimate(check)} {WHEN[check.what]}"
-    return f"{check.what} {sign}{_estimate(check)}"
+def ours(finding: Finding) -> str:
+    """Our numbers for a claim: how many checks pass, and the number that is farthest from zero."""
+    measured = [check for check in finding.checks if isfinite(check.value)]
+    if not measured:
+        return finding.reason
+    passed = sum(check.outcome == "pass" for check in finding.checks)
+    widest = max(measured, key=lambda check: abs(check.value))
+    where = f"{plain(widest.subject)}, {WHEN.get(widest.what, plain(widest.what))}"
+    return f"{passed} of {len(finding.checks)} checks pass; {_estimate(widest)} ({where})"
 
 
 def _estimate(check: Check) -> str:
@@ -186,7 +169,7 @@ def _cell(check: Check) -> Cell:
     return Cell(check.value, check.low, check.high, digits=digits, signed=sign)
 
 
-def _check_table(finding: Finding) -> Table:
+def _checks(finding: Finding) -> Table:
     rows: list[list[CellLike]] = [
         [plain(check.subject), plain(check.what), _estimate(check), check.outcome]
         for check in finding.checks

@@ -1,6 +1,5 @@
 """What a page is written from, read from the artifacts in the workspace."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +11,9 @@ from tuneprobe.measures import check_measures
 from tuneprobe.page.inputs import FUNNEL, PageInputs
 from tuneprobe.page.origin import Origin, code_commit, corpora_of, library_versions
 from tuneprobe.page.registry import all_measures
+from tuneprobe.page.wording import call_tasks
 from tuneprobe.params import Params
-from tuneprobe.studies.attention.example_figure import map_cells
+from tuneprobe.studies.attention.example_figure import changed_cells, map_cells
 
 
 def read_inputs(params: Params, made: Inventory) -> PageInputs:
@@ -25,21 +25,19 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         If something of `made` is missing or damaged.
     """
     settings = params.pairwise
+    call_tasks({name: task.label for name, task in params.tasks.items()})
     every = check_measures(made.shown(made.results()), all_measures())
     results = mean_over_seeds(every)
     maps = {
-        f"{task}/attention/maps": map_cells(folder, results, task)
+        f"{task}/attention/{name}": cells(folder, results, task)
         for task, folder in made.map_folders().items()
+        for name, cells in (("maps", map_cells), ("changed", changed_cells))
     }
     return PageInputs(
         results=results,
         funnel=read_funnel(made),
         params=params.model_dump(),
         artifacts=made.artifacts(),
-        templates={
-            path.stem: json.loads(path.read_text(encoding="utf-8"))
-            for path in paths.PLOT_TEMPLATES.glob("*.json")
-        },
         encoder=made.encoder,
         corpus=", ".join(made.reading if "pairwise" in made.studies else results.task.unique()),
         layer_mark=settings.layer_mark,

@@ -10,7 +10,7 @@ import pandas as pd
 from tuneprobe.collect.tables import records, select
 from tuneprobe.formats.results import NO_HEAD, significant
 from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Table
-from tuneprobe.page.charts import Series, draw_panel, swatch
+from tuneprobe.page.charts import PRETRAINED, RANDOM, Series, draw_panel, swatch
 from tuneprobe.page.figures import Bars, Beside, Curves, HeatMaps, Quantity, Spec, Tabled
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import block, draw_bars, draw_heat_map, ramp
@@ -18,6 +18,7 @@ from tuneprobe.page.wording import number, signed
 
 BOUNDS = ["value", "low", "high"]
 EVERYTHING = "every number of this figure"
+FLAT = 0.2  # share of a shared axis below which a panel has its own
 
 
 @singledispatch
@@ -103,21 +104,19 @@ def draw_curves(spec: Curves, inputs: PageInputs) -> Figure:
         for quantity in spec.quantities
     }
     reach = _reach([points[spec.x] for points in drawn])
-    pairs = _in_pairs(spec)
     panels: list[Panel] = []
     missing: list[str] = []
     undefined: list[str] = []
+    below: list[str] = []
     for group, quantity, points in _by_group(spec, inputs, found):
         name = f"{spec.label(group)}, {quantity.label}"
         if len(points):
             how = (domains[id(quantity)], reach)
+            below += _below_random(spec, name, quantity, points)
             panels.append(_curve_panel(spec, inputs, group, quantity, points, series, *how))
             continue
         exists = group not in quantity.undefined(inputs)
         (missing if exists else undefined).append(name)
-        if pairs:  # keeps the two rows of panels in step
-            label = f"{quantity.label}: {'not measured' if exists else 'not defined'}"
-            panels.append(Panel(spec.label(group), label, ""))
     if not drawn:
         missing, undefined = [EVERYTHING], []
     absent = [one.label for one in _series(spec, inputs) if one not in series] if drawn else []
@@ -130,10 +129,10 @@ def draw_curves(spec: Curves, inputs: PageInputs) -> Figure:
         spec.axis,
         [(swatch(one), one.label) for one in series],
         _curve_table(spec, inputs, found, series),
-        pairs=pairs and bool(drawn),
         in_row=spec.in_row,
         missing=[*missing, *absent],
         undefined=undefined,
+        below=below,
     )
 
 
@@ -191,16 +190,42 @@ def _round_step(width: float) -> float:
     return next(power * part for part in (1, 2, 5, 10) if power * part >= width * 0.999)
 
 
+def _own_domain(
+    points: pd.DataFrame, shared: tuple[float, float], quantity: Quantity
+) -> tuple[float, float]:
+    """The shared limits, but those of the panel itself where they would draw it flat."""
+    own = limits([points], quantity.around, quantity.scale)
+    return own if own[1] - own[0] < FLAT * (shared[1] - shared[0]) else shared
+
+
+def _below_random(
+    spec: Curves, name: str, quantity: Quantity, points: pd.DataFrame
+) -> Iterator[str]:
+    """Where pre-trained lies below random weights at the last place, with both numbers."""
+    last = points[points[spec.x] == points[spec.x].max()].set_index("rev").value
+    states = (PRETRAINED.name, RANDOM.name)
+    if spec.better and set(states) <= set(last.index) and last[states[0]] < last[states[1]]:
+        before, random = (number(last[state], quantity.digits) for state in states)
+        yield f"{name} ({before} against {random})"
+
+
+def _broken(rows: pd.DataFrame, x: str) -> pd.DataFrame:
+    """The points of each curve with an empty one where a layer between them has no number."""
+    if x != "layer":
+        return rows
+    parts = []
+    for _, curve in rows.groupby("rev", sort=False):
+        every = range(int(curve.layer.min()), int(curve.layer.max()) + 1)
+        whole = curve.set_index("layer").reindex(pd.Index(every, name="layer")).reset_index()
+        for name in whole.columns.difference([*BOUNDS, "layer"]):
+            whole[name] = whole[name].ffill()
+        parts.append(whole)
+    return pd.concat(parts)
+
+
 def _around(spec: Curves, quantity: Quantity, inputs: PageInputs) -> list[float]:
     margin = [-inputs.margin, inputs.margin] if spec.margin else []
-    return [*quantity.around, *margin]
-
-
-def _in_pairs(spec: Curves) -> bool:
-    """Whether every group has two panels that belong together."""
-    n_quantities = len(spec.quantities)
-    grouped = n_quantities > 2 and len(spec.quantities[0].groups) > 1
-    return n_quantities == 2 or (grouped and all(one.groups for one in spec.quantities))
+    return [*quantity.around, *margin, *[0.0] * spec.signed]
 
 
 def _by_group(
@@ -218,9 +243,10 @@ def _curve_panel(
     quantity: Quantity,
     points: pd.DataFrame,
     series: Sequence[Series],
-    domain: tuple[float, float],
+    shared: tuple[float, float],
     reach: tuple[float, float],
 ) -> Panel:
+    domain = _own_domain(points, shared, quantity)
     ordered = [points[points.rev == one.name].sort_values(spec.x) for one in series]
     write = signed if spec.signed else number
     spoken = "; ".join(
@@ -234,11 +260,13 @@ def _curve_panel(
     heading, baseline = quantity.label, _first(points.baseline)
     if quantity.baseline_label and isfinite(baseline):
         heading += f", {quantity.baseline_label} {number(baseline, quantity.digits)}"
+    if domain != shared:
+        heading += ", own scale"
     drawn["baseline"] = baseline if domain[0] <= baseline <= domain[1] else nan
     ends = f"{spec.x} {points[spec.x].min()} to {points[spec.x].max()}"
     drawing = draw_panel(
         inputs.templates[spec.template],
-        drawn[["rev", "panel", *BOUNDS, "baseline", spec.x, *spec.keep]],
+        _broken(drawn[["rev", "panel", *BOUNDS, "baseline", spec.x, *spec.keep]], spec.x),
         series,
         domain=domain,
         label=f"{name}, {ends}: {spoken}",
@@ -330,6 +358,7 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
     rows = spec.rows(inputs)
     drawn = rows[rows[spec.x] != NO_HEAD] if spec.own else rows
     domain = _scale_of(spec, drawn)
+    bounds = [name for name in BOUNDS[1:] if name in drawn]
     panels = []
     for (group, measure), cells in drawn.groupby(["group", "measure"], sort=False):
         low, high = (
@@ -338,7 +367,7 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
         )
         drawing = draw_heat_map(
             inputs.templates["heat_map"],
-            cells[[spec.x, spec.y, "value"]],
+            cells[[spec.x, spec.y, "value", *bounds]],
             f"{spec.label(str(group))}: {measure}, {spec.y} by {spec.x}, from {low} to {high}",
             x=spec.x,
             y=spec.y,
@@ -357,12 +386,16 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
         _text(spec.reading, inputs),
         panels,
         spec.axis,
-        [ramp(domain, diverging=spec.diverging, digits=spec.digits)] if panels else [],
+        [_ramp(spec, domain)] if panels else [],
         _map_table(spec, rows),
-        pairs=spec.pairs,
-        wide=spec.wide,
         missing=_absent(spec, inputs, rows),
     )
+
+
+def _ramp(spec: HeatMaps, domain: tuple[float, float]) -> tuple[str, str]:
+    """The colour bar: what it shows, from where to where."""
+    bar, ends = ramp(domain, diverging=spec.diverging, digits=spec.digits)
+    return bar, f"{spec.scale}: {ends}" if spec.scale else ends
 
 
 @plot_table.register
@@ -451,7 +484,6 @@ def draw_bar_figure(spec: Bars, inputs: PageInputs) -> Figure:
         spec.axis,
         [(block(one), one.label) for one in series] if panels else [],
         _bar_table(spec, rows, series),
-        wide=True,
         missing=_absent(spec, inputs, rows),
     )
 

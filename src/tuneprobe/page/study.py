@@ -11,7 +11,7 @@ from tuneprobe.claims.verdicts import Claim
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.measures import Measure
 from tuneprobe.page.blocks import Block, Chapter, Figure, ScoreTable
-from tuneprobe.page.figures import Spec
+from tuneprobe.page.figures import Curves, Spec
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.render import draw_figure
 from tuneprobe.yaml_file import read_yaml
@@ -41,6 +41,12 @@ class Study:
         All that `headline` may give, in their order.
     plots : sequence of Spec
         Tables of metrics/plots that the chapter does not show.
+    shown : sequence of str
+        Anchors of the two or three blocks that decide; the others are folded.
+    answer : Curves, optional
+        The study in one panel, for the first screen.
+    finding : callable
+        The study in one sentence with its numbers; empty where it has none.
     """
 
     name: str
@@ -55,6 +61,9 @@ class Study:
     headline: Callable[[pd.DataFrame, str], dict[str, Estimate]]
     headline_names: Sequence[str]
     plots: Sequence[Spec] = ()
+    shown: Sequence[str] = ()
+    answer: Curves | None = None
+    finding: Callable[[PageInputs], str] = lambda _: ""
 
     @property
     def figures(self) -> list[Spec]:
@@ -69,7 +78,8 @@ class Study:
             more = {block.name: block for block in self._drawn(other)}
             blocks = [with_encoder(block, more.get(block.name), other.encoder) for block in blocks]
         notes = list(self.notes(first))
-        return Chapter(self.name, self.title, self.question, blocks, self.methods(first), notes)
+        text = self.name, self.title, self.question
+        return Chapter(*text, blocks, self.methods(first), notes, self.shown)
 
     def _drawn(self, inputs: PageInputs) -> list[Block]:
         blocks: list[Block] = []

@@ -1,6 +1,8 @@
 """The page templates: Jinja with escaping, strict names and the filters of `wording`."""
 
-from importlib.resources import files
+import json
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -8,9 +10,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tuneprobe.page.files import csv_address
 from tuneprobe.page.wording import number, plain, unbroken
 
+HERE = Path(__file__).parent
+
+
+@cache
+def chart_templates() -> dict[str, dict[str, Any]]:
+    """The Vega-Lite templates by stem; .dvc/plots, where DVC looks for them, is a link to them."""
+    files = sorted((HERE / "plots").glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
 
 def render(template: str, **values: Any) -> str:
-    """A filled template, which also gets ``css``, the style of all pages."""
+    """A filled template, which also gets ``css`` and ``script``, those of all pages."""
     environment = Environment(
         loader=PackageLoader("tuneprobe.page", "."),
         autoescape=True,
@@ -20,5 +31,5 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters |= {"plain": plain, "number": number, "unbroken": unbroken}
     environment.filters["csv_address"] = csv_address
-    style = files("tuneprobe.page").joinpath("page.css").read_text(encoding="utf-8")
-    return environment.get_template(template).render(css=style, **values)
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    return environment.get_template(template).render(css=style, script=script, **values)

@@ -1,10 +1,32 @@
 """How the page writes numbers, lists and layers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
+from tuneprobe.paths import reading_task
+
 MISSING = "–"
+SPELLED = {
+    "pos": "POS",
+    "dep": "DEP",
+    "ps-role": "PS-role",
+    "ps-fxn": "PS-fxn",
+    "trec-50": "TREC-50",
+    "mrpc": "MRPC",
+    "stsb": "STS-B",
+    "sst2": "SST-2",
+    "qqp": "QQP",
+    "rte": "RTE",
+    "qnli": "QNLI",
+    "mnli": "MNLI",
+    "mnli-mismatched": "MNLI (mismatched)",
+    "sick": "SICK",
+    "framenet-1.5": "FrameNet 1.5",
+    "framenet-1.7": "FrameNet 1.7",
+}
+LABELLED = tuple(SPELLED)[:5]  # of words and questions: called without their corpus
+_called: dict[str, str] = {}  # what the entries of `tasks:` say
 
 
 def number(value: float, digits: int = 1) -> str:
@@ -94,3 +116,35 @@ def plain(name: str) -> str:
     ('answer type', 'top k', 'world SST-2', 'PS-role')
     """
     return re.sub("(?<=[a-z])[-_]|(?<![A-Z])[-_](?=[a-z])", " ", name)
+
+
+def call_tasks(labels: Mapping[str, str]) -> None:
+    """Take over what the entries of ``tasks:`` are to be called; an empty label says nothing."""
+    _called.clear()
+    _called.update({task: label for task, label in labels.items() if label})
+
+
+def task_label(task: str) -> str:
+    """What the page calls a task: the label of its entry, else its name as the papers spell it.
+
+    >>> task_label("world-qa"), task_label("ewt-ps-role"), task_label("world-rte")
+    ('reading world', 'PS-role', 'world RTE')
+    >>> task_label("framenet-1.5"), task_label("my-task")
+    ('FrameNet 1.5', 'my task')
+    """
+    if task in _called:
+        return _called[task]
+    if read := reading_task(task):
+        return f"reading {task_label(read)}"
+    key = next((one for one in SPELLED if task == one or task.endswith(f"-{one}")), "")
+    corpus = "" if not key or key in LABELLED else task.removesuffix(key).replace("-", " ")
+    return f"{corpus}{SPELLED[key]}" if key else task.replace("-", " ")
+
+
+def baseline_label(name: str) -> str:
+    """A baseline in running text.
+
+    >>> baseline_label("random"), baseline_label("word-overlap")
+    ('random weights', 'word overlap')
+    """
+    return {"random": "random weights", "random-answer": "random answers"}.get(name, plain(name))

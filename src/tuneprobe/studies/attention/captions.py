@@ -7,7 +7,7 @@ import pandas as pd
 
 from tuneprobe.collect.tables import records, select
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER
-from tuneprobe.page.wording import bounded, listed, number, signed, spread
+from tuneprobe.page.wording import bounded, listed, number, signed, spread, task_label
 from tuneprobe.studies.attention.claims import MIN_HEADS, tukey_fence
 from tuneprobe.studies.attention.measures import (
     AFTER,
@@ -15,7 +15,6 @@ from tuneprobe.studies.attention.measures import (
     DIRECTIONS,
     TYPE_LABELS,
     of_heads,
-    task_label,
     type_label,
 )
 

@@ -11,6 +11,7 @@ from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero, by_inte
 from tuneprobe.collect.estimates import Estimate, difference
 from tuneprobe.collect.tables import records, select
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER
+from tuneprobe.page.wording import task_label
 from tuneprobe.studies.attention.measures import (
     ABLATION,
     AFTER,
@@ -28,7 +29,6 @@ from tuneprobe.studies.attention.measures import (
     pattern_shares,
     percent,
     shown_ablation,
-    task_label,
     task_scores,
     without_a_fifth,
 )
@@ -360,7 +360,7 @@ ATTENTION_CLAIMS = (
         "Even without a whole layer the score can be higher.",
         "Figure 9: +3.2 points on RTE without layer 1, without an interval.",
         f"One check per task: the largest gain of any layer. {CHOSEN.format('layers')}",
-        "layer-ablation",
+        "head-ablation",
         judged(
             each_task(
                 "largest gain without a layer",

@@ -1,7 +1,8 @@
-"""An attention map of each pattern, from the head that shows it most often."""
+"""Attention maps of single texts: of the heads that changed most, and one of each pattern."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,17 +12,20 @@ from tuneprobe.collect.tables import records, select
 from tuneprobe.page.blocks import Cell, Figure, Panel, Table
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_attention_map
-from tuneprobe.page.wording import number
+from tuneprobe.page.wording import listed, number, task_label
 from tuneprobe.studies.attention.captions import maps_caption
 from tuneprobe.studies.attention.measures import (
+    AFTER,
     BEFORE,
     PATTERNS,
+    map_similarity,
     of_heads,
     pattern_shares,
-    task_label,
 )
 
 MAX_MAPS = 10
+N_CHANGED = 2  # heads whose maps are drawn before and after
+WHEN = {BEFORE: "before", AFTER: "after"}
 COLUMNS = ("pattern", "share", "state", "layer", "head", "text", "row", "column", "weight")
 
 
@@ -48,34 +52,117 @@ def map_cells(folder: Path, results: pd.DataFrame, task: str, state: str = BEFOR
     ArtifactError
         If a stored file is missing or is not as it was written.
     """
-    with readable(folder / "index.csv") as path:
-        index = pd.read_csv(path, keep_default_na=False)
-    stored = index[index.state == state]
+    text, maps = _stored(folder, state)
     shares = of_heads(select(pattern_shares(results), task=task, state=state))
     shares = shares[shares.value > 0].sort_values(["layer", "head"])  # of equals the first
-    if not len(stored) or not len(shares):
-        return pd.DataFrame(columns=list(COLUMNS))
-    text = min(records(stored), key=lambda one: len(one["pieces"].split()))
+    best = [select(shares, pattern=name).nlargest(1, "value") for name in PATTERNS]
+    heads = [row for rows in best for row in records(rows.assign(share=rows.value))]
+    return _cells(text, maps, heads)
+
+
+def changed_cells(folder: Path, results: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Cells of the maps before and after tuning of the heads whose maps are least alike.
+
+    The columns are those of `map_cells`, for the shortest text that is stored of both states;
+    ``share`` is the cosine of the maps of a head over all texts.
+    """
+    similar = of_heads(select(map_similarity(results), task=task)).sort_values(["layer", "head"])
+    heads = records(similar.nsmallest(N_CHANGED, "value").assign(pattern="changed"))
+    parts = [
+        _cells(
+            *_stored(folder, state),
+            [{**one, "share": one["value"], "state": state} for one in heads],
+        )
+        for state in (BEFORE, AFTER)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _stored(folder: Path, state: str) -> tuple[str, Any]:
+    """The pieces of the shortest text that is stored of a state, and its maps by layer and head."""
+    with readable(folder / "index.csv") as path:
+        index = pd.read_csv(path, keep_default_na=False)
+    texts = records(index[index.state == state])
+    if not texts:
+        return "", None
+    text = min(texts, key=lambda one: len(one["pieces"].split()))
     with readable(folder / text["file"]) as path:
-        maps = np.load(path, allow_pickle=False)
-    parts = []
-    for pattern in PATTERNS:
-        for best in records(select(shares, pattern=pattern).nlargest(1, "value")):
-            weights = maps[best["layer"] - 1, best["head"]].astype(float)
-            row, column = np.indices(weights.shape).reshape(2, -1)
-            cells = pd.DataFrame({"row": row, "column": column, "weight": weights.ravel()})
-            where = {name: best[name] for name in ("pattern", "state", "layer", "head")}
-            parts.append(cells.assign(**where, share=best["value"], text=text["pieces"]))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+        return text["pieces"], np.load(path, allow_pickle=False)
+
+
+def _cells(text: str, maps: Any, heads: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    parts = [pd.DataFrame(columns=list(COLUMNS))]
+    for one in heads if text else ():
+        weights = maps[one["layer"] - 1, one["head"]].astype(float)
+        row, column = np.indices(weights.shape).reshape(2, -1)
+        cells = pd.DataFrame({"row": row, "column": column, "weight": weights.ravel()})
+        where = {name: one[name] for name in ("pattern", "share", "state", "layer", "head")}
+        parts.append(cells.assign(**where, text=text))
+    return pd.concat(parts[1:] or parts, ignore_index=True)[list(COLUMNS)]
+
+
+def _tables(inputs: PageInputs, name: str) -> dict[str, pd.DataFrame]:
+    """Task to its stored cells, as far as there are any."""
+    return {
+        key.split("/")[0]: cells
+        for key, cells in sorted(inputs.tables.items())
+        if key.endswith(f"/attention/{name}") and len(cells)
+    }
+
+
+def changed_figure(inputs: PageInputs) -> Figure:
+    """Maps before tuning, after it, and their difference, for the heads that changed most."""
+    tables = _tables(inputs, "changed")
+    task = min(tables, key=lambda one: len(tables[one].text.iloc[0].split()), default="")
+    panels = list(_changed_panels(inputs, task, tables[task])) if task else []
+    caption = "No attention map is stored."
+    if task:
+        heads = tables[task].drop_duplicates(["layer", "head"])
+        named = listed(
+            [
+                f"layer {one['layer']} head {one['head']} (cosine {number(one['share'], 2)})"
+                for one in records(heads)
+            ]
+        )
+        caption = (
+            f"Of all heads tuning on {task_label(task)} changes most {named}. Here before, after, "
+            f"and after minus before, on “{heads.text.iloc[0].replace(' ##', '')}”."
+        )
+    return Figure(
+        "changed-maps",
+        "The heads that changed most, before and after",
+        caption,
+        "A row is a word piece that attends, a column one that is attended to. Before and after: "
+        "the darker, the more of the attention of the row, up to the largest weight of both. "
+        "Difference: green is more attention after tuning, purple less. The cosine is the mean "
+        "over all texts that were measured.",
+        panels,
+        "word pieces that attend",
+        [],
+        _strongest_table({task: tables[task]} if task else {}),
+        in_row=3,
+        missing=[] if task else ["stored attention maps of both states"],
+    )
+
+
+def _changed_panels(inputs: PageInputs, task: str, cells: pd.DataFrame) -> Iterator[Panel]:
+    template, words = inputs.templates["heat_map"], cells.text.iloc[0].split()
+    for (layer, head), of_head in cells.groupby(["layer", "head"], sort=False):
+        before, after = (
+            of_head[of_head.state == state].reset_index(drop=True) for state in (BEFORE, AFTER)
+        )
+        change = after.assign(weight=after.weight - before.weight)
+        reach = float(of_head.weight.max())
+        for label, one in (("before", before), ("after", after), ("difference", change)):
+            where = f"layer {layer} head {head}"
+            spoken = f"{label}: {where} on {task_label(task)}, {len(words)} word pieces"
+            drawing = draw_attention_map(template, one, spoken, words=words, reach=reach)
+            yield Panel(where, label, drawing)
 
 
 def maps_figure(inputs: PageInputs) -> Figure:
     """An attention map of each pattern: Figure 1 of the paper."""
-    tables = {
-        name.split("/")[0]: cells
-        for name, cells in sorted(inputs.tables.items())
-        if name.endswith("/attention/maps") and len(cells)
-    }
+    tables = _tables(inputs, "maps")
     panels = [panel for task, cells in tables.items() for panel in _maps(inputs, task, cells)]
     return Figure(
         "attention-maps",
@@ -115,10 +202,16 @@ def _strongest_table(tables: Mapping[str, pd.DataFrame]) -> Table:
     body: list[list[str | Cell]] = []
     for task, cells in tables.items():
         pieces = cells.text.iloc[0].split()
-        for (pattern, layer, head), one in cells.groupby(["pattern", "layer", "head"], sort=False):
+        keys = ["pattern", "state", "layer", "head"]
+        for (pattern, state, layer, head), one in cells.groupby(keys, sort=False):
             for row in records(one.loc[one.groupby("row").weight.idxmax()]):
-                where = [task_label(task), str(pattern), f"layer {layer} head {head}"]
+                where = [
+                    task_label(task),
+                    str(pattern),
+                    WHEN[str(state)],
+                    f"layer {layer} head {head}",
+                ]
                 ends = [pieces[row["row"]], pieces[row["column"]]]
                 body.append([*where, *ends, Cell(row["weight"], digits=3)])
-    names = ["task", "pattern", "head", "word piece", "attends most to", "weight"]
-    return Table(names, body, n_names=5)
+    names = ["task", "pattern", "tuning", "head", "word piece", "attends most to", "weight"]
+    return Table(names, body, n_names=6)

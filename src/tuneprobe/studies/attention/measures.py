@@ -15,21 +15,6 @@ CHANGED: dict[str, Any] = {"against": BEFORE}
 METRICS = ("accuracy", "f1", "pearson", "spearman")
 PAIR_TASKS = ("rte", "mrpc", "stsb", "qqp", "qnli", "mnli", "mnli-mismatched", "sick", "world-rte")
 SENTENCE_TASKS = ("sst2", "world-sst2")
-LABELS = {
-    "mrpc": "MRPC",
-    "stsb": "STS-B",
-    "sst2": "SST-2",
-    "qqp": "QQP",
-    "rte": "RTE",
-    "qnli": "QNLI",
-    "mnli": "MNLI",
-    "mnli-mismatched": "MNLI (mismatched)",
-    "sick": "SICK",
-    "world-rte": "world RTE",
-    "world-sst2": "world SST-2",
-    "framenet-1.5": "FrameNet 1.5",
-    "framenet-1.7": "FrameNet 1.7",
-}
 UNIFORM = "uniform"  # the state in which every token receives the same attention
 ABLATIONS = ("uniform", "zero", "mean")
 PRUNED, FIFTH = "pruned", 0.2  # the ablation of several heads at once; of them all, as claimed
@@ -91,15 +76,6 @@ MEASURES = (
     ),
     *_scores("evaluate", "majority_", unit=PERCENT),
 )
-
-
-def task_label(task: str) -> str:
-    """What a figure calls a task.
-
-    >>> task_label("sst2"), task_label("world-rte"), task_label("framenet-1.5")
-    ('SST-2', 'world RTE', 'FrameNet 1.5')
-    """
-    return LABELS.get(task, task.replace("-", " "))
 
 
 def type_label(kind: str) -> str:

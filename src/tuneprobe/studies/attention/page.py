@@ -10,16 +10,25 @@ from tuneprobe.collect.estimates import Estimate, estimates, mean
 from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER
 from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Rows, ScoreTable, Table
-from tuneprobe.page.charts import FINETUNED, PRETRAINED, STATES, Series
-from tuneprobe.page.figures import Bars, Curves, HeatMaps, Plot, Quantity
+from tuneprobe.page.charts import STATES
+from tuneprobe.page.figures import (
+    ALL_TASKS,
+    Bars,
+    Curves,
+    HeatMaps,
+    Plot,
+    Quantity,
+    most_and_least,
+    over_tasks,
+)
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_points
 from tuneprobe.page.render import EVERYTHING
 from tuneprobe.page.study import Study, published
-from tuneprobe.page.wording import number
+from tuneprobe.page.wording import number, task_label
 from tuneprobe.studies.attention import captions
 from tuneprobe.studies.attention.claims import ATTENTION_CLAIMS
-from tuneprobe.studies.attention.example_figure import maps_figure
+from tuneprobe.studies.attention.example_figure import changed_figure, maps_figure
 from tuneprobe.studies.attention.measures import (
     ABLATION,
     AFTER,
@@ -44,7 +53,6 @@ from tuneprobe.studies.attention.measures import (
     pattern_shares,
     percent,
     shown_ablation,
-    task_label,
     task_scores,
     tasks_of,
     type_label,
@@ -53,8 +61,6 @@ from tuneprobe.studies.attention.measures import (
 
 PAPER_LAYERS = 12
 PUBLISHED = published(__file__)
-BETTER = Series("better", "better without", FINETUNED.colour, (1, 0), FINETUNED.variable)
-WORSE = Series("worse", "worse without", PRETRAINED.colour, (1, 0), PRETRAINED.variable)
 ABLATED = {
     "uniform": "attends evenly to all real tokens",
     "zero": "says nothing",
@@ -157,6 +163,7 @@ SIMILARITY = HeatMaps(
     ),
     rows=lambda inputs: select(similarity_maps(inputs), state=AFTER),
     own="mean of the layer",
+    scale="cosine",
     ends=(None, 1.0),
     **SHARED,
 )
@@ -186,7 +193,7 @@ TYPE_CHANGES = HeatMaps(
     "type-changes",
     "What tuning does to the attention to types of tokens",
     axis="type of token",
-    reading="Blue: tokens of the type receive more attention after tuning than before; orange: "
+    reading="Green: tokens of the type receive more attention after tuning than before; purple: "
     "less. Types are read by spaCy; a text without a token of a type is left out of its mean.",
     caption=lambda inputs: captions.type_changes_caption(type_changes(inputs)),
     rows=type_changes,
@@ -197,7 +204,7 @@ TYPE_CHANGES = HeatMaps(
     row_height=14,
     digits=1,
     diverging=True,
-    wide=True,
+    scale="points",
     **SHARED,
 )
 CLS_ROW = Bars(
@@ -256,13 +263,6 @@ def _changes(inputs: PageInputs) -> pd.DataFrame:
     return select(ablation_changes(inputs.results), state=AFTER)
 
 
-def layer_bars(inputs: PageInputs) -> pd.DataFrame:
-    """What the score gains without each whole layer."""
-    rows = select(_changes(inputs), head=NO_HEAD).sort_values(["task", "layer"])
-    better = rows.value.gt(0).map({True: BETTER.name, False: WORSE.name})
-    return rows.assign(group=rows.task, name=rows.layer.map("layer {}".format), rev=better)
-
-
 def _ablated(inputs: PageInputs) -> str:
     ablated = ABLATED[shown_ablation(inputs.results)]
     return f"An ablated head {ablated}. Intervals are paired bootstraps over the test examples."
@@ -274,31 +274,21 @@ HEAD_ABLATION = HeatMaps(
     axis="layer",
     reading=lambda inputs: (
         "A cell is a head: the score of the fine-tuned encoder without it, minus "
-        "the intact score. Blue: better without; orange: worse; no colour: no change. "
+        "the intact score. Green: better without; purple: worse; no colour: no change; outlined: "
+        "the interval leaves out zero. Whole layers are in the data table. "
         f"{_ablated(inputs)}{COUNTED}"
     ),
-    caption=lambda inputs: captions.ablation_caption(of_heads(_changes(inputs))),
+    caption=lambda inputs: " ".join(
+        dict.fromkeys(
+            captions.ablation_caption(rows)
+            for rows in (of_heads(_changes(inputs)), select(_changes(inputs), head=NO_HEAD))
+        )
+    ),
     rows=lambda inputs: _maps(_changes(inputs), "change of the score, points"),
     own="the whole layer",
+    scale="points",
     digits=1,
     diverging=True,
-    **SHARED,
-)
-LAYER_ABLATION = Bars(
-    "layer-ablation",
-    "The task without one layer’s attention",
-    axis="layer; bars in points",
-    reading=lambda inputs: (
-        "A bar is the score of the fine-tuned encoder with all heads of a layer "
-        "ablated, minus the intact score; right of zero the task is better without. "
-        f"{_ablated(inputs)}"
-    ),
-    caption=lambda inputs: captions.ablation_caption(select(_changes(inputs), head=NO_HEAD)),
-    rows=layer_bars,
-    series=(BETTER, WORSE),
-    measure="change of the score, points",
-    signed=True,
-    head="without",
     **SHARED,
 )
 
@@ -373,6 +363,10 @@ def three_ways_table(inputs: PageInputs) -> ScoreTable:
         ],
         PUBLISHED["notes"],
         [] if ours else ["no whole-text task was scored; only the published rows are shown"],
+        " ".join(
+            f"{label}: random {cells[0]}, pre-trained {cells[1]}, tuned {cells[5]}."
+            for label, cells in ours
+        ),
     )
 
 
@@ -384,6 +378,44 @@ def _score_rows(inputs: PageInputs) -> Iterator[tuple[str, list[Cell]]]:
         gain = found[AFTER].value - max(known) if AFTER in found and known else nan
         label = f"{task_label(str(task))}, {rows.metric.iloc[0]}"
         yield label, [*(found.get(way, NOTHING) for way in WAYS), Cell(gain, signed=True)]
+
+
+# in one panel and one sentence
+
+
+def moved_rows(inputs: PageInputs) -> pd.DataFrame:
+    """1 − cosine of the maps before and after, the mean over heads and tasks."""
+    rows = select(map_similarity(inputs.results), head=NO_HEAD)
+    return over_tasks(rows.assign(value=1 - rows.value))
+
+
+ANSWER = Curves(
+    "answer-maps",
+    "How far maps moved",
+    reading="Maps: 1 − cosine of the attention maps before and after tuning, a mean over heads.",
+    groups=lambda _: [ALL_TASKS],
+    label=lambda _: "How far maps moved",
+    quantities=[
+        Quantity("1 − cosine with pre-trained", moved_rows, around=[0.0], baseline=0.0, digits=2)
+    ],
+)
+
+
+def finding(inputs: PageInputs) -> str:
+    """In which layers maps change most and least, and how many heads a task can do without."""
+    rows = moved_rows(inputs)
+    if not len(rows):
+        return ""
+    far, near = most_and_least(rows)
+    text = (
+        f"Maps: those of layer {far['layer']} change most (1 − cosine {number(far['value'], 2)}) "
+        f"and those of layer {near['layer']} least ({number(near['value'], 2)})"
+    )
+    heads = of_heads(_changes(inputs))
+    if len(heads):
+        lost = int((heads.high < 0).sum())
+        text += f"; without one of them the score falls clearly for {lost} of {len(heads)} heads"
+    return f"{text}."
 
 
 # headline
@@ -498,16 +530,16 @@ ATTENTION = Study(
     notes,
     MEASURES,
     [
-        maps_figure,
-        PATTERNS_FIGURE,
+        changed_figure,
         SIMILARITY,
+        PATTERNS_FIGURE,
+        maps_figure,
         TYPES_FIGURE,
         TYPE_CHANGES,
         CLS_ROW,
         ENTROPY,
         PAIRS,
         HEAD_ABLATION,
-        LAYER_ABLATION,
         importance_figure,
         three_ways_table,
     ],
@@ -515,4 +547,7 @@ ATTENTION = Study(
     headline,
     HEADLINE_NAMES,
     plots=[SIMILARITY_PLOT, HEAD_ABLATION_PLOT],
+    shown=("changed-maps", "map-similarity", "head-ablation"),
+    answer=ANSWER,
+    finding=finding,
 )

@@ -10,6 +10,7 @@ from tuneprobe.claims.evidence import Evidence
 from tuneprobe.claims.verdicts import Check, Claim, Outcome, by_interval, widened
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference, estimates, mean
 from tuneprobe.collect.tables import select
+from tuneprobe.page.wording import task_label
 from tuneprobe.stats import marked_layer
 from tuneprobe.studies.change.measures import (
     AFTER,
@@ -25,7 +26,6 @@ from tuneprobe.studies.change.measures import (
     gained,
     patched_probes,
     rows_of,
-    task_label,
 )
 
 FEW = 5.0  # percent of the directions looked at

@@ -9,8 +9,6 @@ from tuneprobe import paths
 from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.measures import PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
-from tuneprobe.studies.attention.measures import task_label as sentence_label
-from tuneprobe.studies.geometry.measures import task_label as label_label
 
 STUDY = "change"
 BEFORE, AFTER = PRETRAINED, FINETUNED
@@ -99,18 +97,6 @@ MEASURES = (
         "patch_excess", "the same, beyond other words", POINTS, *PATCHED, chance=0, cite=PRAKASH
     ),
 )
-
-
-def task_label(task: str) -> str:
-    """What a figure calls a tuned task.
-
-    >>> task_label("world-qa"), task_label("world-pos"), task_label("world-rte")
-    ('reading world', 'POS', 'world RTE')
-    """
-    if read := paths.reading_task(task):
-        return f"reading {read}"
-    label = label_label(task)
-    return label if label != task else sentence_label(task)
 
 
 def tasks_of(results: pd.DataFrame, *metrics: str) -> list[str]:

@@ -8,11 +8,12 @@ import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.tables import records, select
-from tuneprobe.page.charts import FINETUNED, PRETRAINED
-from tuneprobe.page.figures import Curves, Quantity
+from tuneprobe.page.charts import FINETUNED, PRETRAINED, RUNS
+from tuneprobe.page.figures import ALL_TASKS, Curves, HeatMaps, Quantity, most_and_least, over_tasks
 from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.render import BOUNDS
 from tuneprobe.page.study import Study
-from tuneprobe.page.wording import number, signed
+from tuneprobe.page.wording import bounded, number, signed, spread, task_label
 from tuneprobe.studies.change.claims import CHANGE_CLAIMS
 from tuneprobe.studies.change.measures import (
     AFTER,
@@ -30,13 +31,18 @@ from tuneprobe.studies.change.measures import (
     depth,
     patched_probes,
     rows_of,
-    task_label,
     tasks_of,
 )
 
+PUT = {
+    AFTER: "a layer of the tuned encoder put back",
+    BEFORE: "a tuned layer put into the pre-trained",
+}
 NOTHING = "Not measured in this run."
 BOTH = (FINETUNED, PRETRAINED)
-PART_SERIES = [replace(look, name=part, label=part) for look, part in zip(BOTH, PARTS, strict=True)]
+PART_SERIES = [
+    replace(look, name=part, label=part) for look, part in zip(RUNS[3:5], PARTS, strict=True)
+]
 SHARED: dict[str, Any] = {"label": task_label}
 
 
@@ -63,6 +69,57 @@ def changed_caption(inputs: PageInputs) -> str:
             f"({signed(best['value'])})."
         )
     return " ".join(parts) or NOTHING
+
+
+def mattered_rows(inputs: PageInputs) -> pd.DataFrame:
+    """What one layer of the other encoder does to the score, a map per direction."""
+    parts = [
+        rows_of(inputs.results, "layer_score_change", state).assign(
+            group=PUT[state], measure="change of the score, points"
+        )
+        for state in PUT
+    ]
+    rows = pd.concat(parts)
+    return rows.assign(task=rows.task.map(task_label))
+
+
+def mattered_caption(inputs: PageInputs) -> str:
+    """Where one layer costs most and gains most, and in how many tasks that is sure."""
+    parts = []
+    for state, words, worst in ((AFTER, "Put back", True), (BEFORE, "Put into the other", False)):
+        rows = rows_of(inputs.results, "layer_score_change", state)
+        if not len(rows):
+            continue
+        most = most_and_least(rows)[worst]
+        sure = rows[(rows.high < 0) if worst else (rows.low > 0)].task.nunique()
+        parts.append(
+            f"{words}, a layer {'costs' if worst else 'gains'} most in {task_label(most['task'])}: "
+            f"layer {most['layer']}, {bounded(*(most[one] for one in BOUNDS), sign=True)} points; "
+            f"in {sure} of {rows.task.nunique()} tasks some layer clearly does."
+        )
+    return " ".join(parts) or NOTHING
+
+
+def lost_rows(inputs: PageInputs) -> pd.DataFrame:
+    """Points that the tuned encoder loses when one layer is put back, the mean over the tasks."""
+    rows = rows_of(inputs.results, "layer_score_change")
+    return over_tasks(rows.assign(value=0 - rows.value))
+
+
+def finding(inputs: PageInputs) -> str:
+    """Which layer costs most and least when it is put back, and what the weights moved by."""
+    rows = lost_rows(inputs)
+    if not len(rows):
+        return ""
+    worst, best = most_and_least(rows)
+    text = (
+        f"What matters: put back to its pre-trained weights, layer {worst['layer']} costs "
+        f"{number(worst['value'])} points (mean of the tasks; {number(worst['low'])} to "
+        f"{number(worst['high'])}), layer {best['layer']} only {number(best['value'])}"
+    )
+    weights = rows_of(inputs.results, "weight_change")
+    moved = weights[weights.layer < 0].value.tolist()
+    return f"{text}; weights moved by {spread(moved)} %." if moved else f"{text}."
 
 
 def put_back_caption(inputs: PageInputs) -> str:
@@ -161,9 +218,30 @@ def _value(row: dict[str, Any]) -> float:
     return float(row["value"])
 
 
-CHANGED = Curves(
+MATTERED = HeatMaps(
     "changed-mattered",
-    "What changes, and what matters",
+    "What matters: one layer of the other encoder",
+    axis="task",
+    reading="A cell is a task and a layer: what its score gains (green) or loses (purple), in "
+    "points, when this layer alone comes from the other encoder, under the tuned head. First map: "
+    "a layer of the tuned encoder is put back to its pre-trained weights. Second: a tuned layer is "
+    "put into the pre-trained encoder. Outlined: the paired interval leaves out zero.",
+    caption=mattered_caption,
+    groups=lambda inputs: [
+        PUT[state] for state in PUT if len(rows_of(inputs.results, "layer_score_change", state))
+    ],
+    rows=mattered_rows,
+    x="layer",
+    y="task",
+    scale="points",
+    y_up=False,
+    row_height=18,
+    digits=1,
+    diverging=True,
+)
+CHANGED = Curves(
+    "vectors-moved",
+    "How far vectors move, and what each layer costs",
     axis="%; points",
     reading="First of each pair: how far the vectors of word pieces moved in a layer, as a share "
     "of their spread before tuning (a jackknife over groups of texts). Second: what the score "
@@ -338,6 +416,16 @@ def _inner(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows.layer > 0]
 
 
+ANSWER = Curves(
+    "answer-matters",
+    "What matters",
+    reading="What matters: points that the tuned encoder loses with one layer put back.",
+    groups=lambda _: [ALL_TASKS],
+    label=lambda _: "What matters",
+    quantities=[Quantity("points lost, layer put back", lost_rows, around=[0.0], baseline=0.0)],
+)
+
+
 def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
     """None: what tuning changed is of two states, and runs are compared by one."""
     return {}
@@ -385,8 +473,11 @@ CHANGE = Study(
     methods,
     notes,
     MEASURES,
-    [CHANGED, PUT_BACK, WEIGHTS, ERASURE, INFORMATION, PATH, PATCHED],
+    [MATTERED, PUT_BACK, CHANGED, WEIGHTS, ERASURE, INFORMATION, PATH, PATCHED],
     CHANGE_CLAIMS,
     headline,
     (),
+    shown=("changed-mattered", "put-back"),
+    answer=ANSWER,
+    finding=finding,
 )

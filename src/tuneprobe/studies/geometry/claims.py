@@ -13,6 +13,7 @@ from tuneprobe.claims.evidence import Evidence
 from tuneprobe.claims.verdicts import Check, Claim, Outcome, above_zero, by_interval
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, difference, estimates, mean
 from tuneprobe.collect.tables import records, select
+from tuneprobe.page.wording import task_label
 from tuneprobe.stats import correlation_bounds
 from tuneprobe.studies.geometry.measures import (
     AFTER,
@@ -21,7 +22,6 @@ from tuneprobe.studies.geometry.measures import (
     TRAIN_TEST,
     cross_tasks,
     deepest,
-    task_label,
     tasks_of,
 )
 

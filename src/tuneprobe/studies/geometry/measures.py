@@ -116,15 +116,6 @@ def task_key(task: str) -> str:
     return next((key for key in TASKS if task == key or task.endswith(f"-{key}")), task)
 
 
-def task_label(task: str) -> str:
-    """A task as the paper spells it.
-
-    >>> task_label("world-ps-role"), task_label("sst2")
-    ('PS-role', 'sst2')
-    """
-    return TASKS.get(task_key(task), task)
-
-
 def tasks_of(results: pd.DataFrame, *studies: str) -> list[str]:
     """Tasks that any of the studies has numbers of, in the paper's order."""
     order = list(TASKS)

@@ -10,13 +10,20 @@ import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.tables import records, select
-from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Rows, ScoreTable
-from tuneprobe.page.charts import STATES
-from tuneprobe.page.figures import Curves, HeatMaps, Plot, Quantity
+from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Rows, ScoreTable
+from tuneprobe.page.charts import RUNS, STATES
+from tuneprobe.page.figures import (
+    ALL_TASKS,
+    Curves,
+    HeatMaps,
+    Plot,
+    Quantity,
+    most_and_least,
+    over_tasks,
+)
 from tuneprobe.page.inputs import PageInputs
-from tuneprobe.page.render import draw_figure
 from tuneprobe.page.study import Study, published
-from tuneprobe.page.wording import listed, number, signed
+from tuneprobe.page.wording import listed, number, signed, task_label
 from tuneprobe.studies.geometry.claims import GEOMETRY_CLAIMS, KEPT, distance_changes
 from tuneprobe.studies.geometry.measures import (
     AFTER,
@@ -32,7 +39,6 @@ from tuneprobe.studies.geometry.measures import (
     deepest,
     estimates_at_last,
     task_key,
-    task_label,
     tasks_of,
 )
 from tuneprobe.studies.geometry.steps import step_figures
@@ -42,7 +48,7 @@ PUBLISHED = published(__file__)
 ALIKE = {"cka_debiased": "CKA, debiased", "rsa": "RSA", "knn_overlap": "same neighbours"}
 ALIKE_SERIES = [
     replace(state, name=metric, label=label)
-    for (metric, label), state in zip(ALIKE.items(), STATES, strict=True)
+    for (metric, label), state in zip(ALIKE.items(), RUNS[3:], strict=True)
 ]
 Line = tuple[str, list[CellLike]]  # label, cells
 
@@ -75,19 +81,24 @@ def of_tasks(count: int, total: int) -> str:
     return f"{count} of {total} tasks"
 
 
-def classifiers_caption(inputs: PageInputs) -> str:
+def linear_caption(inputs: PageInputs) -> str:
+    """The same of a linear classifier."""
+    return classifiers_caption(inputs, "linear")
+
+
+def classifiers_caption(inputs: PageInputs, classifier: str = "mlp") -> str:
     """In how many tasks tuning raises the accuracy, and where most."""
-    found = both(inputs, "classify", "accuracy", classifier="mlp")
+    found = both(inputs, "classify", "accuracy", classifier=classifier)
     if not found:
         return NOTHING_TO_COMPARE
     gaps = {task: after - before for task, (before, after) in found.items()}
     widest = max(gaps, key=lambda task: abs(gaps[task]))
     text = (
-        "At the last layer the MLP is more accurate after tuning in "
-        f"{of_tasks(sum(gap > 0 for gap in gaps.values()), len(gaps))}. The difference is widest "
-        f"in {task_label(widest)}: {_from_to(found[widest])} %."
+        f"At the last layer the {CLASSIFIERS[classifier]} classifier is more accurate after "
+        f"tuning in {of_tasks(sum(gap > 0 for gap in gaps.values()), len(gaps))}. The difference "
+        f"is widest in {task_label(widest)}: {_from_to(found[widest])} %."
     )
-    random = at_last(inputs.results, "classify", "accuracy", "random", classifier="mlp")
+    random = at_last(inputs.results, "classify", "accuracy", "random", classifier=classifier)
     if random:
         text += f" An encoder with random weights gives {_range(list(random.values()))} %."
     return text
@@ -236,13 +247,6 @@ def _tasks(*studies: str) -> Any:
     return lambda inputs: tasks_of(inputs.results, *studies)
 
 
-def _without_types(inputs: PageInputs) -> set[str]:
-    """Tasks of whole texts: measured, but without control labels."""
-    rows = select(inputs.results, study="classify", classifier="mlp")
-    selective = set(select(rows, metric="selectivity").task)
-    return set(select(rows, metric="compression").task) - selective if selective else set()
-
-
 def _not_linear(facets: dict[str, Any]) -> Any:
     """Tasks whose vectors were compared, but never two linear spaces."""
 
@@ -271,7 +275,7 @@ def _distances_reading(inputs: PageInputs) -> str:
     )
 
 
-CLASSIFIERS_FIGURE = Curves(
+BOTH_CLASSIFIERS = Curves(
     "classifiers",
     "What a classifier can recover from each layer",
     axis="accuracy, %",
@@ -291,27 +295,18 @@ CLASSIFIERS_FIGURE = Curves(
         )
         for classifier, label in CLASSIFIERS.items()
     ],
+    better=True,
     plot=Plot("accuracy", "curves", "layer", "accuracy, %"),
 )
-SELECTIVITY = Curves(
-    "selectivity",
-    "Control: is it the space, or the classifier?",
-    axis="points; times",
-    reading="First of each pair: accuracy minus that of the same network on control labels, which "
-    "every word type draws at random: what is left was not learned by heart. Second: how many "
-    "times shorter the labels become when they are sent to someone who has the vectors and learns "
-    "as they come. Higher is better in both. Whole texts have no word type, so no selectivity.",
-    caption=controls_caption,
-    groups=_tasks("classify"),
-    label=task_label,
-    quantities=[
-        Quantity(
-            "selectivity, points",
-            _of("classify", "selectivity", classifier="mlp"),
-            undefined=_without_types,
-        ),
-        Quantity("compression, times", _of("classify", "compression", classifier="mlp")),
-    ],
+CLASSIFIERS_FIGURE, LINEAR_FIGURE = (
+    replace(BOTH_CLASSIFIERS, name=name, title=title, caption=caption, quantities=[one], plot=None)
+    for name, title, caption, one in zip(
+        ("classifiers", "linear-classifier"),
+        (BOTH_CLASSIFIERS.title, "The same without hidden layers"),
+        (classifiers_caption, linear_caption),
+        BOTH_CLASSIFIERS.quantities,
+        strict=True,
+    )
 )
 CLUSTERS = Curves(
     "clusters",
@@ -423,12 +418,52 @@ LAYER_MAP = HeatMaps(
     rows=layer_pairs,
     x="other",
     y="layer",
+    scale="CKA",
     row_height=24,
     step=0.01,
     ends=(None, 1.0),
     digits=3,
-    pairs=True,
 )
+
+
+def moved_rows(inputs: PageInputs) -> pd.DataFrame:
+    """1 − debiased CKA of the tuned and the original layer, the mean over the tasks."""
+    return over_tasks(
+        select(alike_rows(inputs), metric="cka_debiased").assign(value=lambda rows: 1 - rows.value)
+    )
+
+
+ANSWER = Curves(
+    "answer-labels",
+    "How far labels moved",
+    reading="Labels: 1 − debiased CKA of the vectors of labelled examples before and after tuning.",
+    groups=lambda _: [ALL_TASKS],
+    label=lambda _: "How far labels moved",
+    quantities=[
+        Quantity("1 − CKA with pre-trained", moved_rows, around=[0.0], baseline=0.0, digits=2)
+    ],
+)
+
+
+def finding(inputs: PageInputs) -> str:
+    """Which layers move most and least, and what a classifier gains."""
+    rows = moved_rows(inputs)
+    if not len(rows):
+        return ""
+    far, near = most_and_least(rows)
+    text = (
+        f"Labels: layer {far['layer']} moves most (1 − CKA {number(far['value'], 2)}, mean of the "
+        f"tasks) and layer {near['layer']} least ({number(near['value'], 2)})"
+    )
+    found = both(inputs, "classify", "accuracy", classifier="mlp")
+    if found:
+        before, after = (fmean(values) for values in zip(*found.values(), strict=True))
+        text += f"; the accuracy of the MLP at the last layer goes from {number(before)} to "
+        text += f"{number(after)} %"
+        random = at_last(inputs.results, "classify", "accuracy", "random", classifier="mlp")
+        if random:
+            text += f", {number(fmean(random.values()))} % with random weights"
+    return f"{text}."
 
 
 # tables
@@ -508,6 +543,7 @@ def accuracy_table(inputs: PageInputs) -> ScoreTable:
         []
         if ours
         else ["neither ‘classify’ nor ‘geometry’ has run; only published rows are shown"],
+        clusters_caption(inputs),
     )
 
 
@@ -563,42 +599,8 @@ def controls_table(inputs: PageInputs) -> ScoreTable:
             "vectors. Whole texts have no word type, so no control labels."
         ],
         [] if lines else ["neither control labels nor codelength were measured"],
+        controls_caption(inputs),
     )
-
-
-def linearity_table(inputs: PageInputs) -> ScoreTable:
-    """Clusters layer by layer."""
-    layers = range(deepest(inputs.results) + 1)
-    groups = []
-    for state in (STATES[1], STATES[0], STATES[2]):
-        lines: list[Line] = []
-        for task in tasks_of(inputs.results, "geometry"):
-            cells = [_linearity(inputs, task, state.name, layer) for layer in layers]
-            if any(cell is not NOTHING for cell in cells):
-                lines.append((task_label(task), cells))
-        if lines:
-            groups.append(Rows(state.label[:1].upper() + state.label[1:], True, lines))
-    return ScoreTable(
-        "linearity",
-        "Table 3 of Zhou & Srikumar 2022",
-        "Linear or not, layer by layer",
-        "Number of clusters of each task and state at each layer",
-        [],
-        [f"layer {layer}" for layer in layers],
-        groups,
-        ["‘linear’: one cluster per label. Otherwise the number of clusters."] if groups else [],
-        [] if groups else ["the study ‘geometry’ has not run"],
-    )
-
-
-def _linearity(inputs: PageInputs, task: str, state: str, layer: int) -> CellLike:
-    clusters, labels = (
-        inputs.evidence.find("geometry", task, state, metric, layer).value
-        for metric in ("n_clusters", "n_labels")
-    )
-    if not isfinite(clusters):
-        return NOTHING
-    return "linear" if clusters == labels else Cell(clusters, digits=0)
 
 
 def similarity_table(inputs: PageInputs) -> ScoreTable:
@@ -632,6 +634,7 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
             "same texts less that of train and test."
         ],
         [] if ours else ["no linear train and test space were compared"],
+        spatial_caption(inputs),
     )
 
 
@@ -669,6 +672,11 @@ def cross_table(inputs: PageInputs) -> ScoreTable:
         groups,
         ["Rows name the task that the encoder was tuned on; all at the last layer."],
         [] if found else ["the study ‘cross-task’ has not run; only the published rows are shown"],
+        said=" ".join(
+            f"Tuned on {task_label(row.tuned_on)}, {row.rose} of {row.rose + row.fell} labels of "
+            f"{task_label(row.task)} rise."
+            for row in found
+        ),
     )
 
 
@@ -746,12 +754,6 @@ def notes(inputs: PageInputs) -> Iterator[str]:
         )
 
 
-def selectivity_figure(inputs: PageInputs) -> list[Figure]:
-    """Curves of the controls, where several layers have them; else their table says it all."""
-    rows = select(inputs.results, study="classify", metric=["selectivity", "compression"])
-    return [draw_figure(SELECTIVITY, inputs)] if rows.layer.nunique() > 1 else []
-
-
 GEOMETRY = Study(
     "geometry",
     "Spaces of labels",
@@ -763,10 +765,9 @@ GEOMETRY = Study(
     [
         CLASSIFIERS_FIGURE,
         accuracy_table,
+        LINEAR_FIGURE,
         controls_table,
-        selectivity_figure,
         CLUSTERS,
-        linearity_table,
         DISTANCES,
         SPATIAL,
         similarity_table,
@@ -778,4 +779,8 @@ GEOMETRY = Study(
     GEOMETRY_CLAIMS,
     headline,
     HEADLINE_NAMES,
+    plots=[BOTH_CLASSIFIERS],
+    shown=("classifiers", "alike"),
+    answer=ANSWER,
+    finding=finding,
 )

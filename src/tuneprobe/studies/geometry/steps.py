@@ -8,14 +8,12 @@ import pandas as pd
 
 from tuneprobe.collect.tables import select
 from tuneprobe.page.blocks import Cell, CellLike, Figure, Panel, Table
-from tuneprobe.page.charts import GAP, STATES, WIDTH, Series, draw, fill_anchors, swatch
+from tuneprobe.page.charts import GAP, LESS, MORE, RUNS, WIDTH, Series, draw, fill_anchors, swatch
 from tuneprobe.page.figures import Curves, Quantity
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.render import draw_figure
-from tuneprobe.page.wording import listed, number, signed
-from tuneprobe.studies.geometry.measures import task_label
+from tuneprobe.page.wording import listed, number, signed, task_label
 
-FINETUNED, PRETRAINED, RANDOM = STATES
 DASHES: tuple[tuple[float, ...], ...] = ((1, 0), (6, 3), (1.5, 2.5))
 N_SHOWN = len(DASHES)
 N_NAMED = 3
@@ -53,12 +51,12 @@ def label_steps_figure(task: str, steps: pd.DataFrame, inputs: PageInputs) -> Fi
         axis="Euclidean distance",
         caption=lambda _: caption,
         reading="A panel per layer; the curves are the distance from a label’s hull to the nearest "
-        "other hull after so many updates. Blue: the labels whose distance rises most at the last "
-        "layer; orange: those whose distance rises least, or falls.",
+        "other hull after so many updates. Green: the labels whose distance rises most at the last "
+        "layer; purple: those whose distance rises least, or falls.",
         layers=sorted(rows.layer.unique()),
         quantities=[Quantity("to the nearest label", lambda _: rows, digits=2)],
         rev="label",
-        series=_label_series(most, FINETUNED) + _label_series(least, PRETRAINED),
+        series=_label_series(most, MORE) + _label_series(least, LESS),
     )
     return draw_figure(spec, inputs)
 
@@ -119,7 +117,7 @@ def paths_figure(task: str, paths: pd.DataFrame, inputs: PageInputs) -> Figure:
     rows = paths[paths.label.isin(labels) & paths.layer.isin([first, paths.layer.max()])]
     series = [
         replace(state, name=label, label=label)
-        for label, state in zip(labels, STATES, strict=False)
+        for label, state in zip(labels, RUNS[3:], strict=False)
     ]
     lengths = _lengths(rows)
     layer, farthest = max(lengths, key=lambda key: lengths[key])

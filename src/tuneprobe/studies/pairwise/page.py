@@ -1,8 +1,10 @@
 """The pairwise study on the page: Figure 1 and Table 2 of Cai et al. 2020, and the controls."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from math import isfinite, nan
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -12,7 +14,7 @@ from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.page.blocks import NOTHING, Cell, Funnel, Rows, ScoreTable
 from tuneprobe.page.charts import GAP as GAP_LOOK
 from tuneprobe.page.charts import STATES
-from tuneprobe.page.figures import Beside, Curves, Plot, Quantity, Tabled
+from tuneprobe.page.figures import ALL_TASKS, Beside, Curves, Plot, Quantity, Tabled, over_tasks
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.study import Study, published
 from tuneprobe.page.wording import bounded, layer_ranges, listed, number, plain, signed, spread
@@ -121,6 +123,46 @@ def layers_caption(inputs: PageInputs) -> str:
     return text
 
 
+def trend_caption(inputs: PageInputs) -> str:
+    """What Euclidean distance gives at the last layer in each state."""
+    values = at_last(inputs, EUCLIDEAN)
+    parts = [
+        f"{state.label} {spread([values[one] for one in values if one[1] == state.name])}"
+        for state in STATES
+        if any(one[1] == state.name for one in values)
+    ]
+    if not parts:
+        return "Euclidean distance was not measured."
+    return f"By Euclidean distance the last layer scores {listed(parts)}."
+
+
+def finding(inputs: PageInputs) -> str:
+    """What the pairs say at the last layer, and what of it is due to the pair itself."""
+    values = at_last(inputs)
+    means = {
+        state.name: fmean(of_state)
+        for state in STATES
+        if (of_state := [value for (_, one), value in values.items() if one == state.name])
+    }
+    if not {BEFORE, AFTER} <= means.keys():
+        return ""
+    text = (
+        f"Pairs: at the last layer {number(means[AFTER])} % of the unmatched pairs score below the "
+        f"matched one after tuning, {number(means[BEFORE])} % before"
+    )
+    if "random" in means:
+        text += f", {number(means['random'])} % with random weights"
+    text += " (mean of the abilities; chance 50)"
+    changes = specific_changes(inputs)
+    if changes:
+        widest = max(changes, key=lambda probe: abs(changes[probe].value))
+        text += (
+            f"; what is due to the pair itself changes most in {plain(widest)}, by "
+            f"{bounded(*changes[widest], sign=True)} points"
+        )
+    return f"{text}."
+
+
 def gaps_caption(inputs: PageInputs) -> str:
     """Which layers differ, and in which probes the gap grows across the mark."""
     evidence = inputs.evidence
@@ -164,8 +206,8 @@ def negatives_caption(inputs: PageInputs) -> str:
         for probe in both
     ]
     text = (
-        "An encoder with random weights should be at chance, 50. Under Euclidean distance its last "
-        "layer scores, against single words and against windows as long as the match: "
+        "Under Euclidean distance an encoder with random weights, which should be at chance, 50, "
+        "scores at its last layer against single words and against windows as long as the match: "
         f"{'; '.join(pairs)}."
     )
     gaps, controlled = differences(words), differences(matched)
@@ -199,8 +241,8 @@ def centred_caption(inputs: PageInputs) -> str:
     )
 
 
-def specific_caption(inputs: PageInputs) -> str:
-    """What of each probe's change is due to the pair itself."""
+def specific_changes(inputs: PageInputs) -> dict[str, Estimate]:
+    """What tuning adds to the pair-specific part of each probe at the last layer."""
     evidence = inputs.evidence
     changes = {
         probe: evidence.number(
@@ -208,11 +250,13 @@ def specific_caption(inputs: PageInputs) -> str:
         )
         for probe in PROBES
     }
-    told = [
-        f"{plain(probe)} {bounded(*change, sign=True)}"
-        for probe, change in changes.items()
-        if isfinite(change.value)
-    ]
+    return {probe: change for probe, change in changes.items() if isfinite(change.value)}
+
+
+def specific_caption(inputs: PageInputs) -> str:
+    """What of each probe's change is due to the pair itself."""
+    changes = specific_changes(inputs)
+    told = [f"{plain(probe)} {bounded(*one, sign=True)}" for probe, one in changes.items()]
     if not told:
         return "No foreign anchors were ranked."
     return (
@@ -243,6 +287,7 @@ SHARED: dict[str, Any] = {
     "template": "layer_curves",
     "mark": True,
     "together": True,
+    "better": True,
     "beside": [Beside("eq. 3", {"metric": "eq3"})],
 }
 LAYERS = Curves(
@@ -253,6 +298,19 @@ LAYERS = Curves(
     "bootstrap intervals; the vertical line is the layer mark. Where the two states coincide, "
     "orange dashes lie on the blue line.",
     caption=layers_caption,
+    quantities=[_auc("cosine", COSINE), _auc("linear head", LINEAR, ["boundary"])],
+    **SHARED,
+)
+OTHER_SCORES = replace(
+    LAYERS,
+    name="other-scores",
+    title="The same by Euclidean distance, and by the QA head",
+    caption=trend_caption,
+    quantities=[_auc("Euclidean", EUCLIDEAN), _auc("QA head", LENS, ["boundary"])],
+)
+LAYERS_PLOT = replace(
+    LAYERS,
+    name="layers-of-the-focus",
     quantities=[
         _auc("cosine", COSINE),
         _auc("Euclidean", EUCLIDEAN),
@@ -260,7 +318,6 @@ LAYERS = Curves(
         _auc("QA head", LENS, ["boundary"]),
     ],
     plot=Plot("layers", "layer_curves", "layer", "AUC, %"),
-    **SHARED,
 )
 SPECIFIC_FIGURE = Curves(
     "specific",
@@ -280,41 +337,28 @@ SPECIFIC_FIGURE = Curves(
         Quantity("linear head", AUC | LINEAR | SPECIFIC, groups=["boundary"], baseline=0.0),
         Quantity("QA head", AUC | LENS | SPECIFIC, groups=["boundary"], baseline=0.0),
     ],
-    template="layer_curves",
+    template="curves",
     mark=True,
     beside=[Beside("other anchors", OTHER)],
-    plot=Plot("specific", "layer_curves", "layer", "points of AUC"),
+    plot=Plot("specific", "curves", "layer", "points of AUC"),
 )
-AXIS_FIGURE = Curves(
-    "axis",
-    "Control: without the principal axis",
-    reading="Each pair of panels shows one ability under cosine, as it is and with the first "
-    "principal axis of the layer’s words removed. Where tuning puts one direction (“is the "
-    "answer”) into all words, the plain score is about that direction.",
-    caption=axis_caption,
-    quantities=[_auc("cosine", COSINE), _auc("cosine, without the axis", COSINE | WITHOUT_AXIS)],
-    **SHARED,
-)
-NEGATIVES = Curves(
-    "negatives",
-    "Control: negatives as long as the match",
-    reading="Each pair of panels shows one ability under Euclidean distance, once against single "
-    "words (as in the paper) and once against windows with as many words as the match. A mean of "
-    "several vectors lies closer to everything; only the second removes that.",
-    caption=negatives_caption,
+PAIR_CONTROLS = Curves(
+    "pair-controls",
+    "Controls: length, mean vector, principal axis",
+    reading="One row of panels per ability. Euclidean against windows with as many words as the "
+    "match: a mean of several vectors lies closer to everything, and only such windows remove "
+    "that. Cosine with the mean vector of the layer subtracted, which takes out the common "
+    "direction; and with the first principal axis of the layer’s words removed, because tuning may "
+    "put one direction (“is the answer”) into all words.",
+    caption=lambda inputs: " ".join(
+        write(inputs) for write in (negatives_caption, centred_caption, axis_caption)
+    ),
     quantities=[
-        _auc("Euclidean", EUCLIDEAN),
         _auc("Euclidean, length-matched", EUCLIDEAN | MATCHED),
+        _auc("cosine, length-matched", COSINE | MATCHED),
+        _auc("cosine, centred", COSINE | CENTRED),
+        _auc("cosine, without the axis", COSINE | WITHOUT_AXIS),
     ],
-    **SHARED,
-)
-CENTRED_FIGURE = Curves(
-    "centred",
-    "Control: without the mean vector",
-    reading="Each pair of panels shows one ability under cosine, as it is and with the mean vector "
-    "of the layer subtracted, which takes out the common direction (anisotropy).",
-    caption=centred_caption,
-    quantities=[_auc("cosine", COSINE), _auc("cosine, centred", COSINE | CENTRED)],
     **SHARED,
 )
 CONTROLS = Curves(
@@ -362,6 +406,28 @@ GAPS = Curves(
 )
 
 
+ANSWER = Curves(
+    "answer-pairs",
+    "What the probes say",
+    reading="Pairs: the share of unmatched pairs that score below the matched one; its intervals "
+    "are in the figures of the study.",
+    groups=lambda _: [ALL_TASKS],
+    label=lambda _: "What the probes say",
+    quantities=[
+        Quantity(
+            "pairs ranked right, %",
+            lambda inputs: over_tasks(
+                pd.concat(
+                    select(inputs.results, task=probe, **AUC, **usual(probe)) for probe in PROBES
+                )
+            ).assign(low=nan, high=nan),
+            around=[CHANCE],
+            baseline=CHANCE,
+        )
+    ],
+    better=True,
+)
+
 # tables
 
 
@@ -386,7 +452,18 @@ def answer_table(inputs: PageInputs) -> ScoreTable:
         ],
         PUBLISHED["notes"],
         [] if ours else ["the study ‘evaluate’ has not run; only the published rows are shown"],
+        said=_answers_said(inputs),
     )
+
+
+def _answers_said(inputs: PageInputs) -> str:
+    """F1 of short answers of each state."""
+    rows = select(answers_of(inputs.results), metric="short_f1", state=list(ANSWER_STATES))
+    found = [
+        f"{ANSWER_STATES[state].lower()} {number(value)}"
+        for state, value in zip(rows.state, rows.value, strict=True)
+    ]
+    return f"F1 of short answers, in percent: {'; '.join(found)}." if found else ""
 
 
 def answers_of(results: pd.DataFrame) -> pd.DataFrame:
@@ -426,7 +503,9 @@ def funnel(inputs: PageInputs) -> Funnel:
             for row in rows.itertuples()
         ]
         groups.append((probe, steps))
-    return Funnel("funnel", "Where the examples come from", groups)
+    kept = [f"{plain(str(probe))} {steps[-1]['kept']:,}" for probe, steps in groups]
+    said = f"Examples kept: {', '.join(kept)}." if kept else ""
+    return Funnel("funnel", "Where the examples come from", groups, said)
 
 
 # headline
@@ -530,9 +609,12 @@ PAIRWISE = Study(
     methods,
     notes,
     MEASURES,
-    [LAYERS, SPECIFIC_FIGURE, GAPS, NEGATIVES, CENTRED_FIGURE, AXIS_FIGURE, answer_table, funnel],
+    [LAYERS, SPECIFIC_FIGURE, GAPS, OTHER_SCORES, PAIR_CONTROLS, answer_table, funnel],
     PAIRWISE_CLAIMS,
     headline,
     HEADLINE_NAMES,
-    plots=[CONTROLS, SCORES],
+    plots=[LAYERS_PLOT, CONTROLS, SCORES],
+    shown=("layers", "specific"),
+    answer=ANSWER,
+    finding=finding,
 )
