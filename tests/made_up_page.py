@@ -1,6 +1,5 @@
 """What a page of all four studies is written from, made up by formula."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,6 @@ def made_up_page(root: Path, folder: Path) -> PageInputs:
         funnel=made_up_funnel(),
         params=made_up_params(),
         artifacts=made_up_artifacts(),
-        templates={path.stem: json.loads(path.read_text()) for path in root.glob(".dvc/plots/*")},
         encoder="minilm-l6",
         corpus="world",
         layer_mark=0.4167,

@@ -206,7 +206,7 @@ def test_what_rests_on_a_task_that_was_not_learned_is_undecided():
     found = verdicts(pd.concat([results, gap_row(2, -1, 5), gap_row(40, 30, 50, "frozen")]))
     for name in ("early-layers", "lexical", "reading"):
         assert found[name].verdict == UNLEARNED
-        assert "short F1 minus that of word overlap is 2.0 [-1.0, 5.0]" in found[name].reason
+        assert "short F1 minus that of word overlap is 2.0 [−1.0, 5.0]" in found[name].reason
         assert {check.outcome for check in found[name].checks} == {"undecided"}
     assert found["answers"].verdict == HOLDS  # it is about these scores
     rise = {(one.what, one.outcome) for one in found["rise"].checks}

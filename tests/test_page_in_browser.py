@@ -1,7 +1,9 @@
 """The page in a real browser: nothing leaves the file, nothing overflows, everyone can read it."""
 
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tuneprobe.collect.metrics import headline, plot_tables
 from tuneprobe.compare import Run
+from tuneprobe.formats.results import OVER_BASELINE, Result, stamp, to_frame
 from tuneprobe.page.compare import read_plots, render_comparison
 from tuneprobe.page.page import render_page
 
@@ -63,6 +66,41 @@ LOST_ANCHORS = """() => [...document.querySelectorAll('a[href^="#"]')]
   .filter(name => !document.getElementById(name)?.getClientRects().length)"""
 
 
+SMALL_LABELS = """() => [...document.querySelectorAll('svg text')].filter(one => {
+  const svg = one.ownerSVGElement;
+  const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  return one.getClientRects().length && scale * parseFloat(getComputedStyle(one).fontSize) < 10.99;
+}).map(one => one.textContent)"""
+
+FOLDS = """id => {
+  const found = document.getElementById(id);
+  if (!found) return -1;
+  let folds = found.querySelector(':scope > details.fold') ? 1 : 0;
+  for (let one = found; one; one = one.parentElement) folds += one.tagName === 'DETAILS';
+  return folds;
+}"""
+
+SCREENS = 12
+QUESTIONS = {  # id of what answers it, and words that stand there
+    "What did tuning teach, and is it more than a baseline?": ("taught", "gain"),
+    "Is the reader better than word overlap?": ("taught", "reading world .* word overlap"),
+    "Does it hold over seeds?": ("taught", "seeds that agree .* 1 of 1"),
+    "What would an encoder with random weights give?": ("taught", "random weights"),
+    "Which layers do labels move in most?": ("answer-geometry", "layer \\d moves most"),
+    "Which layers do attention maps change in most?": ("answer-attention", "layer \\d change"),
+    "Which layers matter to the score?": ("answer-change", "layer \\d costs"),
+    "Which heads changed, and how do their maps look?": (
+        "changed-maps",
+        "before .*after",
+    ),
+    "What do the papers claim, and does it hold here?": ("claims", "Of the \\d+ claims"),
+    "Is it the space, or the classifier?": ("controls", "Selectivity"),
+    "Where do the examples come from?": ("funnel", "Examples kept"),
+    "What is done otherwise than in the papers?": ("differs", "The paper"),
+    "Which weights, libraries and commit made this?": ("run", "Libraries|Code"),
+}
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -72,6 +110,17 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=found)
         yield opened
         opened.close()
+
+
+def learned() -> pd.DataFrame:
+    """A reader beside one baseline."""
+    tuned = {"state": "finetuned", "n": 40}
+    rows = [
+        Result("short_f1", 30.0, 25.0, 35.0, threshold="best", **tuned),
+        Result(OVER_BASELINE, 9.0, 4.0, 14.0, against="word-overlap", score="short_f1", **tuned),
+    ]
+    keys = {"study": "evaluate", "encoder": "minilm-l6", "task": "world-qa", "seed": 13}
+    return to_frame(stamp(rows, **keys))
 
 
 def comparison(root: Path, results: pd.DataFrame) -> str:
@@ -88,6 +137,7 @@ def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Holds a page of each kind."""
     folder = tmp_path_factory.mktemp("pages")
     inputs = made_up_page(root, folder)
+    inputs = replace(inputs, results=pd.concat([inputs.results, learned()], ignore_index=True))
     (folder / "run.html").write_text(render_page(inputs))
     (folder / "comparison.html").write_text(comparison(root, inputs.results))
     return folder
@@ -126,6 +176,30 @@ def test_nothing_is_wider_than_the_window_but_inside_scrolling_tables(shown):
     root = "document.documentElement"
     assert shown.page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
     assert shown.page.evaluate(OVERFLOWING) == []
+
+
+def test_labels_in_charts_are_large_enough_to_read(shown):
+    assert shown.page.evaluate(SMALL_LABELS) == []
+
+
+def test_the_page_is_short_before_anything_is_unfolded_and_folds_open_on_the_way(browser, folder):
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.goto((folder / "run.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollHeight") <= SCREENS * 900
+    assert page.locator("#layer-map .panels").is_hidden()
+    page.evaluate("location.hash = 'layer-map'")
+    page.wait_for_function("document.querySelector('#layer-map details.fold').open")
+    page.close()
+
+
+def test_a_readers_questions_are_answered_outside_of_more_than_one_fold(browser, folder):
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.goto((folder / "run.html").as_uri())
+    for question, (place, words) in QUESTIONS.items():
+        assert 0 <= page.evaluate(FOLDS, place) <= 1, question
+        text = re.sub(r"\s+", " ", page.locator(f"#{place}").text_content())
+        assert re.search(words, text), (question, text[:300])
+    page.close()
 
 
 def test_every_anchor_leads_to_something_visible(shown):

@@ -24,7 +24,6 @@ def params(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Param
     monkeypatch.chdir(tmp_path)
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(root / name, tmp_path)
-    shutil.copytree(root / paths.PLOT_TEMPLATES, paths.PLOT_TEMPLATES)
     return load_params()
 
 

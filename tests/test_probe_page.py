@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dvc_render.vega_templates import get_template
 from test_tuned_elsewhere import write_tuned
 from tiny_reader import write_tiny_bert
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from tuneprobe import probe_page
 from tuneprobe.cli import app
 from tuneprobe.encoders.encoder import load_encoder, load_tuned_elsewhere
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.page.templates import chart_templates
 from tuneprobe.params import load_params
 from tuneprobe.probe_page import probe_table, read_table, settings
 from tuneprobe.studies.geometry.similarity.similarity import linear_cka
@@ -102,12 +104,16 @@ def directly(folder: Path) -> float:
     return linear_cka(*vectors)
 
 
-def test_the_packaged_templates_and_settings_are_those_of_the_repository(root: Path) -> None:
-    packaged, plots = (
-        {path.name: path.read_text() for path in folder.glob("*.json")}
-        for folder in (probe_page.TEMPLATES, root / ".dvc" / "plots")
-    )
-    assert packaged == plots
+def test_dvc_draws_with_the_templates_of_the_page_which_are_stored_once(root: Path) -> None:
+    packaged = root / "src" / "tuneprobe" / "page" / "plots"
+    assert (root / ".dvc" / "plots").resolve() == packaged.resolve()
+    stems = {path.stem for path in (root / ".dvc" / "plots").glob("*.json")}
+    assert stems == set(chart_templates())
+    found = get_template("heat_map", template_dir=str(root / ".dvc" / "plots"))
+    assert found.content == chart_templates()["heat_map"]
+
+
+def test_the_packaged_settings_are_those_of_the_repository(root: Path) -> None:
     params, given = load_params(root / "params.yaml"), settings()
     assert given.intervals == params.intervals
     assert given.texts == params.prepare.texts

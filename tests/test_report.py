@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -21,6 +20,7 @@ from made_up_results import (
 from tuneprobe.page.charts import GAP, STATES, draw_panel, fill
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.page import render_page
+from tuneprobe.page.templates import chart_templates
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "line", "path"}
 
@@ -52,19 +52,12 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def templates(root: Path) -> dict[str, dict]:
-    files = (root / ".dvc/plots").glob("*.json")
-    return {file.stem: json.loads(file.read_text()) for file in files}
-
-
-@pytest.fixture(scope="module")
-def inputs(templates) -> PageInputs:
+def inputs() -> PageInputs:
     return PageInputs(
         results=made_up_results(),
         funnel=made_up_funnel(),
         params=made_up_params(),
         artifacts=made_up_artifacts(),
-        templates=templates,
         encoder="minilm-l6",
         corpus="world",
         layer_mark=0.4167,
@@ -222,7 +215,8 @@ def test_colours_reach_contrast_in_both_schemes(page):
             assert contrast(colours[name][scheme], colours["paper"][scheme]) >= 3, name
 
 
-def test_the_filled_template_keeps_no_anchor_and_the_state_order(templates):
+def test_the_filled_template_keeps_no_anchor_and_the_state_order():
+    templates = chart_templates()
     rows = [{"rev": "finetuned", "panel": "p", "layer": 0, "value": 50, "low": 49, "high": 51}]
     for name, series in (("layer_curves", STATES), ("gap_curves", [GAP])):
         spec = fill(templates[name], pd.DataFrame(rows), series, domain=(0, 100))
@@ -230,7 +224,8 @@ def test_the_filled_template_keeps_no_anchor_and_the_state_order(templates):
     assert templates["layer_curves"]["data"]["values"] == "<DVC_METRIC_DATA>"
 
 
-def test_a_panel_draws_a_line_per_state_with_its_dash_and_nothing_named_twice(templates):
+def test_a_panel_draws_a_line_per_state_with_its_dash_and_nothing_named_twice():
+    templates = chart_templates()
     rows = [
         {"rev": state.name, "panel": "p", "layer": layer, "value": v, "low": v - 1, "high": v + 1}
         for v, state in zip((70, 60, 50), STATES, strict=True)

@@ -1,6 +1,5 @@
 """The attention study on the page: figures in the paper's shapes, and what is missing named."""
 
-import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -57,9 +56,6 @@ def inputs(root: Path, results, stored_maps) -> PageInputs:
         funnel=pd.DataFrame(columns=["probe", "step", "kept", "dropped", "reason"]),
         params=made_up_params(),
         artifacts={},
-        templates={
-            path.stem: json.loads(path.read_text()) for path in (root / ".dvc/plots").glob("*.json")
-        },
         encoder="minilm-l6",
         corpus="world",
         layer_mark=0.4167,

@@ -45,8 +45,9 @@ class Plan(NamedTuple):
 def workspace(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the graph is made of, to edit."""
     folder = tmp_path_factory.mktemp("workspace")
-    for name in ("src", "stages", ".dvc/plots"):
+    for name in ("src", "stages"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".dvc").mkdir()
     for name in ("dvc.yaml", "params.yaml", "data.dvc", ".dvc/config", ".dvcignore"):
         shutil.copy(root / name, folder / name)
     subprocess.run(["git", "init", "--quiet", folder], check=True)
@@ -262,7 +263,7 @@ def changed(workspace: Path, key: str, value: object) -> Plan:
     ("file", "expected"),
     [
         ("src/tuneprobe/page/page.html.jinja", NUMBERS),
-        (".dvc/plots/layer_curves.json", PAGE),
+        ("src/tuneprobe/page/plots/layer_curves.json", NUMBERS),
         ("stages/collect.py", ("collect",)),
         ("src/tuneprobe/studies/pairwise/probe/study.py", (*OF_PAIRS, *NUMBERS)),
         (

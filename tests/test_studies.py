@@ -116,7 +116,7 @@ def test_the_headline_has_the_names_that_the_study_lists(study, inputs):
 @every_study
 def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs, monkeypatch):
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
-    empty = PageInputs(inputs.results.iloc[:0], templates=inputs.templates)
+    empty = PageInputs(inputs.results.iloc[:0])
     blocks = study.chapter(empty).blocks
     for block in blocks:
         if isinstance(block, Figure | ScoreTable):

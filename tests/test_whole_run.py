@@ -83,7 +83,6 @@ def workspace(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", ".dvc/config", ".dvcignore", "params.yaml"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, folder / name)
-    shutil.copytree(root / ".dvc/plots", folder / ".dvc/plots")
     for name in ("src", "stages"):
         (folder / name).symlink_to(root / name)
     (folder / "data").mkdir()
