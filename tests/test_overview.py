@@ -22,6 +22,7 @@ from tuneprobe.page.overview import (
     tasks_table,
     with_results,
 )
+from tuneprobe.page.wording import call_tasks, task_label
 from tuneprobe.studies.pairwise.measures import COSINE, GAP, SPECIFIC
 
 
@@ -168,3 +169,12 @@ def test_a_text_without_the_marks_is_refused():
     assert with_results(f"a{START} old {END}b", "new") == f"a{START}\n\nnew\n{END}b"
     with pytest.raises(OverviewError, match="put both where"):
         with_results(f"a {END} b {START}", "new")
+
+
+def test_a_task_is_called_what_its_entry_says():
+    try:
+        call_tasks({"world-pos": "word classes", "world-dep": ""})
+        assert [task_label(name) for name in ("world-pos", "world-dep")] == ["word classes", "DEP"]
+        assert tasks_table(made_up()).rows[0][0] == "word classes"
+    finally:
+        call_tasks({})

@@ -108,6 +108,42 @@ def test_published_numbers_stand_in_a_table_that_names_its_source(study, chapter
 
 
 @every_study
+def test_what_is_open_from_the_start_is_a_block_of_the_study(study, chapters):
+    chapter = chapters[study.name]
+    assert 2 <= len(study.shown) <= 3
+    assert [block.name for block in chapter.ordered[: len(study.shown)]] == list(study.shown)
+    assert study.answer is not None
+
+
+MOVED = {  # study: metric, facet that is empty, sign, and the words before the largest number
+    "attention": (
+        "map_similarity",
+        ("head", -1),
+        1,
+        "those of layer {} change most (1 − cosine {:.2f})",
+    ),
+    "geometry": ("cka_debiased", ("other", -1), 1, "layer {} moves most (1 − CKA {:.2f}"),
+    "change": ("layer_score_change", ("part", ""), 0, "layer {} costs {:.1f} points"),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_the_first_screen_says_what_a_loop_over_the_rows_gives(name, inputs):
+    metric, (facet, value), one, words = MOVED[name]
+    found: dict[int, list[float]] = {}
+    for row in inputs.results.to_dict("records"):
+        of = row["study"], row["metric"], row["state"], row[facet]
+        if of == ({"geometry": "similarity"}.get(name, name), metric, "finetuned", value):
+            if one and row["against"] != "pretrained":
+                continue
+            found.setdefault(row["layer"], []).append(one - row["value"])
+    means = {layer: sum(values) / len(values) for layer, values in found.items()}
+    most = max(means, key=lambda layer: means[layer])
+    assert words.format(most, means[most]) in STUDIES[name].finding(inputs)
+    assert STUDIES[name].finding(replace(inputs, results=inputs.results.iloc[:0])) == ""
+
+
+@every_study
 def test_the_headline_has_the_names_that_the_study_lists(study, inputs):
     assert set(study.headline(inputs.results, "finetuned")) <= set(study.headline_names)
     assert study.headline(inputs.results.iloc[:0], "finetuned") == {}
