@@ -26,7 +26,7 @@ SEQUENTIAL = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725") 
 MAP_SIDE, WORD_STEP = 150, 14
 ROW_HEIGHT = 15  # of a bar alone, in pixels
 GRID = {"grid": True, "gridColor": FAINT, "gridOpacity": 0.55}
-BAR_WIDTH = 190
+BAR_WIDTH = 170
 PALE = 0.03  # share of a map's largest weight below which a cell is left white
 SWATCH = '<svg class="swatch" viewBox="0 0 28 10" width="28" height="10" aria-hidden="true">'
 
