@@ -15,7 +15,7 @@ import pandas as pd
 from tuneprobe.artifacts import ArtifactError, check_folder, read_meta
 from tuneprobe.encoders.source import CONFIG
 from tuneprobe.formats.results import read_results
-from tuneprobe.page.overview import learned_table, markdown
+from tuneprobe.page.overview import tasks_table, markdown
 from tuneprobe.params import Params
 from tuneprobe.paths import RESULTS
 from tuneprobe.states import FROZEN
@@ -101,7 +101,7 @@ def _trained(meta: Mapping[str, Any], task: str, params: Params | None) -> Itera
 def _scores(meta: Mapping[str, Any], task: str) -> Iterator[str]:
     yield "\n## Evaluation\n"
     rows = _rows(meta, task)
-    table = learned_table(rows) if len(rows) else None
+    table = tasks_table(rows) if len(rows) else None
     if table and table.rows:
         yield (
             "In percent, on the test examples; the gain is paired over them, with its interval. "

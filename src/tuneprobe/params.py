@@ -206,7 +206,7 @@ class LoraBlock(_Block):
     """Low-rank updates: ``W + (alpha / rank) · B A`` of the linear layers called `targets`."""
 
     rank: Size
-    alpha: Positive
+    alpha: Size
     targets: Unique[Text]
     learning_rate: Positive
 

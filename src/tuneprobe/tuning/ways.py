@@ -108,7 +108,7 @@ class Lora:
     """PEFT's LoRA inside the model of an encoder, until it is taken out."""
 
     def __init__(
-        self, encoder: Encoder, seed: int, *, rank: int, alpha: float, targets: Sequence[str]
+        self, encoder: Encoder, seed: int, *, rank: int, alpha: int, targets: Sequence[str]
     ) -> None:
         from peft import LoraConfig, get_peft_model
 
