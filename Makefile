@@ -53,6 +53,7 @@ data: setup  ## generate the default corpus and fetch WordNet, checked against d
 repro: data  ## run the whole pipeline, JOBS stages at a time; what is up to date is not run again
 	@tuneprobe repro --jobs $(JOBS)
 	@tuneprobe show
+	@tuneprobe verify || true
 
 recompute: data  ## run everything anew, so that no number comes from a cache
 	@tuneprobe repro --jobs $(JOBS) --force

@@ -28,6 +28,7 @@ from tuneprobe.digests import SUMS
 from tuneprobe.paths import DATA, PAGE
 from tuneprobe.stage import exit_on_mistake, spread
 
+NAMED_ROWS = 20  # that differ, before `verify` counts the rest
 PARAMS = Path("params.yaml")
 README_FIGURE = Path("docs/figures/recorded-gaps.svg")
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -520,7 +521,11 @@ def readme(
 
 
 @app.command("verify", epilog="Example: tuneprobe verify")
-def verify() -> None:
+def verify(
+    every: Annotated[
+        bool, typer.Option("--all", help="Name every row that differs, not the first 20.")
+    ] = False,
+) -> None:
     """Compare the numbers of this checkout with the recorded ones; exit code 1 where they differ.
 
     Tolerances are by unit, since another processor differs in the last bits.
@@ -546,9 +551,12 @@ def verify() -> None:
         n_rows += len(ours)
         for line in differing(ours, rows, all_measures()):
             n_differ += 1
-            typer.echo(line)
+            if every or n_differ <= NAMED_ROWS:
+                typer.echo(line)
+    if n_differ > NAMED_ROWS and not every:
+        typer.echo(f"... and {n_differ - NAMED_ROWS:,} more: 'tuneprobe verify --all' names them.")
     typer.echo(
-        f"{n_differ} of {n_rows:,} rows in {len(recorded)} of {len(here)} tables differ from "
+        f"{n_differ:,} of {n_rows:,} rows in {len(recorded)} of {len(here)} tables differ from "
         f"the recorded ones by more than their tolerance; on {processor()}"
     )
     if n_differ:
