@@ -15,7 +15,7 @@ import pandas as pd
 from tuneprobe.artifacts import ArtifactError, check_folder, read_meta
 from tuneprobe.encoders.source import CONFIG
 from tuneprobe.formats.results import read_results
-from tuneprobe.page.overview import tasks_table, markdown
+from tuneprobe.page.overview import markdown, tasks_table
 from tuneprobe.params import Params
 from tuneprobe.paths import RESULTS
 from tuneprobe.states import FROZEN
