@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import time
+from hashlib import md5
 from pathlib import Path
 
 import asyncssh
@@ -32,6 +33,7 @@ from miniature import (
 
 pytestmark = pytest.mark.slow
 
+CHECKSUMS = [("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION")]  # of S3: as the Makefile has
 ONCE = {"AWS_MAX_ATTEMPTS": "1"}  # the default tries for minutes before it gives up
 AFTER_TUNE = ["tune", "probe@plain", "probe@tuned", "collect"]
 LAYER = "checkpoints/mini/layer_03.txt"
@@ -116,6 +118,21 @@ def test_what_is_pushed_to_s3_is_pulled_elsewhere_and_no_stage_runs(
     assert clone.ok("repro").ran == []
     assert clone.made() == project.made()
     assert clone.ok("exp", "run", "-n", "faster", "-S", "tune.rate=10").ran == AFTER_TUNE
+
+
+def test_an_object_above_the_size_that_is_sent_in_parts(project: Project, server: Server) -> None:
+    checksums = {f"AWS_{way}_CHECKSUM_{what}": "when_required" for way, what in CHECKSUMS}
+    vectors = project.folder / "vectors.bin"
+    vectors.write_bytes(os.urandom(60_000_000))
+    digest = md5(vectors.read_bytes()).hexdigest()
+    project.use_s3(server).ok("add", "vectors.bin")
+    project.ok("push", "vectors.bin.dvc", **checksums)
+    assert [path.stat().st_size for path in server.objects()] == [60_000_000]
+    project.git("add", "vectors.bin.dvc")
+    project.git("commit", "--quiet", "--message", "Add vectors")
+    clone = project.clone("clone").use_s3(server)
+    clone.ok("pull", "vectors.bin.dvc", **checksums)
+    assert md5((clone.folder / "vectors.bin").read_bytes()).hexdigest() == digest
 
 
 def test_keys_stay_out_of_git(project: Project, server: Server) -> None:
