@@ -52,7 +52,7 @@ def test_every_figure_has_anchor_caption_reading_named_drawings_and_its_data(
     inputs, studies, figures
 ):
     page = render_page(inputs, studies)
-    assert len(figures) == 33
+    assert len(figures) == 35
     for number, figure in enumerate(figures, 1):
         section = section_of(page, figure)
         assert f"Figure {number} · {figure.title}</span>" in section
