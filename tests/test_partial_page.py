@@ -65,7 +65,7 @@ def test_real_text_is_not_called_synthetic_for_examples_that_were_not_read(tmp_p
         (paths.examples(task) / "meta.json").write_text(json.dumps(meta))
     CliRunner().invoke(app, ["page"], catch_exceptions=False)
     page = (tmp_path / "page.html").read_text()
-    assert "<dd>mrpc</dd>" in page
+    assert " · mrpc · states" in page
     assert "Synthetic corpus" not in page
     assert "Microsoft Research Paraphrase Corpus" in page
 

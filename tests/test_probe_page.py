@@ -72,7 +72,7 @@ def test_a_page_of_three_states_is_written_where_there_is_no_repository(
     assert "(random, pretrained, finetuned)" in done.output
     page = Path("page.html").read_text()
     assert "mine was tuned elsewhere from base" in page
-    assert "<script" not in page
+    assert page.count("<script") == page.count("<script>") == 1  # its own, which loads nothing
     results = made[0].results
     assert set(results.task) == {"my-texts"}
     shown = results[(results.metric == "accuracy") & (results.classifier == "mlp")]
