@@ -236,7 +236,7 @@ def test_a_comparison_shows_tags_as_text() -> None:
         Run(name, params={TAGGED: value, "encoder": value}, numbers={TAGGED: 1.0, "f1": 2.0})
         for name, value in ((TAGGED, TAGGED), ("other", "plain"))
     ]
-    only_harmless(render_comparison(runs, [], {}))
+    only_harmless(render_comparison(runs, []))
 
 
 @pytest.mark.parametrize("words", [["show"], ["check"], ["compare", "x"], ["data", "fetch", "x"]])
