@@ -134,10 +134,13 @@ def _own_words(evidence: Evidence) -> Iterator[Check]:
     for probe in patched_probes(rows):
         of_probe = rows[rows.label == probe]
         scores = [
-            select(rows_of(evidence.results, "pair_score", state), label=probe)
+            estimates(select(rows_of(evidence.results, "pair_score", state), label=probe))
             for state in (AFTER, BEFORE)
         ]
-        after, before = (mean(estimates(one)).value for one in scores)
+        if not all(scores):
+            found.append(Check(probe, "not measured in both models"))
+            continue
+        after, before = (mean(one).value for one in scores)
         if abs(after - before) < evidence.margin:
             found.append(Check(probe, "the models differ too little"))
             continue
