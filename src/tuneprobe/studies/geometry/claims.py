@@ -91,7 +91,7 @@ def _gains(evidence: Evidence) -> list[Check]:
         gap = evidence.find("classify", task, AFTER, "gap", layer, classifier="mlp", against=BEFORE)
         if not isfinite(gap.value):
             gap = _change(evidence, "classify", task, "accuracy", layer, classifier="mlp")
-        found.append(_check(task, "accuracy", gap))
+        found.append(_check(task_label(task), "accuracy", gap))
     return by_interval(found, evidence.alpha)
 
 
@@ -101,7 +101,7 @@ def _deficits(evidence: Evidence) -> list[Check]:
     return by_interval(
         [
             _check(
-                task,
+                task_label(task),
                 "farther below random splits",
                 _change(evidence, "similarity", task, *of, **TRAIN_TEST),
                 unit="fraction",
@@ -144,7 +144,9 @@ def _groups(evidence: Evidence) -> Iterator[Check]:
         fewer = _change(evidence, "geometry", task, "n_clusters", layer, back=True)
         if not len(layers):
             fewer = NOT_MEASURED
-        found.append(_check(task, f"fewer clusters, layer {layer}", fewer, unit="count"))
+        found.append(
+            _check(task_label(task), f"fewer clusters, layer {layer}", fewer, unit="count")
+        )
     yield from by_interval(found, evidence.alpha)
 
 
@@ -154,7 +156,7 @@ def _pushes_apart(evidence: Evidence) -> Iterator[Check]:
         for metric, what in APART.items():
             changes = distance_changes(evidence, task, metric).values()
             share = share_risen(sum(change > 0 for change in changes), len(changes), evidence.alpha)
-            found.append(_check(task, what, share, HALF, "percent"))
+            found.append(_check(task_label(task), what, share, HALF, "percent"))
     yield from by_interval(found, evidence.alpha, _above_half)
 
 
@@ -211,7 +213,7 @@ def _not_monotone(evidence: Evidence) -> Iterator[Check]:
     for task, rows in _followed(evidence, "n_turning"):
         last = records(rows)[-1]
         share = share_risen(round(last["value"]), last["n"], evidence.alpha)
-        found.append(_check(task, "labels that turn", share, HALF, "percent"))
+        found.append(_check(task_label(task), "labels that turn", share, HALF, "percent"))
     yield from by_interval(found, evidence.alpha, _above_half)
 
 
@@ -223,9 +225,13 @@ def _one_direction(evidence: Evidence) -> Iterator[Check]:
         above = estimates(rows[rows.layer > middle])
         low, high = (mean(some) if some else NOT_MEASURED for some in (below, above))
         over = difference(low, Estimate(ONE_WAY, ONE_WAY, ONE_WAY))
-        found.append(_check(task, f"lower layers over {ONE_WAY:g}", over, unit="fraction"))
+        found.append(
+            _check(task_label(task), f"lower layers over {ONE_WAY:g}", over, unit="fraction")
+        )
         less = difference(low, high)
-        found.append(_check(task, "lower layers over upper ones", less, unit="fraction"))
+        found.append(
+            _check(task_label(task), "lower layers over upper ones", less, unit="fraction")
+        )
     yield from by_interval(found, evidence.alpha)
 
 
@@ -263,7 +269,7 @@ def _closest_part(evidence: Evidence) -> Iterator[Check]:
     found = []
     for task, rows in _followed(evidence, "closest_parting"):
         (last,) = estimates(rows[rows.layer == rows.layer.max()])
-        found.append(_check(task, "farther, doublings", last, unit="fraction"))
+        found.append(_check(task_label(task), "farther, doublings", last, unit="fraction"))
     yield from by_interval(found, evidence.alpha)
 
 
@@ -292,10 +298,10 @@ def _change(
 
 
 def _check(
-    task: str, what: str, found: Estimate, zero: float = 0.0, unit: str = "difference"
+    subject: str, what: str, found: Estimate, zero: float = 0.0, unit: str = "difference"
 ) -> Check:
     """A check that passes where a point is above `zero`; `by_interval` judges intervals."""
-    return Check(task_label(task), what, _sign(found.value - zero), *found, unit)
+    return Check(subject, what, _sign(found.value - zero), *found, unit)
 
 
 def _sign(value: float) -> Outcome:
