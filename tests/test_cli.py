@@ -144,7 +144,8 @@ def test_ctrl_c_and_a_reader_that_goes_away_leave_no_traceback(
 ) -> None:
     code = "from tuneprobe.stage import run; import os, signal, sys\ndef main():\n"
     if number == signal.SIGINT:
-        code += "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background has none
+        # a job in the background, as its children, ignores the signal
+        code += "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         code += "    os.kill(os.getpid(), signal.SIGINT)\nrun(main)"
     else:
         code += "    print('line ' * 100_000)\nrun(main)"
