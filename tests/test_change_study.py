@@ -406,7 +406,7 @@ def test_the_stage_writes_a_table_of_declared_numbers(root, source, tmp_path, mo
     tuned = load_encoder("tiny", path=str(write_tiny_bert(tmp_path / "other", seed=1)))
     head = make_head("label", tuned.dim, 5, n_outputs=2, n_spans=1).eval()
     folder = tmp_path / paths.checkpoint("minilm-l6", task, FINETUNED, 13)
-    facts = {"labels": labels, "way": "lora", "rank": 4}
+    facts = {"labels": labels, "settings": {"way": "lora", "rank": 4}}
     write_checkpoint(folder, tuned, head, kind="label", state=FINETUNED, **facts)
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["encoders"]["minilm-l6"] = {"path": str(source)}

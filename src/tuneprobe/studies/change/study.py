@@ -30,6 +30,7 @@ from tuneprobe.studies.change.weights.study import layer_changes, matrices, weig
 from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import LabelHead, QAHead
 from tuneprobe.tuning.labelling import load_label_head
+from tuneprobe.tuning.ways import LORA
 
 
 def read_problem(
@@ -70,10 +71,10 @@ def read_problem(
 
 def way_rows(checkpoint: Path) -> list[Result]:
     """The rank of the LoRA that a checkpoint was tuned by; nothing where it was tuned otherwise."""
-    facts = read_meta(checkpoint)
-    if facts.get("way") != "lora":
+    settings = read_meta(checkpoint)["settings"]
+    if settings.get("way") != LORA:
         return []
-    return [Result("lora_rank", float(facts["rank"]), state=FINETUNED)]
+    return [Result("lora_rank", float(settings["rank"]), state=FINETUNED)]
 
 
 def change_rows(
