@@ -17,11 +17,15 @@ from tuneprobe.encoders.source import CONFIG
 from tuneprobe.formats.results import read_results
 from tuneprobe.page.overview import markdown, tasks_table
 from tuneprobe.params import Params
-from tuneprobe.paths import RESULTS
+from tuneprobe.paths import reading_task, results
 from tuneprobe.states import FROZEN
+from tuneprobe.tasks import Task
 from tuneprobe.yaml_file import dump_yaml
 
-SCORED = ("evaluate", "classify")  # studies that hold a tuned model against baselines
+SCORED = {  # studies that hold a tuned model against baselines, and their tables
+    "evaluate": "scores.csv",
+    "classify": "layers.csv",
+}
 
 
 def model_card(checkpoint: Path, params: Params | None = None) -> str:
@@ -50,11 +54,12 @@ def model_card(checkpoint: Path, params: Params | None = None) -> str:
             "the state finetuned."
         )
     task = checkpoint.absolute().parts[-3]
+    entry = params.tasks.get(reading_task(task) or task) if params else None
     parts = [
         *_head(meta, task, params),
-        *_trained(meta, task, params),
+        *_trained(meta, entry),
         *_scores(meta, task),
-        *_doubts(meta, task, params),
+        *_doubts(meta, entry),
         *_use(meta),
     ]
     return "\n".join(parts).rstrip() + "\n"
@@ -82,9 +87,8 @@ def _head(meta: Mapping[str, Any], task: str, params: Params | None) -> Iterator
     )
 
 
-def _trained(meta: Mapping[str, Any], task: str, params: Params | None) -> Iterator[str]:
+def _trained(meta: Mapping[str, Any], entry: Task | None) -> Iterator[str]:
     yield "\n## Training\n"
-    entry = params.tasks.get(task.removesuffix("-qa")) if params else None
     if entry:
         made_up = ", **synthetic text**" if entry.synthetic else ""
         licence = f", licence {entry.licence}" if entry.licence else ""
@@ -114,18 +118,16 @@ def _scores(meta: Mapping[str, Any], task: str) -> Iterator[str]:
 
 def _rows(meta: Mapping[str, Any], task: str) -> pd.DataFrame:
     """The rows of this model beside its baselines, as far as they are here."""
-    tables = [
-        read_results(path)
-        for study in SCORED
-        for path in sorted((RESULTS / meta["encoder"] / task / study).glob("seed-*/*.csv"))
-        if path.name in ("scores.csv", "layers.csv") and path.parent.name == f"seed-{meta['seed']}"
+    wanted = [
+        results(meta["encoder"], task, study, meta["seed"]) / table
+        for study, table in SCORED.items()
     ]
+    tables = [read_results(path) for path in wanted if path.is_file()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _doubts(meta: Mapping[str, Any], task: str, params: Params | None) -> Iterator[str]:
+def _doubts(meta: Mapping[str, Any], entry: Task | None) -> Iterator[str]:
     yield "\n## Limits\n"
-    entry = params.tasks.get(task.removesuffix("-qa")) if params else None
     if entry and entry.synthetic:
         yield "- The corpus was generated: scores say nothing about natural text."
     yield f"- One seed of tuning ({meta['seed']}); another may give another model."
