@@ -214,3 +214,16 @@ def most_and_least(rows: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
     found = records(rows)
     most, least = (end(found, key=lambda row: float(row["value"])) for end in (max, min))
     return most, least
+
+
+def answer(name: str, title: str, reading: str, quantity: Quantity, **more: Any) -> Curves:
+    """The panel of a study on the first screen: one quantity, over all its tasks together."""
+    return Curves(
+        name,
+        title,
+        reading=reading,
+        groups=lambda _: [ALL_TASKS],
+        label=lambda _: title,
+        quantities=[quantity],
+        **more,
+    )

@@ -12,12 +12,12 @@ from tuneprobe.formats.results import NO_HEAD, NO_LAYER
 from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Rows, ScoreTable, Table
 from tuneprobe.page.charts import STATES
 from tuneprobe.page.figures import (
-    ALL_TASKS,
     Bars,
     Curves,
     HeatMaps,
     Plot,
     Quantity,
+    answer,
     most_and_least,
     over_tasks,
 )
@@ -389,15 +389,11 @@ def moved_rows(inputs: PageInputs) -> pd.DataFrame:
     return over_tasks(rows.assign(value=1 - rows.value))
 
 
-ANSWER = Curves(
+ANSWER = answer(
     "answer-maps",
     "How far maps moved",
-    reading="Maps: 1 − cosine of the attention maps before and after tuning, a mean over heads.",
-    groups=lambda _: [ALL_TASKS],
-    label=lambda _: "How far maps moved",
-    quantities=[
-        Quantity("1 − cosine with pre-trained", moved_rows, around=[0.0], baseline=0.0, digits=2)
-    ],
+    "Maps: 1 − cosine of the attention maps before and after tuning, a mean over heads.",
+    Quantity("1 − cosine with pre-trained", moved_rows, around=[0.0], baseline=0.0, digits=2),
 )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.tables import records, select
 from tuneprobe.page.charts import FINETUNED, PRETRAINED, RUNS
-from tuneprobe.page.figures import ALL_TASKS, Curves, HeatMaps, Quantity, most_and_least, over_tasks
+from tuneprobe.page.figures import Curves, HeatMaps, Quantity, answer, most_and_least, over_tasks
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.render import BOUNDS
 from tuneprobe.page.study import Study
@@ -416,13 +416,11 @@ def _inner(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows.layer > 0]
 
 
-ANSWER = Curves(
+ANSWER = answer(
     "answer-matters",
     "What matters",
-    reading="What matters: points that the tuned encoder loses with one layer put back.",
-    groups=lambda _: [ALL_TASKS],
-    label=lambda _: "What matters",
-    quantities=[Quantity("points lost, layer put back", lost_rows, around=[0.0], baseline=0.0)],
+    "What matters: points that the tuned encoder loses with one layer put back.",
+    Quantity("points lost, layer put back", lost_rows, around=[0.0], baseline=0.0),
 )
 
 

@@ -13,11 +13,11 @@ from tuneprobe.collect.tables import records, select
 from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Rows, ScoreTable
 from tuneprobe.page.charts import RUNS, STATES
 from tuneprobe.page.figures import (
-    ALL_TASKS,
     Curves,
     HeatMaps,
     Plot,
     Quantity,
+    answer,
     most_and_least,
     over_tasks,
 )
@@ -433,15 +433,11 @@ def moved_rows(inputs: PageInputs) -> pd.DataFrame:
     )
 
 
-ANSWER = Curves(
+ANSWER = answer(
     "answer-labels",
     "How far labels moved",
-    reading="Labels: 1 − debiased CKA of the vectors of labelled examples before and after tuning.",
-    groups=lambda _: [ALL_TASKS],
-    label=lambda _: "How far labels moved",
-    quantities=[
-        Quantity("1 − CKA with pre-trained", moved_rows, around=[0.0], baseline=0.0, digits=2)
-    ],
+    "Labels: 1 − debiased CKA of the vectors of labelled examples before and after tuning.",
+    Quantity("1 − CKA with pre-trained", moved_rows, around=[0.0], baseline=0.0, digits=2),
 )
 
 

@@ -14,7 +14,7 @@ from tuneprobe.collect.tables import last_layer, select
 from tuneprobe.page.blocks import NOTHING, Cell, Funnel, Rows, ScoreTable
 from tuneprobe.page.charts import GAP as GAP_LOOK
 from tuneprobe.page.charts import STATES
-from tuneprobe.page.figures import ALL_TASKS, Beside, Curves, Plot, Quantity, Tabled, over_tasks
+from tuneprobe.page.figures import Beside, Curves, Plot, Quantity, Tabled, answer, over_tasks
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.study import Study, published
 from tuneprobe.page.wording import bounded, layer_ranges, listed, number, plain, signed, spread
@@ -406,25 +406,19 @@ GAPS = Curves(
 )
 
 
-ANSWER = Curves(
+ANSWER = answer(
     "answer-pairs",
     "What the probes say",
-    reading="Pairs: the share of unmatched pairs that score below the matched one; its intervals "
-    "are in the figures of the study.",
-    groups=lambda _: [ALL_TASKS],
-    label=lambda _: "What the probes say",
-    quantities=[
-        Quantity(
-            "pairs ranked right, %",
-            lambda inputs: over_tasks(
-                pd.concat(
-                    select(inputs.results, task=probe, **AUC, **usual(probe)) for probe in PROBES
-                )
-            ).assign(low=nan, high=nan),
-            around=[CHANCE],
-            baseline=CHANCE,
-        )
-    ],
+    "Pairs: the share of unmatched pairs that score below the matched one; its intervals are in "
+    "the figures of the study.",
+    Quantity(
+        "pairs ranked right, %",
+        lambda inputs: over_tasks(
+            pd.concat(select(inputs.results, task=probe, **AUC, **usual(probe)) for probe in PROBES)
+        ).assign(low=nan, high=nan),
+        around=[CHANCE],
+        baseline=CHANCE,
+    ),
     better=True,
 )
 
