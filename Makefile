@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools data repro recompute recorded verify remote push show test lint types unit
+.PHONY: help setup tools data repro recompute recorded record verify remote push show test lint types unit
 .PHONY: bench notebook lock clean
 .PHONY: exp-states exp-encoders exp-seeds exp-paper
 
@@ -60,6 +60,10 @@ recompute: data  ## run everything anew, so that no number comes from a cache
 
 recorded: setup  ## bring the page and the result rows of the recorded run; nothing is computed
 	tuneprobe pull --remote recorded
+
+record: setup  ## make the run that is here the recorded one, to be committed
+	tuneprobe record
+	tuneprobe readme
 
 verify: setup  ## compare the result rows here with the recorded ones, within tolerances
 	tuneprobe verify

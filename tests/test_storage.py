@@ -412,3 +412,26 @@ def start_and_wait_in(stage: str, project: Project, signals: Path):
     run = project.start("dvc", "repro", "--force", "--no-run-cache", **settings)
     until((signals / "waits").exists, f"{stage} did not start")
     return run
+
+
+def test_a_recorded_run_holds_its_results_alone_and_refuses_others(project: Project) -> None:
+    other = project.folder / "recorded" / "files" / "md5" / "ab" / ("c" * 30)
+    other.parent.mkdir(parents=True)
+    other.write_text("of an earlier run")
+    done = project.run("tuneprobe", "record")
+    assert (done.code, done.text[:26]) == (0, "recorded/ holds 2 artifact"), done.text
+    assert not other.exists()
+    project.git("add", "--all")
+    project.git("commit", "--quiet", "--message", "Record")
+    clone = project.clone("clone")
+    assert "2 of 5 artifacts" in clone.run("tuneprobe", "pull", "--remote", "recorded").text
+    made = project.made().items()
+    results = {name: content for name, content in made if name.startswith("results/")}
+    assert {n: c for n, c in clone.made().items() if n != "metrics/summary.json"} == results
+
+    scores = project.folder / "results" / "plain" / "scores.json"
+    scores.unlink()
+    scores.write_text("edited")
+    refused = project.run("tuneprobe", "record")
+    assert refused.code == 2
+    assert "1 of 2 results and pages here are not what dvc.lock has (results/plain" in refused.text

@@ -520,6 +520,24 @@ def readme(
         shutil.copyfile(drawn, README_FIGURE)
 
 
+@app.command("record", epilog="Example: tuneprobe record")
+def record() -> None:
+    """Make the run that is here the recorded one, for the next commit.
+
+    recorded/ then holds its result rows, its page and how long each stage took.
+    """
+    from tuneprobe import storage
+    from tuneprobe.runner import RECORDED_SECONDS, known_seconds
+    from tuneprobe.verify import RECORDED
+
+    with storage.open_repository() as repo:
+        n_artifacts = storage.record(repo, RECORDED.name)
+        stages = [stage.addressing for stage in repo.index.stages]
+    took = {name: seconds for name, seconds in known_seconds().items() if name in stages}
+    RECORDED_SECONDS.write_text(json.dumps(took, indent=1) + "\n", encoding="utf-8")
+    typer.echo(f"{RECORDED}/ holds {n_artifacts} artifacts: commit it with dvc.lock and metrics/")
+
+
 @app.command("verify", epilog="Example: tuneprobe verify")
 def verify(
     every: Annotated[

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -31,6 +31,7 @@ from tuneprobe.errors import TuneprobeError
 
 LOGS = Path(".cache") / "logs"
 SECONDS = Path(".cache") / "seconds.json"  # that each stage took the last time
+RECORDED_SECONDS = Path("recorded") / "seconds.json"  # the same of the recorded run
 UNKNOWN = 20.0  # seconds of a stage that never ran
 POLL = 0.05  # seconds between two looks at the running commands
 TAIL = 15  # lines of a failed stage's output that are shown
@@ -239,11 +240,11 @@ def repro(jobs: int, say: Callable[[str], None], *, force: bool = False) -> Summ
 
 
 def known_seconds() -> dict[str, float]:
-    """How long each stage took the last time, by name."""
-    try:
-        found: dict[str, float] = json.loads(SECONDS.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    """How long each stage took the last time, here or else in the recorded run, by name."""
+    found: dict[str, float] = {}
+    for path in (RECORDED_SECONDS, SECONDS):
+        with suppress(OSError, ValueError):
+            found |= json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

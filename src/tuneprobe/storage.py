@@ -20,6 +20,7 @@ from tqdm import tqdm
 from tuneprobe.errors import TuneprobeError
 
 OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+RECORDED_PATHS = ("results/", "report/index.html")  # what shows a run without computing it
 
 
 class StorageError(TuneprobeError):
@@ -120,6 +121,42 @@ def held(repo: Repo, remote: str) -> tuple[list[str], int]:
     outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
     there = [out for out in outs if odb.fs.exists(odb.oid_to_path(out.hash_info.value))]
     return [repo.fs.relpath(out.fs_path, repo.root_dir) for out in there], len(outs)
+
+
+def record(repo: Repo, remote: str) -> int:
+    """Make this run the recorded one: a committed remote holds its page and result rows alone.
+
+    Parameters
+    ----------
+    remote : str
+        A remote that is a folder of this repository. What it held before is removed.
+
+    Returns
+    -------
+    int
+        How many artifacts it holds now.
+
+    Raises
+    ------
+    StorageError
+        If an artifact is not here as dvc.lock has it, or the remote is no folder of the repository.
+    """
+    outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
+    paths = {repo.fs.relpath(out.fs_path, repo.root_dir): out for out in outs}
+    kept = {path: out for path, out in paths.items() if path.startswith(RECORDED_PATHS)}
+    lost = [path for path, out in kept.items() if not out.exists or out.changed_checksum()]
+    if lost or not kept:
+        raise StorageError(
+            f"{len(lost)} of {len(kept)} results and pages here are not what dvc.lock has "
+            f"({', '.join(lost[:3])}): run 'dvc repro' first."
+        )
+    odb = object_store(repo, remote)
+    if not Path(odb.path).resolve().is_relative_to(Path(repo.root_dir).resolve()):
+        raise StorageError(f"the remote '{remote}' ({odb.path}) is no folder of {repo.root_dir}.")
+    for name in object_names(odb):
+        odb.fs.remove(odb.oid_to_path(name))
+    repo.push(list(kept), remote=remote)
+    return len(kept)
 
 
 def remove(repo: Repo, damage: list[Damage], remote: str | None = None) -> None:
