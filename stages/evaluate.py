@@ -3,7 +3,7 @@
 from tuneprobe import paths
 from tuneprobe.artifacts import atomic_folder
 from tuneprobe.encoders.encoder import thread_limit
-from tuneprobe.examples.qa import read_questions
+from tuneprobe.examples.qa import drawn_questions, read_questions
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.scores.evaluate import evaluate_readers, load_readers
@@ -15,9 +15,14 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     """Score every state of ENCODER on the questions of TASK."""
     params = load_params()
     thread_limit(params.threads)
-    asked = paths.questions(task)
+    asked, settings = paths.questions(task), params.evaluate.model_dump()
     measured_states = members(STATES, seed, params.run.first_draw_beside(seed))
-    questions = list(read_questions(paths.examples(asked), "test"))
+    questions = drawn_questions(
+        read_questions(paths.examples(asked), "test"),
+        settings.pop("max_questions"),
+        params.sampling_seed,
+        asked,
+    )
     readers = load_readers(
         encoder,
         **params.encoder_source(encoder),
@@ -27,14 +32,14 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     )
     rows = evaluate_readers(
         readers,
-        questions,
+        list(questions),
         task=asked,
         seed=seed,
         window=params.finetune.window,
         stride=params.finetune.stride,
         max_question=params.finetune.max_question,
         tokens_per_batch=params.represent.tokens_per_batch,
-        **params.evaluate.model_dump(),
+        **settings,
         **params.intervals.model_dump(),
     )
     with atomic_folder(paths.results(encoder, asked, "evaluate", seed)) as folder:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tuneprobe.artifacts import ArtifactError
-from tuneprobe.examples.qa import build_qa, qa_questions, read_questions
+from tuneprobe.examples.qa import build_qa, drawn_questions, qa_questions, read_questions
 from tuneprobe.formats.examples import ExamplesBuilder, read_examples, write_examples
 from tuneprobe.formats.question import Annotation, Candidate, Question
 
@@ -60,6 +60,19 @@ def test_questions_of_one_split_are_read_back_in_order(tmp_path: Path) -> None:
     assert list(read_questions(tmp_path / "qa", "train")) == [NO_ANSWER]
     with pytest.raises(ArtifactError, match="run 'dvc repro'"):
         next(read_questions(tmp_path / "none", "train"))
+
+
+def test_a_draw_keeps_the_order_does_not_change_with_it_and_grows_with_its_size() -> None:
+    questions = [replace(KITES, id=f"q{n}") for n in range(40)]
+    drawn = {n: list(drawn_questions(questions, n, 13, "task")) for n in (5, 20)}
+    assert [len(some) for some in drawn.values()] == [5, 20]
+    assert drawn[20] == [one for one in questions if one in drawn[20]] != questions[:20]
+    assert all(one in drawn[20] for one in drawn[5])
+    assert drawn[20] == sorted(
+        drawn_questions(reversed(questions), 20, 13, "task"), key=lambda one: int(one.id[1:])
+    )
+    assert list(drawn_questions(questions, 20, 14, "task")) != drawn[20]
+    assert list(drawn_questions(questions, None, 13)) == questions
 
 
 def test_candidates_of_the_same_words_share_a_span_that_is_top_level_if_any_is() -> None:

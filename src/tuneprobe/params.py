@@ -240,6 +240,7 @@ class Tuning(_Block):
 class Finetune(Tuning):
     """Fine-tuning to read: windows of long documents."""
 
+    max_questions: PositiveInt | None
     window: Annotated[int, Field(ge=16, le=100_000)]
     stride: Size
     max_question: Size
@@ -249,6 +250,7 @@ class Finetune(Tuning):
 class Evaluate(_Block):
     """Decoding and scoring of answers."""
 
+    max_questions: PositiveInt | None
     top_k: Size
     max_answer: Size
     min_annotators: Size

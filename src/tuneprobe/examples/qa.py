@@ -15,12 +15,14 @@ none.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from heapq import nsmallest
 from pathlib import Path
 
 from tuneprobe.artifacts import ArtifactError, read_meta
 from tuneprobe.examples.pieces import read_pieces
 from tuneprobe.formats.examples import NO_SPAN, Examples, ExamplesBuilder
 from tuneprobe.formats.question import Annotation, Candidate, Interval, Question
+from tuneprobe.rng import stream_seed
 
 ANNOTATORS = 100  # more than any corpus has
 DOCUMENT = 1  # segment
@@ -137,6 +139,25 @@ def read_questions(folder: Path, split: str) -> Iterator[Question]:
     read_meta(folder)
     for piece in read_pieces(folder, ANNOTATORS):
         yield from (question for question in qa_questions(piece) if question.split == split)
+
+
+def drawn_questions(
+    questions: Iterable[Question], most: int | None, seed: int, *purpose: str
+) -> Iterator[Question]:
+    """At most `most` questions (None: all), drawn by their ids, in the order that they come in.
+
+    No more than these are held in memory. Whether a question is drawn before another depends on
+    the two alone, so that a larger sample holds the smaller one.
+    """
+    if most is None:
+        yield from questions
+        return
+
+    def draw(one: tuple[int, Question]) -> int:
+        return stream_seed(seed, *purpose, one[1].id)
+
+    for _, question in sorted(nsmallest(most, enumerate(questions), key=draw)):
+        yield question
 
 
 def _candidates(examples: Examples) -> defaultdict[int, dict[int, Candidate]]:

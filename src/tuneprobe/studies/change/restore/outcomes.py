@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from heapq import nsmallest
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,9 +14,10 @@ from torch.nn.functional import cross_entropy, mse_loss
 from tuneprobe.encoders.encoder import Encoder
 from tuneprobe.encoders.forward import TokenBudget, encoding_tokens
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.examples.qa import drawn_questions
 from tuneprobe.formats.examples import Examples
 from tuneprobe.formats.question import Question
-from tuneprobe.rng import rng, stream_seed
+from tuneprobe.rng import rng
 from tuneprobe.scores.decode import SPAN, best_readings, best_spans
 from tuneprobe.scores.evaluate import short_texts, words_of_pieces
 from tuneprobe.scores.glue_metrics import FUNCTIONS, bootstrap_weights, metrics_of
@@ -356,12 +356,8 @@ def reader_problem(
     RestoreError
         If no question has one.
     """
-    answered = ((n, question) for n, question in enumerate(questions) if short_texts(question))
-
-    def draw(one: tuple[int, Question]) -> int:
-        return stream_seed(seed, "change", "texts", task, one[1].id)
-
-    chosen = [question for _, question in sorted(nsmallest(max_questions, answered, key=draw))]
+    answered = (question for question in questions if short_texts(question))
+    chosen = list(drawn_questions(answered, max_questions, seed, "change", "texts", task))
     if not chosen:
         raise RestoreError(
             f"no test question of {task} has a short answer: there is no F1 of words to compare; "
