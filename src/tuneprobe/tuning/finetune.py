@@ -164,7 +164,8 @@ def finetune(
         Kind of head, for whoever reads the checkpoint.
     state : str
         ``frozen`` trains the head alone, on an encoder without dropout, whose last layer is
-        computed once (by several processes: in every step); any other state trains both.
+        computed once and standardised (by several processes, or where it is too large to be kept:
+        computed in every step, as it is); any other state trains both.
     head_epochs : int, optional
         Passes of a head alone where the last layer is computed once, so that a pass costs little
         and the head can converge; `epochs` otherwise.
@@ -254,7 +255,7 @@ def finetune(
         losses = training.resume(point)
         require_same("the training", fingerprint)
         require_same("the number of finished steps", str(len(losses)))
-        source = read_once(training, data, work.parent) if once else data
+        kept = read_once(training, data, work.parent) if once else None
         pace = {"learning_rate": learning_rate, "warmup": warmup, "clip": clip}
 
         def look(step: int) -> None:
@@ -266,12 +267,14 @@ def finetune(
         with training.running(), training_curve(shown, losses) as plot, _removed_on_failure(work):
             if not losses:
                 look(0)
-            for loss in _steps(training, source, plan, len(losses), seed=seed, **pace):
+            for loss in _steps(training, kept or data, plan, len(losses), seed=seed, **pace):
                 losses.append(loss)
                 plot(losses)
                 look(len(losses))
                 if len(losses) % resume_every == 0 and is_main():
                     write_resume_point(work, fingerprint, training.resume_point(losses))
+        if kept:
+            kept.fold()
         adapter = lora.take(merge=True) if lora else None
     if is_main():
         if out is not None:
