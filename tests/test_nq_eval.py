@@ -14,6 +14,7 @@ from tuneprobe.scores.nq_eval import (
     Judgement,
     Prediction,
     best_f1,
+    best_f1_samples,
     evaluate,
     judge_long,
     judge_short,
@@ -71,6 +72,20 @@ def test_equal_scores_are_accepted_or_refused_together() -> None:
 def test_nothing_right_is_zero_and_no_division_by_zero() -> None:
     assert best_f1([Judgement(False, False, False)], [1.0]) == (0, 0, 0, 0)
     assert best_f1([], []) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_samples_score_as_if_each_were_written_out(levels: int) -> None:
+    random, n = np.random.default_rng(levels), 30
+    gold, said = random.random(n) < 0.7, random.random(n) < 0.9
+    right = gold & said & (random.random(n) < 0.6)
+    judgements = [Judgement(*map(bool, one)) for one in zip(gold, said, right, strict=True)]
+    scores = random.integers(levels, size=n).astype(float)
+    drawn = [random.integers(n, size=n) for _ in range(20)]
+    drawn += [np.full(n, place) for place in (np.argmin(right), np.argmax(right))]
+    times = np.array([np.bincount(rows, minlength=n) for rows in drawn])
+    slow = [best_f1([judgements[row] for row in rows], scores[rows])[:3] for rows in drawn]
+    assert np.array_equal(best_f1_samples(judgements, scores, times), slow)
 
 
 def test_long_and_short_answers_have_thresholds_of_their_own() -> None:

@@ -23,6 +23,7 @@ from tuneprobe.scores.nq_eval import (
     Judgement,
     Score,
     best_f1,
+    best_f1_samples,
     judge_long,
     judge_short,
 )
@@ -33,7 +34,7 @@ from tuneprobe.tuning.checkpoints import read_head
 from tuneprobe.tuning.heads import Head, last_layer, make_head
 from tuneprobe.tuning.windows import Window, Windows, cut_windows
 
-TOGETHER = 256  # questions whose windows are held at the same time
+TOGETHER = 256  # questions whose windows, or samples whose counts, are held at the same time
 
 Floats = NDArray[np.float64]
 
@@ -345,11 +346,13 @@ def _best_f1_samples(
     stream: np.random.Generator,
 ) -> Floats:
     """Precision, recall and F1 of bootstrap samples of the questions, shape (n_bootstrap, 3)."""
-    score, n = np.asarray(scores), len(scores)
+    n = len(scores)
     samples = np.empty((bootstrap, 3))
-    for sample in samples:
-        rows = stream.integers(n, size=n)
-        sample[:] = best_f1([judgements[row] for row in rows], score[rows])[:3]
+    for first in range(0, bootstrap, TOGETHER):
+        part = samples[first : first + TOGETHER]
+        drawn = stream.integers(n, size=(len(part), n)) + n * np.arange(len(part))[:, None]
+        times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        part[:] = best_f1_samples(judgements, scores, times)
     return samples
 
 

@@ -7,10 +7,10 @@ annotator's answer, and one score threshold is chosen for long and one for short
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tuneprobe.errors import TuneprobeError
 
@@ -109,21 +109,58 @@ def best_f1(judgements: Iterable[Judgement], scores: ArrayLike) -> Score:
     >>> best_f1([right, wrong], [2.0, 1.0])
     Score(precision=100.0, recall=50.0, f1=66.66666666666666, threshold=2.0)
     """
+    order, last, threshold = _thresholds(scores)
+    table = np.array(list(judgements), dtype=np.int64).reshape(-1, 3)
+    curves = _curves(table[order], last, np.ones((1, len(order)), dtype=np.int64))
+    if not curves[2].any():
+        return Score(0.0, 0.0, 0.0, 0.0)
+    best = int(curves[2].argmax())
+    p, r, f = (100 * float(curve[0, best]) for curve in curves)
+    return Score(p, r, f, threshold=float(threshold[best]))
+
+
+def best_f1_samples(
+    judgements: Sequence[Judgement], scores: ArrayLike, times: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Precision, recall and F1 of samples of the questions, each at its own best threshold.
+
+    Parameters
+    ----------
+    times : array of shape (n_samples, n)
+        How often a sample holds each question.
+
+    Returns
+    -------
+    float64 ndarray of shape (n_samples, 3), as `best_f1` of each sample has them
+    """
+    order, last, _ = _thresholds(scores)
+    table = np.array(judgements, dtype=np.int64).reshape(-1, 3)
+    curves = np.stack(_curves(table[order], last, times[:, order]))
+    best = curves[2].argmax(axis=1)
+    found: NDArray[np.float64] = 100 * curves[:, np.arange(len(times)), best].T
+    return found
+
+
+def _thresholds(scores: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[Any]]:
+    """Questions by falling score, the last of each score among them, and these scores."""
     score = np.asarray(scores, dtype=np.float64)
     if np.isnan(score).any():
         raise EvaluationError(f"the score of prediction {int(np.isnan(score).argmax())} is NaN.")
-    table = np.array(list(judgements), dtype=np.int64).reshape(-1, 3)
     order = np.argsort(-score, kind="stable")
-    score, n_gold = score[order], table[:, 0].sum()
-    last = np.append(score[1:] != score[:-1], True)[: len(score)]  # of equal scores
-    predicted, correct = table[order, 1:].cumsum(axis=0)[last].T
+    score = score[order]
+    last = np.append(score[1:] != score[:-1], True)[: len(score)]
+    return order, last, score[last]
+
+
+def _curves(
+    table: NDArray[np.int64], last: NDArray[np.bool_], times: NDArray[np.int64]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision, recall and F1 at each threshold, each (n_samples, n_thresholds), 0 to 1."""
+    has_gold, *counted = table.T
+    n_gold = (times @ has_gold)[:, None]
+    predicted, correct = ((times * one).cumsum(axis=1)[:, last] for one in counted)
     precision, recall = _divide(correct, predicted), _divide(correct, n_gold)
-    f1 = _divide(2 * precision * recall, precision + recall)
-    if not f1.any():
-        return Score(0.0, 0.0, 0.0, 0.0)
-    best = int(f1.argmax())
-    p, r, f = (100 * float(number[best]) for number in (precision, recall, f1))
-    return Score(p, r, f, threshold=float(score[last][best]))
+    return precision, recall, _divide(2 * precision * recall, precision + recall)
 
 
 def evaluate(
