@@ -172,12 +172,15 @@ def _walk(A: ArrayLike, B: ArrayLike, rtol: float) -> HullGap:
         gap = _active_sets(problem, gap, rtol)
         if _decided(gap, rtol):
             return gap
-    plane = Plane(np.zeros(X.shape[1]), 0.0)
-    gram = X @ X.T if len(X) <= X.shape[1] else None
+    products = len(X) <= X.shape[1]
+    points = X @ X.T if products else X
+    plane = Plane(np.zeros(points.shape[1]), 0.0)
     deciding = bool(np.isinf(rtol))
     for ridge in RIDGES_TO_DECIDE if deciding else RIDGES_TO_MEASURE:
-        plane, slack = minimise(X, y, plane, ridge, gram=gram, until_separated=deciding)
-        gap = _with_hyperplane(problem, gap, plane.w)
+        plane, slack = minimise(
+            points, y, plane, ridge, products=products, until_separated=deciding
+        )
+        gap = _with_hyperplane(problem, gap, plane.w @ X if products else plane.w)
         gap = _with_hull_points(problem, gap, slack)
         if _decided(gap, rtol):
             return gap

@@ -7,6 +7,7 @@ least-squares solution of the active points, cut short where the exact line sear
 the minimum after a finite number of steps (Keerthi & DeCoste 2005, JMLR 6:341).
 """
 
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ ROUNDING = 1e-12  # an empty slab thinner than that, in the unit ball, is not wo
 
 
 class Plane(NamedTuple):
-    """The hyperplane ``w·x + b = 0``."""
+    """The hyperplane ``w·x + b = 0``; among inner products w is weights of the points."""
 
     w: Array
     b: float
@@ -32,73 +33,82 @@ def minimise(
     start: Plane,
     ridge: float,
     *,
-    gram: Array | None = None,
+    products: bool = False,
     until_separated: bool = False,
 ) -> tuple[Plane, Array]:
     """Minimise the ridge problem; return the plane and the slacks ξ.
 
     Parameters
     ----------
-    X : array of shape (n, dim)
-        Points, best centred and within the unit ball.
+    X : array of shape (n, dim), or (n, n)
+        Points, best centred and within the unit ball; or the inner products of all of them,
+        cheaper where there are fewer points than dimensions.
     y : array of shape (n,)
         +1 or -1, both present.
     start : Plane
     ridge : float
-    gram : array of shape (n, n), optional
-        ``X @ X.T``, where there are no more points than dimensions: all steps share it.
+    products : bool
+        Whether X holds inner products; then ``w @ points`` is the normal of a plane, here and in
+        what is returned.
     until_separated : bool
         Stop at the first plane that separates, before the minimum.
     """
-    plane, above = start, y > 0
-    margin = y * (X @ plane.w + plane.b)
+    (w, b), above = start, y > 0
+    heights = X @ w
+    margin = y * (heights + b)
     before: NDArray[np.bool_] | None = None
     for _ in range(STEPS):
         active = margin < 1
         if before is not None and np.array_equal(active, before):
             break
-        width = margin[above].min() + margin[~above].min()
-        if until_separated and width > ROUNDING * np.linalg.norm(plane.w):
-            break
-        target = _least_squares(X, y, active, ridge, gram)
-        step = Plane(target.w - plane.w, target.b - plane.b)
-        change = y * (X @ step.w + step.b)
-        length = _line_search(margin, change, plane.w, step.w, ridge)
-        plane = Plane(plane.w + length * step.w, plane.b + length * step.b)
-        margin = margin + length * change
+        normal = heights if products else w  # w @ normal is |w|² either way
+        if until_separated:
+            width = margin[above].min() + margin[~above].min()
+            if width > ROUNDING * sqrt(max(float(w @ normal), 0.0)):
+                break
+        target = _kernel_plane(X, y, active, ridge) if products else _plane(X, y, active, ridge)
+        step = target.w - w
+        rise = X @ step
+        change = y * (rise + (target.b - b))
+        flat, steep = step @ normal, step @ (rise if products else step)
+        length = _line_search(margin, change, ridge * float(flat), ridge * float(steep))
+        w, b = w + length * step, b + length * (target.b - b)
+        heights, margin = heights + length * rise, margin + length * change
         before = active if length == 1 else None
-    return plane, np.maximum(1 - margin, 0)
+    return Plane(w, b), np.maximum(1 - margin, 0)
 
 
-def _least_squares(
-    X: Array, y: Array, active: NDArray[np.bool_], ridge: float, gram: Array | None
-) -> Plane:
+def _plane(X: Array, y: Array, active: NDArray[np.bool_], ridge: float) -> Plane:
     """The plane ``min ridge |w|² + |X w + b - y|²`` of the active points.
 
     Solved in the smaller of sample and feature space.
     """
-    rows = np.flatnonzero(active)
-    n, dim = len(rows), X.shape[1]
-    if not n:
-        return Plane(np.zeros(dim), 0.0)
+    X, y = X[active], y[active]
+    n, dim = X.shape
     if n <= dim:
-        if gram is None:
-            chosen = X[rows]
-            kernel = chosen @ chosen.T
-        else:
-            kernel = gram.take(rows, 0).take(rows, 1)
-        kernel.flat[:: n + 1] += ridge
-        solved = _solve(kernel, np.column_stack([y[rows], np.ones(n)]))
-        b = float(solved[:, 0].sum() / solved[:, 1].sum())
-        weights = np.zeros(len(y))
-        weights[rows] = solved[:, 0] - b * solved[:, 1]
+        weights, b = _kernel_plane(X @ X.T, y, np.ones(n, dtype=np.bool_), ridge)
         return Plane(weights @ X, b)
-    X, y = X[rows], y[rows]
     mean, level = X.mean(axis=0), float(y.mean())
     scatter = X.T @ X - n * np.outer(mean, mean)
     scatter.flat[:: dim + 1] += ridge
     w = _solve(scatter, X.T @ y - n * level * mean)
     return Plane(w, float(level - mean @ w))
+
+
+def _kernel_plane(gram: Array, y: Array, active: NDArray[np.bool_], ridge: float) -> Plane:
+    """The same plane from the inner products of the points, as weights of these."""
+    rows = np.flatnonzero(active)
+    weights, n = np.zeros(len(y)), len(rows)
+    if not n:
+        return Plane(weights, 0.0)
+    kernel = gram.take(rows, 0).take(rows, 1)
+    kernel.flat[:: n + 1] += ridge
+    right = np.ones((n, 2))
+    right[:, 0] = y[rows]
+    solved = _solve(kernel, right)
+    b = float(solved[:, 0].sum() / solved[:, 1].sum())
+    weights[rows] = solved[:, 0] - b * solved[:, 1]
+    return Plane(weights, b)
 
 
 def _solve(matrix: Array, right: Array) -> Array:
@@ -109,15 +119,14 @@ def _solve(matrix: Array, right: Array) -> Array:
     return np.asarray(solution)
 
 
-def _line_search(margin: Array, change: Array, w: Array, step: Array, ridge: float) -> float:
+def _line_search(margin: Array, change: Array, flat: float, rise: float) -> float:
     """The exact minimum along a step of the piecewise quadratic objective.
 
     Its slope is piecewise linear and grows, with a kink where a slack vanishes or appears. Between
-    two kinks it is ``ridge (w·step + t |step|²) - Σ change (1 - margin - t change)`` over the
-    slacks that are there.
+    two kinks it is ``flat + t rise - Σ change (1 - margin - t change)`` over the slacks that are
+    there, with flat = ridge w·step and rise = ridge |step|².
     """
     lack = 1 - margin
-    flat, rise = ridge * float(w @ step), ridge * float(step @ step)
     first, last = np.maximum(lack, 0), np.maximum(lack - change, 0)
     if abs(flat + rise - change @ last) <= 1e-6 * abs(flat - change @ first):
         return 1.0
