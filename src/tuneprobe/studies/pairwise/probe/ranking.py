@@ -202,18 +202,18 @@ def rank_matches(
     width, held = pairs.match[:, 1] - pairs.match[:, 0], 0
     for paragraph, examples in pairs.by_paragraph():
         words = read_rows(X, pairs.words_of(paragraph))
-        views = _views(words, read_rows(X, anchors[examples].ravel()), frame, conditions)
+        of_all = _Windows(words, read_rows(X, anchors[examples].ravel()), frame)
         for k in np.unique(width[examples]):
             alike = width[examples] == k
             rows, lines = examples[alike], np.flatnonzero(np.repeat(alike, anchors.shape[1]))
-            windows = {view: of_all.of(lines) for view, of_all in views.items()}
+            windows = of_all.of(lines)
             start = np.repeat(pairs.match[rows, 0], anchors.shape[1])
             for kind, w in zip(NEGATIVES, (1, int(k)), strict=True):
                 free = _free_windows(len(words), w, pairs.match[rows], pairs.avoid[rows])
                 n_neg[kind][rows] = free.sum(axis=1)
                 for condition in conditions:
                     if condition.negatives == kind:
-                        below = windows[condition.view].below(condition, int(k), start, w)
+                        below = windows.below(condition, int(k), start, w)
                         below = below.reshape(len(rows), anchors.shape[1], -1)
                         count[condition][rows] = (below & free[:, None]).sum(axis=2)
         held += len(words)
@@ -235,20 +235,6 @@ def _outcomes(
     return Outcomes(count[:, 0].astype(np.int64), n_neg, para_len, means)
 
 
-def _views(
-    words: Matrix, anchors: Matrix, frame: Frame, conditions: Sequence[Condition]
-) -> dict[str, "_Windows"]:
-    """The windows of a paragraph in each view that a condition asks for."""
-    plain = _Windows(words, anchors, frame.mean)
-    views = {"raw": plain, "centred": plain}
-    if any(condition.view == "without-axis" for condition in conditions):
-        assert frame.axis is not None
-        axis = frame.axis
-        kept = (rows - np.outer(rows @ axis, axis) for rows in (words, anchors))
-        views["without-axis"] = _Windows(next(kept), next(kept), None)
-    return views
-
-
 def _free_windows(length: int, width: int, *taken: Ids) -> NDArray[np.bool_]:
     """Which windows of `width` words meet none of the (m, 2) intervals; (m, n_windows)."""
     start = np.arange(max(length - width + 1, 0))
@@ -259,72 +245,97 @@ def _free_windows(length: int, width: int, *taken: Ids) -> NDArray[np.bool_]:
     return free
 
 
+class _Seen(NamedTuple):
+    """Dot products (m, n_windows), and squared norms of anchors (m,) and windows (n_windows,)."""
+
+    dots: NDArray[np.float64]
+    anchors: NDArray[np.float64]
+    windows: NDArray[np.float64]
+
+
 class _Windows:
     """Scores of all windows of one paragraph against m anchors.
 
     The dot product of a window with an anchor is the mean of its words' dot products, so one
-    matrix product serves all widths. Centred products follow from those with the mean vector u,
-    (x - u)·(y - u) = x·y - x·u - y·u + u·u.
+    matrix product serves all widths, and all views: with the mean vector u and the axis a,
+    (x - u)·(y - u) = x·y - x·u - y·u + u·u, and x·y - (x·a)(y·a) where the axis is removed.
     """
 
-    def __init__(self, words: Matrix, anchors: Matrix, mean: Matrix | None) -> None:
+    def __init__(self, words: Matrix, anchors: Matrix, frame: Frame) -> None:
         self.words, anchors = words.astype(np.float64), anchors.astype(np.float64)
-        u = np.zeros(words.shape[1]) if mean is None else np.asarray(mean, dtype=np.float64)
+        nothing = np.zeros(words.shape[1])
+        u, a = (nothing if one is None else one for one in (frame.mean, frame.axis))
         self.products = anchors @ self.words.T  # (m, n_words)
-        self.with_mean = self.words @ u
+        self.with_mean, self.along = self.words @ u, self.words @ a
         self.anchor_norms = np.einsum("md,md->m", anchors, anchors)
-        self.anchor_mean, self.mean_norm = anchors @ u, float(u @ u)
+        self.anchor_mean, self.anchor_along = anchors @ u, anchors @ a
+        self.mean_norm = float(u @ u)
         self.norms: dict[int, NDArray[np.float64]] = {}
-        self.scores: dict[tuple[str, bool, int], NDArray[np.float64]] = {}
+        self.seen: dict[tuple[str, int], _Seen] = {}
+        self.scores: dict[tuple[str, str, int], NDArray[np.float64]] = {}
 
     def of(self, lines: Ids) -> Self:
         """The same windows against some of the anchors."""
         part = copy(self)
-        part.products = self.products[lines]
-        part.anchor_norms, part.anchor_mean = self.anchor_norms[lines], self.anchor_mean[lines]
-        part.scores = {}
+        part.products, part.anchor_norms = self.products[lines], self.anchor_norms[lines]
+        part.anchor_mean, part.anchor_along = self.anchor_mean[lines], self.anchor_along[lines]
+        part.seen, part.scores = {}, {}
         return part
 
     def below(self, condition: Condition, k: int, start: Ids, w: int) -> NDArray[np.bool_]:
         """Which windows of w words score below the window of k words at `start`; (m, n_windows)."""
         match = self._score(condition, k)[np.arange(len(start)), start][:, None]
-        scale = 1.0
+        scale: float | NDArray[np.float64] = 1.0
         if condition.similarity == "euclidean":
-            scale = (self.anchor_norms + self._window_norms(k)[start])[:, None]
+            seen = self._see(condition.view, k)
+            scale = (seen.anchors + seen.windows[start])[:, None]
         return self._score(condition, w) < match - RESOLUTION * scale
 
     def _score(self, condition: Condition, w: int) -> NDArray[np.float64]:
-        """Scores of all windows of w words, (m, n_windows); several conditions share them."""
-        key = (condition.similarity, condition.view == "centred", w)
+        """Scores of all windows of w words, (m, n_windows); several conditions share them.
+
+        In the place of minus the distance its square, which ranks alike.
+        """
+        key = (condition.similarity, condition.view, w)
         if key not in self.scores:
-            score = self._cosine if condition.similarity == "cosine" else self._distance
-            self.scores[key] = score(w, condition.view == "centred")
+            dots, anchors, windows = self._see(condition.view, w)
+            if condition.similarity == "cosine":
+                scale = np.sqrt(anchors[:, None] * windows)
+                score = np.divide(dots, scale, out=np.zeros_like(dots), where=scale > 0)
+            else:
+                score = 2 * dots - windows - anchors[:, None]
+            self.scores[key] = score
         return self.scores[key]
+
+    def _see(self, view: str, w: int) -> _Seen:
+        """Products and norms of the windows of w words in a view."""
+        if (view, w) in self.seen:
+            return self.seen[view, w]
+        if view == "raw":
+            seen = _Seen(
+                _moving_sum(self.products.T, w).T / w, self.anchor_norms, self._window_norms(w)
+            )
+        else:
+            dots, anchors, windows = self._see("raw", w)
+            if view == "centred":
+                mean, norm = _moving_sum(self.with_mean, w) / w, self.mean_norm
+                dots = dots - mean - self.anchor_mean[:, None] + norm
+                anchors = _shifted(anchors, 2 * self.anchor_mean - norm, norm)
+                windows = _shifted(windows, 2 * mean - norm, norm)
+            else:
+                along = _moving_sum(self.along, w) / w
+                dots = dots - self.anchor_along[:, None] * along
+                anchors = _shifted(anchors, self.anchor_along**2)
+                windows = _shifted(windows, along**2)
+            seen = _Seen(dots, anchors, windows)
+        self.seen[view, w] = seen
+        return seen
 
     def _window_norms(self, w: int) -> NDArray[np.float64]:
         if w not in self.norms:
             windows = _moving_sum(self.words, w)
             self.norms[w] = np.einsum("nd,nd->n", windows, windows) / w**2
         return self.norms[w]
-
-    def _dots(self, w: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """With the anchors, (m, n_windows), and with the mean vector, (n_windows,)."""
-        return _moving_sum(self.products.T, w).T / w, _moving_sum(self.with_mean, w) / w
-
-    def _distance(self, w: int, centred: bool) -> NDArray[np.float64]:
-        """Minus the squared distance, which ranks as the distance does."""
-        dots, _ = self._dots(w)
-        return 2 * dots - self._window_norms(w) - self.anchor_norms[:, None]
-
-    def _cosine(self, w: int, centred: bool) -> NDArray[np.float64]:
-        dots, with_mean = self._dots(w)
-        anchors, windows = self.anchor_norms, self._window_norms(w)
-        if centred:
-            dots = dots - with_mean - self.anchor_mean[:, None] + self.mean_norm
-            anchors = _shifted(anchors, self.anchor_mean, self.mean_norm)
-            windows = _shifted(windows, with_mean, self.mean_norm)
-        scale = np.sqrt(anchors[:, None] * windows)
-        return np.divide(dots, scale, out=np.zeros_like(dots), where=scale > 0)
 
 
 def _moving_sum(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
@@ -337,9 +348,9 @@ def _moving_sum(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     return sums[:-1] + rows[2 * half :] if width % 2 else sums
 
 
-def _shifted(norms: Matrix, with_mean: Matrix, mean_norm: float) -> NDArray[np.float64]:
-    """|x - u|² from |x|², x·u and |u|²; 0 where x and u agree to the last digit of float32."""
-    moved = norms - 2 * with_mean + mean_norm
+def _shifted(norms: Matrix, less: Matrix, mean_norm: float = 0.0) -> NDArray[np.float64]:
+    """Squared norms less what a view takes away; 0 where no more than rounding is left."""
+    moved = norms - less
     return np.where(moved > 1e-13 * (norms + mean_norm), moved, 0.0)
 
 
