@@ -216,6 +216,9 @@ def _broken(rows: pd.DataFrame, x: str) -> pd.DataFrame:
     parts = []
     for _, curve in rows.groupby("rev", sort=False):
         every = range(int(curve.layer.min()), int(curve.layer.max()) + 1)
+        if len(curve) == len(every):
+            parts.append(curve)
+            continue
         whole = curve.set_index("layer").reindex(pd.Index(every, name="layer")).reset_index()
         for name in whole.columns.difference([*BOUNDS, "layer"]):
             whole[name] = whole[name].ffill()
