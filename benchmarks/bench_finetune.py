@@ -31,6 +31,7 @@ SETTINGS = {
     "epochs": EPOCHS,
     "batch": BATCH,
     "learning_rate": RATE,
+    "head_learning_rate": RATE,
     "weight_decay": 0.01,
     "warmup": 0.1,
     "clip": 1.0,

@@ -1,8 +1,7 @@
 """Turn labelled sentences into the tables of their words, or pairs of words, and labels."""
 
 from tuneprobe import paths
-from tuneprobe.examples.labelled import build_labelled
-from tuneprobe.formats.examples import write_examples
+from tuneprobe.examples.labelled import write_labelled
 from tuneprobe.params import load_params
 from tuneprobe.stage import TaskName, run
 
@@ -10,13 +9,8 @@ from tuneprobe.stage import TaskName, run
 def main(task: TaskName) -> None:
     """Write the examples of TASK, and how many each label has."""
     params = load_params()
-    entry = params.task(task)
-    examples, counts, split = build_labelled(
-        entry, paths.DATA, seed=params.sampling_seed, **params.prepare.labels.model_dump()
-    )
-    write_examples(
-        examples, paths.examples(task), {"funnel.csv": counts}, **entry.provenance, **split
-    )
+    settings = {"seed": params.sampling_seed, **params.prepare.labels.model_dump()}
+    write_labelled(params.task(task), paths.DATA, paths.examples(task), **settings)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ FIGURES = Path("report") / "figures"
 WORDNET = DATA / "wordnet"
 PATTERNS = Path("patterns")
 ANNOTATOR = Path("annotator.json")
-PLOT_TEMPLATES = Path(".dvc") / "plots"
 RESULTS = Path("results")
 
 

@@ -10,6 +10,7 @@ import pyarrow
 import pyarrow.parquet
 
 from tuneprobe.corpora.lines import REMEDY, CorpusError
+from tuneprobe.errors import first_line
 
 NO_LABEL = -1  # in a column of class labels
 KEY = b"huggingface"  # of the metadata in which `datasets` describes the columns
@@ -61,8 +62,8 @@ def _opened(path: Path) -> Any:
     try:
         return pyarrow.parquet.ParquetFile(path)
     except (pyarrow.ArrowException, OSError) as error:
-        what = str(error).partition("\n")[0].rstrip(".")
-        raise CorpusError(f"{path} cannot be read as Parquet ({what}). {REMEDY}") from error
+        said = f"{path} cannot be read as Parquet ({first_line(error)}). {REMEDY}"
+        raise CorpusError(said) from error
 
 
 def _class_names(file: Any, column: str) -> list[str] | None:

@@ -11,8 +11,14 @@ from tuneprobe.corpora.parquet import hub_data
 from tuneprobe.corpora.tables import read_tables
 from tuneprobe.examples.labels import build_labels
 from tuneprobe.examples.texts import build_texts, text_examples
-from tuneprobe.formats.examples import Examples
+from tuneprobe.formats.examples import Examples, write_examples
 from tuneprobe.tasks import LABELLED, TABLES, Task
+
+
+def write_labelled(task: Task, data: Path, folder: Path, **settings: Any) -> None:
+    """Write the examples of a task, with how many each label has; settings of `build_labelled`."""
+    examples, counts, split = build_labelled(task, data, **settings)
+    write_examples(examples, folder, {"funnel.csv": counts}, **task.provenance, **split)
 
 
 def build_labelled(

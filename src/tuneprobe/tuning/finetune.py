@@ -50,7 +50,7 @@ from tuneprobe.tuning.training import (
     schedule,
     used_pieces,
 )
-from tuneprobe.tuning.ways import FULL, Way, trained_by, way_of
+from tuneprobe.tuning.ways import FULL, trained_by, way_of
 from tuneprobe.tuning.windows import training_windows
 
 TUNED_STATES = (FROZEN, FINETUNED)
@@ -66,17 +66,11 @@ def finetune_reader(
     questions: Iterable[Question],
     *,
     state: str,
-    learning_rate: float,
-    head_learning_rate: float,
     window: int,
     stride: int,
     max_question: int,
     null_keep: float,
     seed: int,
-    head_only: bool = False,
-    way: str = FULL,
-    lora: Mapping[str, Any] | None = None,
-    bitfit: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> list[float]:
     """Tune a pre-trained encoder to read: window the training questions, draw a head, train both.
@@ -86,25 +80,12 @@ def finetune_reader(
     questions : iterable of Question
         Those whose split is ``train`` are used; read once.
     state : str
-        ``finetuned``, or ``frozen``: the head alone is trained, at `head_learning_rate`.
-    head_only : bool
-        The encoder was tuned elsewhere: the head alone is trained in any state.
-    way, lora, bitfit
-        What of the encoder is trained, and the settings of two ways (`tuneprobe.tuning.ways`).
+        ``finetuned``, or ``frozen``: the head alone is trained.
     training : Any
         Passed on to `finetune`.
     """
     if state not in TUNED_STATES:
         raise UnknownNameError("state", state, TUNED_STATES)
-    how, rate = way_of(
-        state,
-        head_only,
-        learning_rate=learning_rate,
-        head_learning_rate=head_learning_rate,
-        way=way,
-        lora=lora,
-        bitfit=bitfit,
-    )
     data = training_windows(
         encoder,
         (question for question in questions if question.split == "train"),
@@ -120,10 +101,7 @@ def finetune_reader(
         data,
         kind="qa",
         state=state,
-        learning_rate=rate,
         seed=seed,
-        head_only=head_only,
-        way=how,
         **training,
     )
 
@@ -136,10 +114,13 @@ def finetune(
     kind: str,
     state: str = FINETUNED,
     head_only: bool = False,
-    way: Way | None = None,
+    way: str = FULL,
+    lora: Mapping[str, Any] | None = None,
+    bitfit: Mapping[str, Any] | None = None,
     epochs: int,
     batch: int,
     learning_rate: float,
+    head_learning_rate: float,
     weight_decay: float,
     warmup: float,
     clip: float,
@@ -172,8 +153,9 @@ def finetune(
     head_only : bool
         Train the head alone whatever the state, and write the encoder as it is: it was tuned
         elsewhere.
-    way : Way, optional
-        What of the encoder is trained where the head is not alone; all of it by default.
+    way, lora, bitfit
+        What of the encoder is trained where the head is not alone, and the settings of two ways;
+        with `learning_rate` and `head_learning_rate` as in `ways.way_of`.
     batch : int
         Inputs per step, of all processes together.
     warmup : float
@@ -210,7 +192,8 @@ def finetune(
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
     frozen = state == FROZEN or head_only
-    way = way if way and not frozen else Way()
+    rates = {"learning_rate": learning_rate, "head_learning_rate": head_learning_rate}
+    how, rate = way_of(state, head_only, **rates, way=way, lora=lora, bitfit=bitfit)
     once = frozen and n_processes() == 1 and fits(encoder, data)
     if once and head_epochs is not None:
         epochs = head_epochs
@@ -222,13 +205,13 @@ def finetune(
         "settings": {
             "epochs": epochs,
             "batch": batch,
-            "learning_rate": learning_rate,
+            "learning_rate": rate,
             "weight_decay": weight_decay,
             "warmup": warmup,
             "clip": clip,
             "precision": precision,
             "attention_dropout": attention_dropout,
-            **way.facts,
+            **how.facts,
         },
         "data_sha256": data.sha256(),
     }
@@ -239,7 +222,7 @@ def finetune(
     plan = [rows for n in range(epochs) for rows in epoch_batches(data.lengths, batch, seed, n)]
     head = head.to(encoder.device)
     fingerprint = _fingerprint(encoder, head, visit_every=visit_every, **described)
-    with trained_by(way, encoder, seed) as lora:
+    with trained_by(how, encoder, seed) as adapted:
         training = Training(
             encoder,
             head,
@@ -247,7 +230,7 @@ def finetune(
             weight_decay=weight_decay,
             attention_dropout=attention_dropout,
             precision=PRECISIONS[precision],
-            pieces=None if frozen or way.name != FULL else used_pieces(data),
+            pieces=None if frozen or how.name != FULL else used_pieces(data),
         )
         point = read_resume_point(work, fingerprint)
         if point and resumable and not resumable(len(point.losses)):
@@ -256,11 +239,11 @@ def finetune(
         require_same("the training", fingerprint)
         require_same("the number of finished steps", str(len(losses)))
         kept = read_once(training, data, work.parent) if once else None
-        pace = {"learning_rate": learning_rate, "warmup": warmup, "clip": clip}
+        pace = {"learning_rate": rate, "warmup": warmup, "clip": clip}
 
         def look(step: int) -> None:
             if visit and (step % visit_every == 0 or step == len(plan)):
-                with training.resting(), lora.merged() if lora else nullcontext():
+                with training.resting(), adapted.merged() if adapted else nullcontext():
                     visit(step, head)
 
         shown = curves if is_main() else None
@@ -275,7 +258,7 @@ def finetune(
                     write_resume_point(work, fingerprint, training.resume_point(losses))
         if kept:
             kept.fold()
-        adapter = lora.take(merge=True) if lora else None
+        adapter = adapted.take(merge=True) if adapted else None
     if is_main():
         if out is not None:
             described["n_inputs"], described["n_steps"] = len(data.lengths), len(plan)

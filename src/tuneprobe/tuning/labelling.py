@@ -23,7 +23,6 @@ from tuneprobe.tuning.checkpoints import HEAD
 from tuneprobe.tuning.finetune import finetune
 from tuneprobe.tuning.heads import LabelHead, last_layer, make_head
 from tuneprobe.tuning.labelled_texts import LabelError, Targets, labelled_texts, spans_per_example
-from tuneprobe.tuning.ways import FULL, way_of
 
 KINDS = ("label", "score")
 STATES = (FROZEN, FINETUNED, RANDOM_FINETUNED)
@@ -35,13 +34,7 @@ def tune_labels(
     *,
     kind: str,
     state: str,
-    learning_rate: float,
-    head_learning_rate: float,
     seed: int,
-    head_only: bool = False,
-    way: str = FULL,
-    lora: Mapping[str, Any] | None = None,
-    bitfit: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> list[float]:
@@ -56,11 +49,7 @@ def tune_labels(
         ``label`` or ``score``.
     state : str
         ``finetuned``; ``random-finetuned``, on an encoder in the state ``random``; or ``frozen``:
-        the head alone is trained, at `head_learning_rate`.
-    head_only : bool
-        The encoder was tuned elsewhere: the head alone is trained in any state.
-    way, lora, bitfit
-        What of the encoder is trained, and the settings of two ways (`tuneprobe.tuning.ways`).
+        the head alone is trained.
     facts, training : Any
         Passed on to `finetune`.
 
@@ -76,15 +65,6 @@ def tune_labels(
             f"the state '{state}' was asked of an encoder in the state '{encoder.state}': "
             f"load it as 'random' for '{RANDOM_FINETUNED}', as 'pretrained' otherwise."
         )
-    how, rate = way_of(
-        state,
-        head_only,
-        learning_rate=learning_rate,
-        head_learning_rate=head_learning_rate,
-        way=way,
-        lora=lora,
-        bitfit=bitfit,
-    )
     labels = train_labels(examples, kind)
     head = untrained_head(encoder, examples, kind, seed)
     data = labelled_texts(encoder, examples, "train", _targets(examples, labels))
@@ -94,10 +74,7 @@ def tune_labels(
         data,
         kind=kind,
         state=state,
-        learning_rate=rate,
         seed=seed,
-        head_only=head_only,
-        way=how,
         facts={**(facts or {}), "labels": labels},
         **training,
     )

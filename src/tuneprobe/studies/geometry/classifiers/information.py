@@ -33,8 +33,6 @@ LISTED = 20  # words with the largest gain, and as many with the smallest
 EXAMPLE_WORDS = 8  # around a listed word
 WORDS = ("word", "label", "n", "before", "after", "gain", "example")
 
-SPLITS = ("train", "test")
-
 Floats = NDArray[np.float64]
 
 
@@ -71,7 +69,7 @@ def information_rows(
     table : DataFrame
         Of `spaces.example_table`.
     """
-    train, test = (table[table.split == split].reset_index(drop=True) for split in SPLITS)
+    train, test = splits_of(table)
     null, by_type = null_probability(train, test), type_probability(train, test)
     known = null > 0
     bounds = partial(_interval, test.text, (confidence, bootstrap, seed))
@@ -121,10 +119,10 @@ def word_table(
         ``word, label, n, before, after, gain, example``, largest gain first: the 20 with the
         largest and the 20 with the smallest.
     """
-    train, test = (table[table.split == split].reset_index(drop=True) for split in SPLITS)
+    train, test = splits_of(table)
     null = null_probability(train, test)
     last = answers[(answers.layer == answers.layer.max()) & (answers.classifier == PROBE)]
-    if (test.type == "").any() or not {after, before} <= set(last.state):
+    if not typed(test) or not {after, before} <= set(last.state):
         return pd.DataFrame(columns=list(WORDS))
     found = test[["label"]].assign(row=np.arange(len(test)), word=_words(examples, test))
     for name, state in (("before", before), ("after", after)):
@@ -164,6 +162,22 @@ def pointwise(log_p: Floats, null: Floats) -> Floats:
     return np.asarray(bits, dtype=np.float64)
 
 
+def splits_of(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """The training and the test examples of `spaces.example_table`, each counted from 0."""
+    return [table[table.split == one].reset_index(drop=True) for one in ("train", "test")]
+
+
+def typed(examples: pd.DataFrame) -> bool:
+    """Whether each example has a word type, as whole texts have none."""
+    return bool((examples.type != "").all())
+
+
+def type_answers(train: pd.DataFrame, test: pd.DataFrame, default: str) -> "pd.Series[bool]":
+    """Whether each test label is the most frequent training label of its type, else `default`."""
+    usual = train.groupby("type").label.agg(lambda labels: labels.mode()[0])
+    return test.type.map(usual).fillna(default) == test.label
+
+
 def null_probability(train: pd.DataFrame, test: pd.DataFrame) -> Floats:
     """Frequency of each test label among the training labels, shape (n_test,)."""
     shares = train.label.value_counts(normalize=True)
@@ -175,7 +189,7 @@ def type_probability(train: pd.DataFrame, test: pd.DataFrame) -> Floats | None:
 
     ``(n(type, y) + g(y)) / (n(type) + 1)`` over the training examples.
     """
-    if (test.type == "").any():
+    if not typed(test):
         return None
     of_type = train.type.value_counts()
     both = train.groupby(["type", "label"]).size()

@@ -24,7 +24,13 @@ from tuneprobe.stats import crossed_interval, share_interval
 from tuneprobe.studies.geometry.classifiers.classifier import LINEAR, Classified, classify
 from tuneprobe.studies.geometry.classifiers.codelength import online_codelength
 from tuneprobe.studies.geometry.classifiers.controls import control_labels, selectivity
-from tuneprobe.studies.geometry.classifiers.information import information_rows
+from tuneprobe.studies.geometry.classifiers.information import (
+    WORD_TYPE,
+    information_rows,
+    splits_of,
+    type_answers,
+    typed,
+)
 from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen
 from tuneprobe.units import (
     NUMBERS,
@@ -233,7 +239,7 @@ def over_baselines(
     """
     last = answers[(answers.layer == answers.layer.max()) & (answers.classifier == "mlp")]
     right = _percent_right(last)
-    train, test = (table[table.split == split] for split in ("train", "test"))
+    train, test = splits_of(table)
     most = train.label.mode()[0]
     others = {"majority": 100.0 * (test.label == most).to_numpy()[:, None]}
     rows: list[Result] = []
@@ -242,11 +248,10 @@ def over_baselines(
         random = rng(seed, STUDY, stream)
         rows.append(_mean_row(metric, values, test.text, random, confidence, bootstrap, **where))
 
-    if (test.type != "").all():
-        usual = train.groupby("type").label.agg(lambda labels: labels.mode()[0])
-        by_type = 100.0 * (test.type.map(usual).fillna(most) == test.label).to_numpy()[:, None]
-        others["word-type"] = by_type
-        add("accuracy", by_type, "word-type", state=NO_ENCODER, classifier="word-type")
+    if typed(test):
+        others[WORD_TYPE] = 100.0 * type_answers(train, test, most).to_numpy()[:, None]
+        where = {"state": NO_ENCODER, "classifier": WORD_TYPE}
+        add("accuracy", others[WORD_TYPE], WORD_TYPE, **where)
     drawn = [
         found.mean(axis=1) for name, found in right.items() if name.partition(":")[0] == RANDOM
     ]
