@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_up_results import made_up_results, usual_condition
 
-from tuneprobe.claims import (
+from tuneprobe.claims.verdicts import (
     FAILS,
     HOLDS,
     PARTLY,
@@ -42,7 +42,7 @@ def findings(results: pd.DataFrame) -> dict:
 
 
 def claim_of(*outcomes: str) -> Claim:
-    checks = [Check("synonyms", f"layer {n}", outcome, 1.0) for n, outcome in enumerate(outcomes)]
+    checks = [Check("synonyms", f"layer {n}", 1.0, outcome=one) for n, one in enumerate(outcomes)]
     return Claim("made-up", "nobody", "", "", "", "layers", lambda _: iter(checks))
 
 
@@ -274,7 +274,6 @@ def test_a_missing_probe_keeps_a_claim_from_holding(results):
 
 def test_the_layer_mark_is_the_papers_fifth_of_twelve_scaled_to_the_depth(results):
     assert evidence(results, Fraction(5, 12)).mark == 2
-    assert evidence(results, Fraction(5, 12)).marked_layers == "layers 1–2 against 3–6"
     deep = results.assign(layer=results.layer.where(results.layer < 0, results.layer * 2))
     assert evidence(deep, Fraction(5, 12)).mark == 5
 

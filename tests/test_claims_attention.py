@@ -8,8 +8,16 @@ import pandas as pd
 import pytest
 from made_up_attention import N_HEADS, N_LAYERS, STRONG, TASKS, made_up_attention
 
-from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
-from tuneprobe.claims.verdicts import widened
+from tuneprobe.claims.verdicts import (
+    FAILS,
+    HOLDS,
+    PARTLY,
+    UNTESTED,
+    Estimate,
+    Evidence,
+    judge,
+    widened,
+)
 from tuneprobe.collect.estimates import difference
 from tuneprobe.formats.results import to_frame
 from tuneprobe.scores.label_scores import score_answers

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from made_up_change import made_up_change
 
-from tuneprobe.claims import FAILS, HOLDS, UNTESTED, Evidence, judge
+from tuneprobe.claims.verdicts import FAILS, HOLDS, UNTESTED, Evidence, judge
 from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.formats.results import to_frame
 from tuneprobe.measures import check_measures

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_up_geometry import N_LAYERS, made_up_spaces
 
-from tuneprobe.claims import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
+from tuneprobe.claims.verdicts import FAILS, HOLDS, PARTLY, UNTESTED, Estimate, Evidence, judge
 from tuneprobe.collect.estimates import difference
 from tuneprobe.formats.results import to_frame
 from tuneprobe.studies.geometry.claims import (

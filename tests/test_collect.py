@@ -42,7 +42,7 @@ def test_every_state_has_the_same_names(results):
 
 
 def test_the_headline_has_at_most_25_numbers_of_all_studies():
-    assert sum(len(study.headline_names) for study in STUDIES.values()) <= 25
+    assert sum(len(study.headline_units) for study in STUDIES.values()) <= 25
 
 
 def test_no_name_contains_a_state_of_focus_an_encoder_or_a_corpus(results):

@@ -8,8 +8,7 @@ import pytest
 from made_up_results import made_up_results
 from tiny_reader import question, simple_questions
 
-from tuneprobe.claims import FAILS, HOLDS, UNLEARNED, Evidence, judge
-from tuneprobe.claims.verdicts import not_learned
+from tuneprobe.claims.verdicts import FAILS, HOLDS, UNLEARNED, Evidence, judge, not_learned
 from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.formats.examples import ExamplesBuilder
 from tuneprobe.formats.question import Candidate

@@ -13,6 +13,7 @@ import typer
 from tuneprobe.cli import app
 from tuneprobe.experiment import changed_params
 from tuneprobe.formats.results import OVER_BASELINE, Result, stamp, to_frame
+from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.overview import (
     END,
     START,
@@ -22,7 +23,6 @@ from tuneprobe.page.overview import (
     tasks_table,
     with_results,
 )
-from tuneprobe.page.wording import call_tasks, task_label
 from tuneprobe.studies.pairwise.measures import COSINE, GAP, SPECIFIC
 
 
@@ -172,9 +172,7 @@ def test_a_text_without_the_marks_is_refused():
 
 
 def test_a_task_is_called_what_its_entry_says():
-    try:
-        call_tasks({"world-pos": "word classes", "world-dep": ""})
-        assert [task_label(name) for name in ("world-pos", "world-dep")] == ["word classes", "DEP"]
-        assert tasks_table(made_up()).rows[0][0] == "word classes"
-    finally:
-        call_tasks({})
+    labels = {"world-pos": {"label": "word classes"}, "world-dep": {"label": ""}}
+    run = PageInputs(made_up(), params={"tasks": labels})
+    assert [run.label(name) for name in ("world-pos", "world-dep")] == ["word classes", "DEP"]
+    assert tasks_table(run.results, None, run.label).rows[0][0] == "word classes"

@@ -16,11 +16,11 @@ from tuneprobe.page.charts import FINETUNED, PRETRAINED
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_attention_map, draw_bars
 from tuneprobe.page.page import render_page
-from tuneprobe.page.wording import number
 from tuneprobe.studies.attention.captions import place
 from tuneprobe.studies.attention.example_figure import changed_cells, map_cells
 from tuneprobe.studies.attention.maps.example_maps import INDEX
 from tuneprobe.studies.attention.page import ATTENTION
+from tuneprobe.wording import number
 
 SVG = "{http://www.w3.org/2000/svg}"
 PIECES = "[CLS] the gull ##s slept [SEP]"

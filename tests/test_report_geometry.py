@@ -15,9 +15,9 @@ from tuneprobe.page.blocks import Chapter, Figure, ScoreTable
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_heat_map, ramp
 from tuneprobe.page.render import limits
-from tuneprobe.page.wording import task_label
 from tuneprobe.studies.geometry.measures import cross_tasks, tasks_of
 from tuneprobe.studies.geometry.page import GEOMETRY, gain, layer_pairs
+from tuneprobe.wording import task_label
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from repository import git
 
 from tuneprobe.corpora.registry import Corpus, CorpusFile, get_corpus
 from tuneprobe.formats.results import to_frame
-from tuneprobe.page.deviations import PAPER_SETTINGS, deviations
+from tuneprobe.page.deviations import deviations, paper_settings
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.origin import (
     Origin,
@@ -83,7 +83,7 @@ def test_the_hash_of_a_corpus_is_that_of_its_list_of_files():
 
 def test_every_setting_of_a_paper_is_one_of_params_yaml(root):
     params = load_params(root / "params.yaml").model_dump()
-    for setting in PAPER_SETTINGS:
+    for setting in paper_settings("bert-base"):
         block = params
         for name in setting.name.split("."):
             block = block[name]

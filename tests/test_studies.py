@@ -12,8 +12,7 @@ import pytest
 import yaml
 from made_up_page import made_up_page
 
-from tuneprobe.claims import Evidence
-from tuneprobe.claims.verdicts import judge
+from tuneprobe.claims.verdicts import Evidence, judge, read_claims
 from tuneprobe.collect.metrics import MetricsError, headline, plot_entries, plot_tables
 from tuneprobe.collect.seeds import mean_over_seeds, two_level
 from tuneprobe.errors import UnknownNameError
@@ -145,7 +144,7 @@ def test_the_first_screen_says_what_a_loop_over_the_rows_gives(name, inputs):
 
 @every_study
 def test_the_headline_has_the_names_that_the_study_lists(study, inputs):
-    assert set(study.headline(inputs.results, "finetuned")) <= set(study.headline_names)
+    assert set(study.headline(inputs.results, "finetuned")) <= set(study.headline_units)
     assert study.headline(inputs.results.iloc[:0], "finetuned") == {}
 
 
@@ -226,11 +225,21 @@ def test_the_recipe_of_a_figure_gives_a_drawing_its_data_and_an_entry_of_dvc_yam
     assert "nearest" in {name for entry in plot_entries() for name in entry}
 
 
-def test_the_recipe_of_a_claim_is_judged(root, inputs):
-    claim = recipe(root, "Add a claim", vars(geometry_claims))["ABOVE_HALF"]
+def test_the_recipe_of_a_claim_is_judged(root, inputs, tmp_path):
+    section = (root / "docs/extending.md").read_text().partition("## Add a claim\n")[2]
+    [entry] = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)[:1]
+    (tmp_path / "claims.yaml").write_text(f"study: x\nstates: []\nclaims:\n{entry}")
+    tests = recipe(root, "Add a claim", vars(geometry_claims))["TESTS"]
+    (claim,) = read_claims(str(tmp_path / "claims.py"), tests)
     finding = judge(claim, inputs.evidence)
     assert finding.verdict == "holds"
     assert [check.subject for check in finding.checks][:2] == ["POS", "DEP"]
+
+
+def test_a_claim_without_a_test_is_named(tmp_path):
+    (tmp_path / "claims.yaml").write_text("study: x\nstates: []\nclaims: {rise: {}, fall: {}}\n")
+    with pytest.raises(UnknownNameError, match="unknown claim 'fall'"):
+        read_claims(str(tmp_path / "claims.py"), {"rise": (lambda _: iter(()), None)})
 
 
 def test_an_unknown_metric_or_facet_is_answered_with_the_nearest(inputs):

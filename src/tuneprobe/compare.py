@@ -25,6 +25,7 @@ from tuneprobe.example_scores import (
 )
 from tuneprobe.paths import PLOTS, SUMMARY, examples, pairs, results
 from tuneprobe.studies.attention.measures import PAIR_TASKS
+from tuneprobe.wording import flat
 from tuneprobe.yaml_file import YamlFileError, parse_yaml
 
 PARAMS = Path("params.yaml")
@@ -43,30 +44,14 @@ class CompareError(TuneprobeError):
 
 @dataclass(frozen=True)
 class Run:
-    """What a revision keeps of its run.
-
-    Attributes
-    ----------
-    name : str
-        The revision as the user wrote it.
-    params : mapping
-        Flat, ``finetune.epochs``, as text.
-    numbers : mapping
-        Headline numbers of metrics/summary.json.
-    tables : mapping
-        File stem to table of metrics/plots.
-    scores : mapping
-        Headline number to the scores of its examples, where they are kept.
-    missing : sequence of str
-        Files that the revision lacks.
-    """
+    """What a revision keeps of its run; its name is the revision as the user wrote it."""
 
     name: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    scores: Mapping[str, ExampleScores] = field(default_factory=dict)
-    missing: Sequence[str] = ()
+    params: Mapping[str, str] = field(default_factory=dict)  # flat: finetune.epochs
+    numbers: Mapping[str, float] = field(default_factory=dict)  # of metrics/summary.json
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # of metrics/plots, by stem
+    scores: Mapping[str, ExampleScores] = field(default_factory=dict)  # by headline number
+    missing: Sequence[str] = ()  # files that the revision lacks
 
     @property
     def headline(self) -> dict[str, Estimate]:
@@ -115,7 +100,8 @@ def read_run(repository: Path, name: str) -> Run:
     written = parsed(SUMMARY, json.loads) or {}
     numbers = {name: nan if value is None else value for name, value in written.items()}
     params = dict(flat(parsed(PARAMS, lambda content: parse_yaml(content, str(PARAMS))) or {}))
-    tables = {path.stem: parsed(path, _csv) for path in _listed(files, PLOTS)}
+    paths = _listed(files, PLOTS)
+    tables = {path.stem: parsed(path, lambda one: pd.read_csv(BytesIO(one))) for path in paths}
     tables = {stem: table for stem, table in tables.items() if table is not None}
     if not tables:
         missing.append(f"{PLOTS}/*.csv")
@@ -127,35 +113,15 @@ def read_run(repository: Path, name: str) -> Run:
     return Run(name, params, numbers, tables, scores, missing)
 
 
-def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested parameters as dotted names and texts; a list is one text.
-
-    >>> dict(flat({"finetune": {"epochs": 2, "rates": [1, 2]}}))
-    {'finetune.epochs': '2', 'finetune.rates': '1, 2'}
-    """
-    for key, value in params.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            several = isinstance(value, list | tuple)
-            yield f"{prefix}{key}", ", ".join(map(str, value)) if several else str(value)
-
-
 def differing(runs: Sequence[Run]) -> dict[str, list[str]]:
     """Parameters that differ: name to the text of each run, `UNSET` where it has none."""
-    values = {
-        name: [run.params.get(name, UNSET) for run in runs]
-        for name in _union(run.params for run in runs)
-    }
+    values = _each((run.params for run in runs), UNSET)
     return {name: of_runs for name, of_runs in values.items() if len(set(of_runs)) > 1}
 
 
 def numbers_of(runs: Sequence[Run]) -> dict[str, list[float]]:
     """Headline numbers: name to the value of each run, NaN where it has none."""
-    return {
-        name: [float(run.numbers.get(name, "nan")) for run in runs]
-        for name in _union(run.numbers for run in runs)
-    }
+    return _each((run.numbers for run in runs), nan)
 
 
 def differences(first: Run, other: Run) -> dict[str, Difference]:
@@ -233,14 +199,12 @@ def _entries(params: Mapping[str, str], key: str) -> list[str]:
     return params.get(key, "").split(", ")
 
 
-def _csv(text: bytes) -> pd.DataFrame:
-    return pd.read_csv(BytesIO(text))
-
-
 def _parquet(text: bytes) -> pd.DataFrame:
     return pd.read_parquet(BytesIO(text))
 
 
-def _union(names: Iterable[Iterable[str]]) -> list[str]:
-    """All names, each once, in the order of their first appearance."""
-    return list(dict.fromkeys(name for some in names for name in some))
+def _each(of_runs: Iterable[Mapping[str, Any]], unset: Any) -> dict[str, list[Any]]:
+    """Name to the entry of each run, in the order of their first appearance."""
+    entries = list(of_runs)
+    names = dict.fromkeys(name for one in entries for name in one)
+    return {name: [one.get(name, unset) for one in entries] for name in names}

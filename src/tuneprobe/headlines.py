@@ -13,14 +13,6 @@ from tuneprobe.paths import PLOTS, SUMMARY
 
 PARAMS = Path("params.yaml")
 INTERVALS = PLOTS / "headline.csv"
-PERCENTAGES = ("_last", "f1", "_accuracy", "_score")  # ends of names
-UNITS = {  # of names that say something else
-    "map_similarity_last": "cosine",
-    "heterogeneous_share": "share of maps",
-    "harmful_heads": "heads",
-    "linear_layers": "layers",
-    "train_test_similarity": "correlation",
-}
 
 
 class Headline(NamedTuple):
@@ -53,24 +45,15 @@ def read_numbers() -> dict[str, float]:
 def headlines(numbers: dict[str, float]) -> list[Headline]:
     """The numbers by study, in its order."""
     from tuneprobe.collect.metrics import by_study
+    from tuneprobe.page.registry import STUDIES
 
     bounds = _bounds()
+    units = {name: unit for of in STUDIES.values() for name, unit in of.headline_units.items()}
     return [
-        Headline(study, name, f"{numbers[name]:.2f}", bounds.get(name, ""), unit_of(name))
+        Headline(study, name, f"{numbers[name]:.2f}", bounds.get(name, ""), units.get(name, ""))
         for study, names in by_study(numbers).items()
         for name in names
     ]
-
-
-def unit_of(name: str) -> str:
-    """The unit of a headline number; none of a number that no study declares.
-
-    >>> unit_of("synonyms_specific"), unit_of("harmful_heads"), unit_of("pos_accuracy")
-    ('points', 'heads', '%')
-    """
-    by_ending = {"_specific": "points", **dict.fromkeys(PERCENTAGES, "%")}
-    ending = next((end for end in by_ending if name.endswith(end)), "")
-    return UNITS.get(name, by_ending.get(ending, ""))
 
 
 def _bounds() -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,41 +19,20 @@ STEP_TABLES = ("steps", "similarity", "paths", "differences")
 LABEL_STAGES = ("classify", "geometry", "similarity")
 SENTENCE_TABLES = {"evaluate": "scores", "attention": "heads", "ablate": "heads"}  # stage: table
 
-Wanted = tuple[str, str, str]  # task, stage, name of the table
-
 
 @dataclass(frozen=True)
 class Inventory:
-    """The artifacts of one run, as dvc.yaml makes them.
-
-    Attributes
-    ----------
-    run : Run
-        Encoders, seeds and draws.
-    reading : tuple of str
-        Reading tasks of the pairwise study.
-    labelled, followed, crossed : tuple of str
-        Tasks of the geometry study; those whose fine-tuning is followed step by step; those that
-        are probed under encoders tuned on others.
-    texts : tuple of str
-        Sentence tasks of the attention study.
-    linked : tuple of str
-        Tasks whose annotated word pairs the heads are scored on.
-    changed : tuple of str
-        Tuned tasks, by the names of their examples, whose change is measured.
-    partial : bool
-        What does not lie in the workspace is left out, not missed.
-    """
+    """The artifacts of one run, as dvc.yaml makes them: its tasks by what they are measured for."""
 
     run: Run
-    reading: tuple[str, ...]
-    labelled: tuple[str, ...]
-    followed: tuple[str, ...]
-    crossed: tuple[str, ...]
-    texts: tuple[str, ...]
-    linked: tuple[str, ...]
-    changed: tuple[str, ...]
-    partial: bool = False
+    reading: tuple[str, ...]  # of the pairwise study
+    labelled: tuple[str, ...]  # of the geometry study
+    followed: tuple[str, ...]  # whose fine-tuning is followed step by step
+    crossed: tuple[str, ...]  # probed under encoders tuned on others
+    texts: tuple[str, ...]  # sentence tasks of the attention study
+    linked: tuple[str, ...]  # whose annotated word pairs the heads are scored on
+    changed: tuple[str, ...]  # by the names of their examples
+    partial: bool = False  # what does not lie in the workspace is left out, not missed
 
     @classmethod
     def of(cls, params: Params) -> "Inventory":
@@ -98,10 +79,9 @@ class Inventory:
     @property
     def sources(self) -> list[str]:
         """Tasks whose corpora were read, by the names of their entries."""
+        made = set(self.tasks)
         reading = [
-            task
-            for task in self.reading
-            if self._present(paths.pairs(task)) or self._present(paths.questions(task))
+            task for task in self.reading if {paths.pairs(task), paths.questions(task)} & made
         ]
         return [*reading, *self._present(*self.labelled, *self.texts, *self.linked)]
 
@@ -120,8 +100,7 @@ class Inventory:
                 f"no results of {encoders} lie in {paths.RESULTS}: run 'dvc repro', or "
                 "'dvc repro STAGE' for one study, or 'dvc pull' first."
             )
-        missing = [table for table in tables if not table.exists()]
-        if missing:
+        if missing := [table for table in tables if not table.exists()]:
             others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise ArtifactError(
                 f"params.yaml asks for {missing[0]}{others}, missing here: run 'dvc repro' (or "
@@ -135,76 +114,60 @@ class Inventory:
 
     def step_tables(self) -> dict[str, pd.DataFrame]:
         """Tables of the followed fine-tunings and of words, by ``<task>/<stage>/<name>``."""
-        words = {
-            f"{task}/classify/words": read_table(table)
-            for task in self.labelled
-            for table in [self._folder(task, "classify") / "words.csv"]
-            if table.exists()  # a run of before has none
-        }
-        return words | {
-            f"{task}/dynamics/{name}": read_table(table)
-            for task in self.followed
-            for name in STEP_TABLES
-            for table in self._here([self._folder(task, "dynamics") / f"{name}.csv"])
+        wanted = [(task, "classify", "words") for task in self.labelled]
+        wanted += [(task, "dynamics", name) for task in self.followed for name in STEP_TABLES]
+        return {
+            f"{task}/{stage}/{name}": read_table(table)
+            for task, stage, name in wanted
+            for table in self._here([self._folder(task, stage) / f"{name}.csv"])
         }
 
     def map_folders(self) -> dict[str, Path]:
         """Folder of the example maps of each sentence task."""
-        folders = {task: self._folder(task, "attention") / "maps" for task in self.texts}
-        here = self._here(folders.values())
-        return {task: folder for task, folder in folders.items() if folder in here}
+        return {
+            task: folder
+            for task in self.texts
+            for folder in self._here([self._folder(task, "attention") / "maps"])
+        }
 
     def artifacts(self) -> dict[str, Mapping[str, object]]:
         """Provenance (meta.json) of what the numbers come from, by the path of its folder."""
         folders = self._here(paths.examples(task) for task in self.tasks)
-        found: dict[str, Mapping[str, object]] = {
-            str(folder): read_meta(folder) for folder in folders
-        }
-        for task in self.reading:
-            pairwise = self._folder(paths.pairs(task), "pairwise")
-            for path in self._here([pairwise / READ_FROM]):
-                found |= read_json(path)
+        found: dict[str, Any] = {str(folder): read_meta(folder) for folder in folders}
+        probed = (self._folder(paths.pairs(task), "pairwise") for task in self.reading)
+        for path in self._here(folder / READ_FROM for folder in probed):
+            found |= read_json(path)
         return found
 
     @property
     def studies(self) -> dict[str, list[Path]]:
         """The tables of result rows of each study; where `partial`, of those that have any."""
-        tables = {
-            "pairwise": self._tables(self._pairwise()),
-            "geometry": self._tables(self._geometry()),
-            "attention": self._tables(self._attention()),
-            "change": self._tables(self._change()),
-        }
-        here = {study: self._here(wanted) for study, wanted in tables.items()}
-        return {study: found for study, found in here.items() if found}
+        found: dict[str, list[Path]] = {}
+        for study, task, stage, name in self._wanted():
+            tables = (
+                paths.results(encoder, task, stage, seed) / f"{name}.csv"
+                for encoder in self.run.encoders
+                for seed in self.run.seeds
+            )
+            if here := self._here(tables):
+                found.setdefault(study, []).extend(here)
+        return found
 
-    def _pairwise(self) -> Iterator[Wanted]:
+    def _wanted(self) -> Iterator[tuple[str, str, str, str]]:
+        """Study, task, stage and name of each table."""
         for task in self.reading:
-            yield paths.pairs(task), "pairwise", "layers"
-            yield paths.pairs(task), "pairwise", "gaps"
-            yield paths.questions(task), "evaluate", "scores"
-
-    def _geometry(self) -> Iterator[Wanted]:
-        yield from ((task, stage, "layers") for task in self.labelled for stage in LABEL_STAGES)
-        yield from ((task, "dynamics", "layers") for task in self.followed)
-        yield from ((task, "cross-task", "layers") for task in self.crossed)
-
-    def _attention(self) -> Iterator[Wanted]:
-        yield from ((task, *one) for task in self.texts for one in SENTENCE_TABLES.items())
-        yield from ((task, "pair-heads", "pairs") for task in self.linked)
-
-    def _change(self) -> Iterator[Wanted]:
-        yield from ((task, "change", "layers") for task in self.changed)
-        yield from ((paths.pairs(task), "patch", "layers") for task in self.reading)
-
-    def _tables(self, wanted: Iterable[Wanted]) -> list[Path]:
-        """The tables of every encoder and seed."""
-        return [
-            paths.results(encoder, task, stage, seed) / f"{name}.csv"
-            for task, stage, name in wanted
-            for encoder in self.run.encoders
-            for seed in self.run.seeds
-        ]
+            yield "pairwise", paths.pairs(task), "pairwise", "layers"
+            yield "pairwise", paths.pairs(task), "pairwise", "gaps"
+            yield "pairwise", paths.questions(task), "evaluate", "scores"
+        for task, stage in product(self.labelled, LABEL_STAGES):
+            yield "geometry", task, stage, "layers"
+        yield from (("geometry", task, "dynamics", "layers") for task in self.followed)
+        yield from (("geometry", task, "cross-task", "layers") for task in self.crossed)
+        for task, (stage, name) in product(self.texts, SENTENCE_TABLES.items()):
+            yield "attention", task, stage, name
+        yield from (("attention", task, "pair-heads", "pairs") for task in self.linked)
+        yield from (("change", task, "change", "layers") for task in self.changed)
+        yield from (("change", paths.pairs(task), "patch", "layers") for task in self.reading)
 
     def _folder(self, task: str, stage: str) -> Path:
         """Results of the encoder and seed that are shown."""
@@ -214,12 +177,12 @@ class Inventory:
         """The tasks; where `partial`, those that examples and results lie here of."""
         if not self.partial:
             return list(tasks)
-        with_results = [
+        return [
             task
             for task in tasks
             if any((paths.RESULTS / encoder / task).exists() for encoder in self.run.encoders)
+            and paths.examples(task).exists()
         ]
-        return [task for task in with_results if paths.examples(task).exists()]
 
     def _here(self, wanted: Iterable[Path]) -> list[Path]:
         return [path for path in wanted if not self.partial or path.exists()]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import nan
 
 import pandas as pd
 
@@ -22,12 +21,6 @@ class Measure:
         Columns ``study`` and ``metric`` of its rows.
     label, unit : str
         What a reader calls it; ``%``, ``points``, ``fraction``, or empty.
-    digits : int
-        Shown behind the point.
-    chance : float
-        Its value for an encoder that knows nothing; NaN where there is none.
-    better : str
-        ``higher``, ``lower``, or empty where neither is.
     cite : str
         Where it is defined.
     facets : tuple of str
@@ -38,9 +31,6 @@ class Measure:
     name: str
     label: str
     unit: str = ""
-    digits: int = 1
-    chance: float = nan
-    better: str = ""
     cite: str = ""
     facets: tuple[str, ...] = ()
 

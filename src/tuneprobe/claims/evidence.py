@@ -1,6 +1,7 @@
 """Evidence: the result rows of one run, indexed by what they are of."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from tuneprobe.states import RANDOM, TUNED
 from tuneprobe.stats import marked_layer
 from tuneprobe.studies.pairwise.measures import STUDY as OF_A_READER
 from tuneprobe.studies.pairwise.measures import usual
+from tuneprobe.wording import task_label
 
 NUMBER_KEYS = ("study", "task", "state", "metric", "layer")
 MORE_KEYS = ("against", "tuned_on", "other", *FACETS)
@@ -26,27 +28,23 @@ NO_FACETS = tuple(Result._field_defaults[name] for name in MORE_KEYS)
 
 @dataclass(frozen=True)
 class Evidence:
-    """Result rows of one run and what its tests were set to.
-
-    Attributes
-    ----------
-    results : DataFrame
-        Rows as `tuneprobe.formats.results` writes them, one per number.
-    layer_mark : float or Fraction
-        The paper's "after the fifth of twelve layers", as a share of the depth.
-    margin : float
-        Points of auc_macro within which two states count as equal.
-    alpha : float
-        Level of the tests.
-    all_seeds : DataFrame, optional
-        The same rows before they were reduced over seeds; without them there is one seed.
-    """
+    """Result rows of one run, one per number, and what its tests were set to."""
 
     results: pd.DataFrame
-    layer_mark: float | Fraction
-    margin: float
-    alpha: float
-    all_seeds: pd.DataFrame | None = None
+    layer_mark: float | Fraction  # the paper's "fifth of twelve layers", as a share of the depth
+    margin: float  # points of auc_macro within which two states count as equal
+    alpha: float  # level of the tests
+    all_seeds: pd.DataFrame | None = None  # before they were reduced over seeds, if several
+    labels: Mapping[str, str] = field(default_factory=dict)  # what tasks are to be called
+
+    def label(self, task: str) -> str:
+        """What a task is called."""
+        return self.labels.get(task) or task_label(task)
+
+    def by_task(self, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The label of each task in the order of the tasks, and its rows."""
+        for task, of_task in rows.groupby("task"):
+            yield self.label(str(task)), of_task
 
     @property
     def last(self) -> int:
@@ -57,13 +55,6 @@ class Evidence:
     def mark(self) -> int:
         """The last layer that counts as low, as in `pairwise.results.pairwise_gaps`."""
         return marked_layer(self.layer_mark, self.last)
-
-    @property
-    def marked_layers(self) -> str:
-        """The layers that count as low and those above, in words: ``layers 1-2 against 3-6``."""
-        first, last = self.mark + 1, self.last
-        low = f"layers 1–{self.mark}" if self.mark > 1 else "layer 1"
-        return f"{low} against {first}–{last}" if last > first else f"{low} against {last}"
 
     @cached_property
     def numbers(self) -> dict[tuple[Any, ...], Estimate]:

@@ -4,19 +4,23 @@ A check `passes`, `fails`, or is `undecided`: the examples are too few to tell, 
 missing. The verdict follows by one rule for all claims (`judge`); nothing is typed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
+from pathlib import Path
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from tuneprobe.claims.competence import Competence
 from tuneprobe.claims.evidence import Evidence
-from tuneprobe.collect.estimates import Estimate
-from tuneprobe.page.wording import baseline_label, bounded
+from tuneprobe.collect.estimates import Estimate, estimates
+from tuneprobe.errors import UnknownNameError
 from tuneprobe.stats import holm
+from tuneprobe.wording import baseline_label, bounded, score_label
+from tuneprobe.yaml_file import read_yaml
 
 Outcome = Literal["pass", "fail", "undecided"]
 HOLDS, PARTLY, FAILS, UNTESTED = "holds", "partly", "does not hold", "not testable here"
@@ -32,6 +36,7 @@ VERDICT_RULE = (
     "checks are undecided for that. With several seeds of tuning, intervals cover other examples "
     "and other seeds, and each seed is judged by itself too."
 )
+OPPOSITE: dict[Outcome, Outcome] = {"pass": "fail", "fail": "pass", "undecided": "undecided"}
 SIGNED_UNITS = ("correlation", "difference", "fraction", "count")
 
 
@@ -46,48 +51,120 @@ class Check:
 
     subject: str
     what: str
-    outcome: Outcome = "undecided"
     value: float = nan
     low: float = nan
     high: float = nan
     unit: str = "difference"
+    outcome: Outcome = "undecided"
+
+
+Checks = Callable[[Evidence], Iterator[Check]]
+Rule = Callable[[Estimate], Outcome]
+Rows = Callable[[Evidence], pd.DataFrame]
+
+
+def above(limit: float = 0.0) -> Rule:
+    """Pass where the whole interval lies above a number, fail where it lies below.
+
+    >>> above()(Estimate(2, 1, 3)), above(2.5)(Estimate(2, 1, 3))
+    ('pass', 'undecided')
+    """
+    return lambda one: "pass" if one.low > limit else "fail" if one.high < limit else "undecided"
+
+
+ABOVE_ZERO = above()
+
+
+def below(limit: float) -> Rule:
+    """Pass where the whole interval lies below a number, fail where it lies above."""
+    return lambda one: OPPOSITE[above(limit)(one)]
+
+
+def by_interval(checks: Iterable[Check], alpha: float, rule: Rule) -> list[Check]:
+    """The checks with the outcomes of their intervals, widened for the number that have one."""
+    given = list(checks)
+    known = [isfinite(check.low) and isfinite(check.high) for check in given]
+    return [
+        replace(check, outcome=rule(widened(estimate_of(check), sum(known), alpha)))
+        if is_known
+        else check
+        for check, is_known in zip(given, known, strict=True)
+    ]
+
+
+def estimate_of(check: Check) -> Estimate:
+    """Its number between its bounds."""
+    return Estimate(check.value, check.low, check.high)
+
+
+def each_row(what: str, rows: Rows, **more: Any) -> Checks:
+    """One check per row, which is called by its task, in the order of the tasks."""
+
+    def checks(evidence: Evidence) -> Iterator[Check]:
+        found = rows(evidence).sort_values("task", kind="stable")
+        for task, one in zip(found.task, estimates(found), strict=True):
+            yield Check(evidence.label(task), what, *one, **more)
+
+    return checks
 
 
 @dataclass(frozen=True)
 class Claim:
     """A statement of a paper and how it is tested.
 
-    Attributes
-    ----------
-    name : str
-        Stable, used as an anchor.
-    published : str
-        What the paper shows for it.
-    rule : str
-        When a check passes, fails or is undecided, in words.
-    figure : str
-        Anchor of the figure that shows it.
-    checks : callable
-        Evidence to checks.
-    study : str
-        Study, as results name it.
-    states : tuple of str
-        States without which it cannot be tested.
-    gated : bool
-        Whether it is undecided where the model did not learn the task. False for a claim that is
-        about the scores of the task themselves.
+    The rule says in words when a check passes, fails or is undecided. ``outcome`` is that of an
+    interval, widened for the number of checks; a check without an interval keeps its own, and
+    every check where there is no such rule.
     """
 
-    name: str
+    name: str  # stable, used as an anchor
     source: str
     statement: str
-    published: str
+    published: str  # what the paper shows for it
     rule: str
-    figure: str
-    checks: Callable[[Evidence], Iterator[Check]]
-    study: str = "pairwise"
-    states: tuple[str, ...] = ("pretrained", "finetuned")
-    gated: bool = True
+    figure: str  # anchor of the figure that shows it
+    checks: Checks
+    outcome: Rule | None = ABOVE_ZERO
+    study: str = "pairwise"  # as results name it
+    states: Sequence[str] = ("pretrained", "finetuned")  # without which it cannot be tested
+    gated: bool = True  # undecided where the task was not learned; not so if about its scores
+
+    def judged(self, evidence: Evidence) -> tuple[Check, ...]:
+        """Its checks, each with its outcome."""
+        checks = self.checks(evidence)
+        return tuple(by_interval(checks, evidence.alpha, self.outcome) if self.outcome else checks)
+
+
+def read_claims(
+    module: str, tests: Mapping[str, tuple[Checks, Rule | None]], **numbers: float
+) -> tuple[Claim, ...]:
+    """The claims of a study: their texts from ``claims.yaml`` beside a module, and their tests.
+
+    Parameters
+    ----------
+    module : str
+        Its ``__file__``.
+    tests : mapping
+        Name of a claim to its checks and the rule of their outcomes.
+    numbers
+        What rules name in braces, beside the sentences that several of them share.
+
+    Raises
+    ------
+    UnknownNameError
+        If a claim has no test, or a test no claim.
+    """
+    given = read_yaml(Path(module).with_name("claims.yaml"))
+    texts, words = given["claims"], {**given.get("sentences", {}), **numbers}
+    for name in texts.keys() ^ tests.keys():
+        raise UnknownNameError("claim", name, texts.keys() & tests.keys())
+    found = []
+    for name, text in texts.items():
+        checks, outcome = tests[name]
+        text = {"study": given["study"], "states": given["states"], **text}
+        text["rule"] = text["rule"].format(**words)
+        found.append(Claim(name, checks=checks, outcome=outcome, **text))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -136,7 +213,7 @@ def _agreement(finding: Finding, alone: Sequence[Finding]) -> str:
 def _judge(claim: Claim, evidence: Evidence) -> Finding:
     """The verdict on the evidence as it is, whatever the number of seeds behind it."""
     absent = _absent_states(claim, evidence)
-    checks = () if absent else tuple(claim.checks(evidence))
+    checks = () if absent else claim.judged(evidence)
     if absent or not any(isfinite(check.value) for check in checks):
         return Finding(claim, checks, UNTESTED, absent or "no check of this claim has a number")
     checks, gate = _gated(claim, checks, evidence)
@@ -191,11 +268,10 @@ def not_learned(task: Competence) -> str:
     'the model did not learn world-qa: short F1 minus that of word overlap is −3.0 [−6.0, 0.5]'
     """
     weakest = task.weakest
-    score = weakest.score.replace("_", " ").replace("f1", "F1")
     few = "" if isfinite(weakest.estimate.low) else " (too few examples)"
     return (
-        f"the model did not learn {task.task}: {score} minus that of "
-        f"{baseline_label(weakest.baseline)} is {bounded(*weakest.estimate)}{few}"
+        f"the model did not learn {task.task}: {score_label(weakest.score)} minus "
+        f"that of {baseline_label(weakest.baseline)} is {bounded(*weakest.estimate)}{few}"
     )
 
 
@@ -210,27 +286,6 @@ def _absent_states(claim: Claim, evidence: Evidence) -> str:
 def _without_numbers(checks: Sequence[Check]) -> list[str]:
     measured = {check.subject for check in checks if isfinite(check.value)}
     return list(dict.fromkeys(check.subject for check in checks if check.subject not in measured))
-
-
-def by_interval(
-    checks: Iterable[Check], alpha: float, outcome: Callable[[float, float], Outcome] | None = None
-) -> list[Check]:
-    """The checks with outcomes by their intervals, widened for the number that have one.
-
-    Parameters
-    ----------
-    outcome : callable
-        Of the widened bounds; `above_zero` by default. A check without an interval keeps its own.
-    """
-    given = list(checks)
-    n = sum(isfinite(check.low) and isfinite(check.high) for check in given)
-    judged = []
-    for check in given:
-        if isfinite(check.low) and isfinite(check.high):
-            _, low, high = widened(Estimate(check.value, check.low, check.high), n, alpha)
-            check = replace(check, outcome=(outcome or above_zero)(low, high))
-        judged.append(check)
-    return judged
 
 
 def widened(one: Estimate, n: int, alpha: float) -> Estimate:
@@ -254,12 +309,3 @@ def holm_over(p: Sequence[float]) -> list[float]:
     values = np.asarray(p, dtype=np.float64)
     values[np.isfinite(values)] = holm(values[np.isfinite(values)])
     return [float(one) for one in values]
-
-
-def above_zero(low: float, high: float, equal_within: float = 0.0) -> Outcome:
-    """Pass above zero; fail below zero or, where equality has a margin, wholly within it."""
-    if low > 0:
-        return "pass"
-    if high < 0 or (low > -equal_within and high < equal_within):
-        return "fail"
-    return "undecided"

@@ -1,9 +1,9 @@
 """Estimates: numbers between their bounds, and what their differences and means are known to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan, nan, sqrt
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -17,14 +17,19 @@ class Estimate(NamedTuple):
 
 
 NOT_MEASURED = Estimate(nan)
+BOUNDS = list(Estimate._fields)
 
 
 def estimates(rows: pd.DataFrame) -> list[Estimate]:
     """The columns ``value, low, high`` of result rows."""
     return [
-        Estimate(*cells)
-        for cells in zip(*(rows[name].tolist() for name in Estimate._fields), strict=True)
+        Estimate(*cells) for cells in zip(*(rows[name].tolist() for name in BOUNDS), strict=True)
     ]
+
+
+def estimate(row: Mapping[str, Any]) -> Estimate:
+    """That of one row."""
+    return Estimate(*(row[name] for name in BOUNDS))
 
 
 def same(one: Estimate, other: Estimate) -> bool:
@@ -68,3 +73,14 @@ def mean(of: Sequence[Estimate]) -> Estimate:
     below = sqrt(sum((one.value - one.low) ** 2 for one in of)) / n
     above = sqrt(sum((one.high - one.value) ** 2 for one in of)) / n
     return Estimate(middle, middle - below, middle + above)
+
+
+def bounds_mean(of: Sequence[Estimate]) -> Estimate:
+    """Mean of estimates from the same examples, its bounds the means of theirs."""
+    return Estimate(*map(fmean, zip(*of, strict=True)))
+
+
+def halves(rows: pd.DataFrame, last: float) -> tuple[list[Estimate], list[Estimate]]:
+    """The estimates of the layers from 1 to half of `last`, and of those above."""
+    lower = rows[(rows.layer > 0) & (rows.layer <= last / 2)]
+    return estimates(lower), estimates(rows[rows.layer > last / 2])

@@ -58,8 +58,8 @@ def by_study(names: Iterable[str]) -> dict[str, list[str]]:
     waiting = list(names)
     grouped = {}
     for study in STUDIES.values():
-        grouped[study.title] = [name for name in study.headline_names if name in waiting]
-        waiting = [name for name in waiting if name not in study.headline_names]
+        grouped[study.title] = [name for name in study.headline_units if name in waiting]
+        waiting = [name for name in waiting if name not in study.headline_units]
     return {study: found for study, found in (grouped | {"Other": waiting}).items() if found}
 
 

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm as normal
 from scipy.stats import t as student
 
+from tuneprobe.collect.estimates import BOUNDS
 from tuneprobe.formats.results import KEYS, significant
 
 Floats = NDArray[np.float64]
 P_OF = {"p": "gap", "p_holm": "gap", "contrast_p": "contrast"}  # p-value: what it is of
 P_VALUES = (*P_OF, "equivalence_p")
 CONFIDENCE = 0.95  # where the rows do not say theirs
-BOUNDS = ["value", "low", "high"]
 BY = [name for name in KEYS if name != "seed"]
 
 

@@ -46,3 +46,8 @@ def last_layer(results: pd.DataFrame, study: str = "pairwise") -> int:
     """Number of the last layer of a study; -1 where it has not run."""
     layers = results.layer[results.study == study]  # of one column: it is asked for often
     return int(layers.max()) if len(layers) else NO_LAYER
+
+
+def at_last_layer(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each task the rows of its last layer."""
+    return rows[rows.layer == rows.groupby("task").layer.transform("max")]

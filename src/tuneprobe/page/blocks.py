@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Any, ClassVar, NamedTuple
 
-from tuneprobe.page.wording import MISSING, bounded, number, signed
+from tuneprobe.wording import MISSING, bounded, number, signed
 
 
 class Cell(NamedTuple):
@@ -66,25 +66,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the page.
+    """A figure of the page; its name is its anchor.
 
-    Attributes
-    ----------
-    name : str
-        Anchor.
-    caption, reading : str
-        What the numbers say; how to read the drawing.
-    panels : list of Panel
-    axis : str
-        What the vertical axis shows.
-    in_row : int
-        How many panels belong in one row; 0: as many as fit.
-    missing : list of str
-        What could not be drawn.
-    below : list of str
-        Where the pre-trained encoder lies below the one with random weights.
-    undefined : list of str
-        What does not exist, as the accuracy on control labels of texts that have no word type.
+    The caption says what the numbers say, the reading how to read the drawing.
     """
 
     name: str
@@ -92,13 +76,13 @@ class Figure:
     caption: str
     reading: str
     panels: list[Panel]
-    axis: str
+    axis: str  # what the vertical one shows
     legend: list[tuple[str, str]]
     table: Table
-    in_row: int = 0
-    missing: list[str] = field(default_factory=list)
-    undefined: list[str] = field(default_factory=list)
-    below: list[str] = field(default_factory=list)
+    in_row: int = 0  # panels of one row; 0: as many as fit
+    missing: list[str] = field(default_factory=list)  # what could not be drawn
+    undefined: list[str] = field(default_factory=list)  # what does not exist: types of whole texts
+    below: list[str] = field(default_factory=list)  # where pre-trained is below random weights
     kind: ClassVar[str] = "figure"
 
     @property
@@ -126,24 +110,14 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """A table in a paper's shape: published rows and ours under the same columns.
-
-    Attributes
-    ----------
-    number : str
-        The paper's, as "Table 2".
-    over : list of (str, int)
-        Headings over several columns, and over how many; may be empty.
-    head : list of str
-        One heading per column, without that of the row names.
-    """
+    """A table in a paper's shape: published rows and ours under the same columns."""
 
     name: str
-    number: str
+    number: str  # the paper's, as "Table 2"
     title: str
     caption: str
-    over: Sequence[tuple[str, int]]
-    head: Sequence[str]
+    over: Sequence[tuple[str, int]]  # headings over several columns, and over how many
+    head: Sequence[str]  # a heading per column, without that of the row names
     groups: Sequence[Rows]
     notes: Sequence[str] = ()
     missing: Sequence[str] = ()
@@ -172,27 +146,15 @@ Block = Figure | ScoreTable | Funnel
 
 @dataclass(frozen=True)
 class Chapter:
-    """One study as the page shows it.
-
-    Attributes
-    ----------
-    question : str
-        What it asks, in a sentence.
-    methods : str
-        How it measures, a paragraph.
-    notes : sequence of str
-        How this run differs from the paper.
-    shown : sequence of str
-        Anchors of the blocks that are open from the start; the others are folded.
-    """
+    """One study as the page shows it."""
 
     name: str
     title: str
     question: str
     blocks: Sequence[Block]
     methods: str
-    notes: Sequence[str] = ()
-    shown: Sequence[str] = ()
+    notes: Sequence[str] = ()  # how this run differs from the paper
+    shown: Sequence[str] = ()  # anchors of the blocks that are open from the start
 
     @property
     def ordered(self) -> list[Block]:

@@ -39,6 +39,11 @@ class Series:
     variable: str
 
 
+def renamed(series: Series, name: str, label: str = "") -> Series:
+    """The look of a series for another, which is called by its name where no label is given."""
+    return replace(series, name=name, label=label or name)
+
+
 FINETUNED = Series("finetuned", "fine-tuned", "#0b61a4", (1, 0), "--finetuned")
 PRETRAINED = Series("pretrained", "pre-trained", "#b4530a", (6, 3), "--pretrained")
 RANDOM = Series("random", "random encoder", "#6b7077", (1.5, 2.5), "--random")
@@ -102,22 +107,14 @@ def draw_panel(
 
     Parameters
     ----------
-    template : mapping
-        A Vega-Lite template of .dvc/plots with DVC's anchors.
     rows : DataFrame
         Points of one panel, with the columns of metrics/plots and ``rev``, the series.
-    domain : pair of float
-        Limits of the y axis, the same for all panels of a figure.
+    domain, x_domain : pair of float
+        Limits of the axes, the same for all panels of a figure; x by default as the points have it.
     label : str
         What the panel shows, for those who do not see it.
-    mark : float, optional
-        Layer at which a vertical line is drawn.
-    margin : float, optional
-        Half the height of a band around zero, the equivalence margin.
-    x : str
-        Column of the x axis, and its title.
-    x_domain : pair of float, optional
-        Limits of the x axis; without them those of the points.
+    mark, margin : float, optional
+        Layer at which a vertical line is drawn; half the height of a band around zero.
     scale : str
         Of the y axis: ``linear`` or ``log``.
     """
@@ -144,19 +141,27 @@ def fill(
     scale: str = "linear",
 ) -> dict[str, Any]:
     """The template with DVC's anchors filled as `dvc plots` fills them, and a fixed y axis."""
-    names, colours = [one.name for one in series], [one.colour for one in series]
-    colour = {"field": "rev", "scale": {"domain": names, "range": colours}}
-    filled = fill_anchors(template, rows, x=x, x_label=x, y="value", color=colour)
-    dashes = [list(one.dash) for one in series]
+    filled = fill_anchors(template, rows, x=x, x_label=x, y="value", color=colours_of(series))
     limits = {"type": scale, "domain": list(domain), "nice": False}
     for encoding in _encodings(filled):
         if x_domain and "x" in encoding:
             encoding["x"]["scale"] = {"domain": list(x_domain), "nice": False}
         encoding["y"]["scale"] = limits if scale == "log" else limits | {"zero": False}
         if "strokeDash" in encoding:
-            encoding["strokeDash"]["scale"] = {"domain": names, "range": dashes}
+            encoding["strokeDash"]["scale"] = dashes_of(series)
             encoding["y"]["axis"] = {"values": LOG_TICKS} if scale == "log" else {"tickCount": 4}
     return filled
+
+
+def colours_of(series: Sequence[Series]) -> dict[str, Any]:
+    """The colour of each series, by the column ``rev``."""
+    scale = {"domain": [one.name for one in series], "range": [one.colour for one in series]}
+    return {"field": "rev", "scale": scale}
+
+
+def dashes_of(series: Sequence[Series]) -> dict[str, Any]:
+    """The scale of their dashes."""
+    return {"domain": [one.name for one in series], "range": [list(one.dash) for one in series]}
 
 
 def fill_anchors(template: Mapping[str, Any], rows: pd.DataFrame, **anchors: Any) -> dict[str, Any]:

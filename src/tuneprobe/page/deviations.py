@@ -4,64 +4,30 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tuneprobe.page.blocks import Table
+from tuneprobe.page.registry import STUDIES
 
 BERT_BASE = "bert-base"
 ALL = None  # no limit
-CAI, ZHOU, KOVALEVA = "Cai et al.", "Zhou & Srikumar", "Kovaleva et al."
-CAI_CODE, KOVALEVA_CODE = f"{CAI}, their code", f"{KOVALEVA}, their code"
-EVERY_PAPER = f"{CAI}, {KOVALEVA}; {ZHOU}: five sizes"
-SIZES = [[first, second] for first in (32, 64, 128, 256) for second in (32, 64, 128, 256)]
-DECAYS = [10.0**power for power in range(-7, 1)]
-
-ENGLISH = [f"english-{name}" for name in ("pos", "dep", "ps-role", "ps-fxn", "trec-50")]
+EVERY_PAPER = "Cai et al., Kovaleva et al.; Zhou & Srikumar: five sizes"
 
 
 class PaperSetting(NamedTuple):
-    """What a paper, or the code of its authors, used; ``on_base`` where BERT-base had another."""
+    """What a paper, or the code of its authors, used."""
 
     name: str
     value: Any
     paper: str
-    on_base: Any = None
 
 
-PAPER_SETTINGS = (
-    PaperSetting("run.encoders", [BERT_BASE], EVERY_PAPER),
-    PaperSetting("pairwise.tasks", ["natural-questions"], CAI),
-    PaperSetting("prepare.pairs.boundary.train", 10_000, CAI),
-    PaperSetting("prepare.pairs.boundary.test", 5_000, CAI),
-    PaperSetting("finetune.learning_rate", 4e-5, CAI_CODE),
-    PaperSetting("finetune.batch", 64, CAI_CODE),
-    PaperSetting("finetune.epochs", 2, CAI_CODE),
-    PaperSetting("finetune.window", 512, CAI_CODE),
-    PaperSetting("finetune.stride", 128, CAI_CODE),
-    PaperSetting("finetune.attention_dropout", True, CAI),
-    PaperSetting("geometry.tasks", ENGLISH, ZHOU),
-    PaperSetting("prepare.labels.train", ALL, ZHOU),
-    PaperSetting("prepare.labels.test", ALL, ZHOU),
-    PaperSetting("geometry.finetune.epochs", 10, ZHOU, on_base=3),
-    PaperSetting("geometry.finetune.batch", 32, ZHOU),
-    PaperSetting("geometry.finetune.learning_rate", 3e-4, ZHOU),
-    PaperSetting("geometry.finetune.warmup", 0.1, ZHOU),
-    PaperSetting("geometry.finetune.attention_dropout", True, ZHOU),
-    PaperSetting("geometry.snapshot_every", 5, ZHOU),
-    PaperSetting("geometry.classify.hidden", SIZES, ZHOU),
-    PaperSetting("geometry.classify.decays", DECAYS, ZHOU),
-    PaperSetting("geometry.classify.initialisations", 5, ZHOU),
-    PaperSetting("geometry.classify.regimen.learning_rate", 1e-3, ZHOU),
-    PaperSetting("geometry.classify.regimen.batch", 200, ZHOU),
-    PaperSetting("geometry.classify.regimen.max_epochs", 1000, ZHOU),
-    PaperSetting("geometry.classify.regimen.patience", 10, ZHOU),
-    PaperSetting("geometry.classify.regimen.race", [], ZHOU),
-    PaperSetting("prepare.texts.train", ALL, KOVALEVA),
-    PaperSetting("prepare.texts.test", ALL, KOVALEVA),
-    PaperSetting("attention.finetune.epochs", 3, KOVALEVA),
-    PaperSetting("attention.finetune.batch", 32, KOVALEVA),
-    PaperSetting("attention.finetune.learning_rate", 5e-5, KOVALEVA_CODE),
-    PaperSetting("attention.finetune.attention_dropout", True, KOVALEVA),
-    PaperSetting("attention.maps.max_texts", 1000, KOVALEVA),
-    PaperSetting("attention.ablate.max_texts", ALL, KOVALEVA),
-)
+def paper_settings(encoder: str) -> Iterator[PaperSetting]:
+    """The settings of all papers, as they had them for an encoder."""
+    yield PaperSetting("run.encoders", [BERT_BASE], EVERY_PAPER)
+    for study in STUDIES.values():
+        paper, said = study.paper.rpartition(" ")[0], study.published
+        others = said.get("settings_on_base", {}) if encoder == BERT_BASE else {}
+        for name, value in {**said.get("settings", {}), **others}.items():
+            code = ", their code" if name in said.get("settings_of_code", ()) else ""
+            yield PaperSetting(name, value, paper + code)
 
 
 def deviations(params: Mapping[str, Any]) -> Table:
@@ -72,13 +38,13 @@ def deviations(params: Mapping[str, Any]) -> Table:
     params : mapping
         Nested as params.yaml; a setting that it lacks is not compared.
     """
-    rows, shown = [], next(iter(params.get("run", {}).get("encoders", ())), "")
-    for setting in PAPER_SETTINGS:
-        on_base = shown == BERT_BASE and setting.on_base is not None
-        theirs = setting.on_base if on_base else setting.value
-        for ours in _find(params, setting.name.split(".")):
-            if _plain(ours) != _plain(theirs):
-                rows.append([setting.name, _written(ours), _written(theirs), setting.paper])
+    shown = next(iter(params.get("run", {}).get("encoders", ())), "")
+    rows = [
+        [name, _written(ours), _written(theirs), paper]
+        for name, theirs, paper in paper_settings(shown)
+        for ours in _find(params, name.split("."))
+        if _plain(ours) != theirs
+    ]
     return Table(["setting", "this run", "paper", "of"], rows, n_names=4)
 
 

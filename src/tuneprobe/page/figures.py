@@ -5,8 +5,9 @@ table of metrics/plots, the entry of dvc.yaml and what is missing. A figure that
 of its own is a function instead.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,6 +17,7 @@ from tuneprobe.page.charts import STATES, Series
 from tuneprobe.page.inputs import PageInputs
 
 ALL_TASKS = "all tasks"
+NOT_MEASURED = "Not measured in this run."
 Where = Mapping[str, Any]  # column of result rows to a value or several
 Select = Callable[[PageInputs], pd.DataFrame]
 Text = str | Callable[[PageInputs], str]
@@ -23,41 +25,23 @@ Text = str | Callable[[PageInputs], str]
 
 @dataclass(frozen=True)
 class Quantity:
-    """One kind of panel of a curve figure.
+    """One kind of panel of a curve figure; its label is the second line of a panel's heading.
 
-    Attributes
-    ----------
-    label : str
-        Second line of a panel's heading.
-    where : mapping or callable
-        The result rows; or a function that gives them, with the columns of the figure.
-    factor : float
-        Multiplies value and bounds.
-    over : mapping, optional
-        Rows by which the values are divided, of the same task, state and layer.
-    around : sequence of float
-        Values that the y axis holds in any case.
-    baseline : float, mapping or None
-        The dotted line: a number, or rows that have one for each group.
-    baseline_label : str
-        What the dotted line is, written with its value beside the label.
-    groups : sequence of str
-        Groups that have this panel; empty: all.
-    undefined : callable
-        Groups in which the quantity does not exist, so that it cannot be missing.
+    ``where`` gives the result rows, or is a function of the run that gives them with the columns
+    of the figure.
     """
 
     label: str
     where: Where | Select
     digits: int = 1
-    factor: float = 1.0
-    over: Where | None = None
-    around: Sequence[float] = ()
-    baseline: float | Where | None = None
-    baseline_label: str = ""
+    factor: float = 1.0  # of value and bounds
+    over: Where | None = None  # rows by which values are divided, of the same task, state, layer
+    around: Sequence[float] = ()  # values that the y axis holds in any case
+    baseline: float | Where | None = None  # dotted: a number, or rows that have one per group
+    baseline_label: str = ""  # of the dotted line, written with its value beside the label
     scale: str = "linear"
-    groups: Sequence[str] = ()
-    undefined: Callable[[PageInputs], Collection[str]] = lambda _: ()
+    groups: Sequence[str] = ()  # that have this panel; empty: all
+    undefined: Callable[[PageInputs], Collection[str]] = lambda _: ()  # groups that cannot have it
 
 
 @dataclass(frozen=True)
@@ -86,7 +70,7 @@ class Spec:
     """What all figures have; the attributes are those of `blocks.Figure`.
 
     ``groups`` gives the groups of a run in their order, each of which has its panels; ``label``
-    what the page calls one.
+    what the page calls one, which is a task where there is no such function.
     """
 
     name: str = field(kw_only=False)
@@ -95,7 +79,7 @@ class Spec:
     reading: Text = ""
     caption: Callable[[PageInputs], str] = lambda _: ""
     groups: Callable[[PageInputs], Sequence[Any]] = lambda _: ()
-    label: Callable[[Any], str] = str
+    label: Callable[[Any], str] | None = None
     plot: Plot | None = None
 
 
@@ -108,43 +92,22 @@ class Tabled(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Curves(Spec):
-    """Small multiples: panels are groups × quantities, curves the series.
-
-    Attributes
-    ----------
-    by : str
-        The column whose values are the groups.
-    rev : str
-        The column whose values are the series.
-    template : str
-        Of .dvc/plots.
-    mark : bool
-        Whether the layer mark of the claims is drawn.
-    together : bool
-        Whether all quantities share one y axis.
-    better : bool
-        Whether higher is better, so that pre-trained below random weights is worth a note.
-    margin : bool
-        Whether the equivalence margin is drawn around zero.
-    beside : sequence of Beside
-    also : callable, optional
-        Gives the points further columns, which `keep` names, for the template.
-    """
+    """Small multiples: panels are groups × quantities, curves the series."""
 
     quantities: Sequence[Quantity] = ()
-    by: str = "task"
+    by: str = "task"  # column whose values are the groups
     x: str = "layer"
-    rev: str = "state"
+    rev: str = "state"  # column whose values are the series
     series: Sequence[Series] | Callable[[PageInputs], Sequence[Series]] = STATES
-    template: str = "curves"
+    template: str = "curves"  # of .dvc/plots
     signed: bool = False
-    mark: bool = False
-    margin: bool = False
-    together: bool = False
-    better: bool = False
+    mark: bool = False  # draw the layer mark of the claims
+    margin: bool = False  # draw the equivalence margin around zero
+    together: bool = False  # all quantities share one y axis
+    better: bool = False  # higher is better: pre-trained below random weights is worth a note
     beside: Sequence[Beside] = ()
-    also: Callable[[PageInputs, pd.DataFrame], pd.DataFrame] | None = None
-    keep: Sequence[str] = ()
+    also: Callable[[PageInputs, pd.DataFrame], pd.DataFrame] | None = None  # adds columns
+    keep: Sequence[str] = ()  # which of these the template reads
     in_row: int = 0
 
 
@@ -152,33 +115,21 @@ class Curves(Spec):
 class HeatMaps(Spec):
     """Maps of two columns, a panel per ``group`` and ``measure``.
 
-    Attributes
-    ----------
-    rows : callable
-        Gives ``group``, ``measure``, the columns `x` and `y`, and ``value``.
-    own : str
-        What the table calls a row whose `x` is -1, which is not drawn; empty: there are none.
-    scale : str
-        What the colour bar shows.
-    step : float
-        Limits of the scale are multiples of it.
-    ends : pair of float or None
-        An end of the scale that is fixed.
+    ``rows`` gives ``group``, ``measure``, the columns `x` and `y`, and ``value``.
     """
 
     rows: Select = lambda _: pd.DataFrame()
     x: str = "head"
     y: str = "layer"
-    y_label: str = ""
-    scale: str = ""
+    scale: str = ""  # what the colour bar shows
     y_up: bool = True
-    own: str = ""
+    own: str = ""  # what the table calls a row whose `x` is -1, which is not drawn
     order: Sequence[str] = ()
     row_height: int = 15  # pixels
     digits: int = 2
     diverging: bool = False
-    step: float = 0.1
-    ends: tuple[float | None, float | None] = (None, None)
+    step: float = 0.1  # limits of the scale are multiples of it
+    ends: tuple[float | None, float | None] = (None, None)  # those of the scale that are fixed
     expected: bool = True  # of every group of the run
 
 
@@ -186,21 +137,21 @@ class HeatMaps(Spec):
 class Bars(Spec):
     """Horizontal bars with intervals, a panel per group.
 
-    Attributes
-    ----------
-    rows : callable
-        Gives ``group``, ``name`` (of the bar), ``rev`` (of the series), ``value, low, high``.
-    names : sequence of str
-        The bars in their order; those that are not named come as they are.
+    ``rows`` gives ``group``, ``name`` (of the bar), ``rev`` (of the series), ``value, low, high``.
     """
 
     rows: Select = lambda _: pd.DataFrame()
-    names: Sequence[str] = ()
+    names: Sequence[str] = ()  # the bars in their order; others come as they are
     series: Sequence[Series] = ()
     measure: str = "share, %"
-    signed: bool = False
-    step: float = 10
     head: str = "share"
+
+
+def sentences(
+    write: Callable[..., Iterator[str]], nothing: str = NOT_MEASURED
+) -> Callable[..., str]:
+    """A caption of the sentences that a function yields; `nothing` where it yields none."""
+    return wraps(write)(lambda *args: " ".join(filter(None, write(*args))) or nothing)
 
 
 def over_tasks(rows: pd.DataFrame) -> pd.DataFrame:

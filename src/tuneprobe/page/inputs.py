@@ -1,6 +1,6 @@
 """What a page is written from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,48 +17,22 @@ FUNNEL = ["probe", "step", "kept", "dropped", "reason"]
 
 @dataclass(frozen=True)
 class PageInputs:
-    """Everything a page is written from.
+    """Everything a page is written from; results, funnel and studies may be empty."""
 
-    Attributes
-    ----------
-    results : DataFrame
-        Rows of all studies that ran, as `tuneprobe.formats.results` writes them; may be empty.
-    funnel : DataFrame
-        ``probe, step, kept, dropped, reason``: how the examples were chosen; may be empty.
-    params : mapping
-        The configuration of the run, nested as params.yaml.
-    artifacts : mapping
-        Path to the provenance (meta.json) of each artifact that the numbers come from.
-    templates : mapping
-        Name to Vega-Lite template: ``layer_curves``, ``gap_curves``.
-    encoder, corpus : str
-        The corpus of the reading study; without that study, what the others read.
-    layer_mark, margin, confidence : float
-        Settings of the tests, see `tuneprobe.claims.Evidence`.
-    studies : sequence of str
-        Those that the page shows.
-    tables : mapping
-        What is drawn but is no result row, by ``<task>/<study>/<name>``.
-    all_seeds : DataFrame, optional
-        The rows of every seed, which `results` are the means of; None where there is one.
-    origin : Origin
-        Corpora, versions of libraries, commit.
-    """
-
-    results: pd.DataFrame
+    results: pd.DataFrame  # rows of all studies that ran; of several seeds, their means
     funnel: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FUNNEL))
-    params: Mapping[str, Any] = field(default_factory=dict)
-    artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)  # nested as params.yaml
+    artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # path to meta.json
     templates: Mapping[str, Mapping[str, Any]] = field(default_factory=chart_templates)
     encoder: str = ""
-    corpus: str = ""
-    layer_mark: float | Fraction = Fraction(5, 12)
+    corpus: str = ""  # of the reading study; without it, what the others read
+    layer_mark: float | Fraction = Fraction(5, 12)  # settings of the tests, see `Evidence`
     margin: float = 2.0
     confidence: float = 0.95
     studies: Sequence[str] = ("pairwise", "geometry", "attention", "change")
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # <task>/<study>/<name>
     origin: Origin = field(default_factory=Origin)
-    all_seeds: pd.DataFrame | None = None
+    all_seeds: pd.DataFrame | None = None  # the rows of every seed, where there are several
 
     @property
     def encoders(self) -> list[str]:
@@ -79,7 +53,21 @@ class PageInputs:
         if len(self.encoders) > 1:
             return self.of(self.encoders[0]).evidence
         settings = self.layer_mark, self.margin, 1 - self.confidence
-        return Evidence(self.results, *settings, self.all_seeds)
+        return Evidence(self.results, *settings, self.all_seeds, self.labels)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """What the entries of tasks say that these are to be called."""
+        tasks = self.params.get("tasks", {})
+        return {name: task["label"] for name, task in tasks.items() if task.get("label")}
+
+    def label(self, task: str) -> str:
+        """What the page calls a task."""
+        return self.evidence.label(task)
+
+    def by_task(self, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The label of each task in the order of the tasks, and its rows."""
+        return self.evidence.by_task(rows)
 
     @property
     def synthetic(self) -> list[str]:

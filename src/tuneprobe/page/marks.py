@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe.collect.estimates import BOUNDS
 from tuneprobe.page.charts import (
     CHANCE,
     FAINT,
@@ -14,10 +15,11 @@ from tuneprobe.page.charts import (
     MORE,
     WIDTH,
     Series,
+    colours_of,
     draw,
     fill_anchors,
 )
-from tuneprobe.page.wording import number, signed
+from tuneprobe.wording import number, signed
 
 Template = Mapping[str, Any]
 Limits = tuple[float, float]
@@ -40,7 +42,6 @@ def draw_heat_map(
     y: str,
     domain: tuple[float, float],
     diverging: bool = False,
-    y_label: str = "",
     y_up: bool = False,
     order: Sequence[str] = (),
     height: int = WIDTH,
@@ -61,18 +62,14 @@ def draw_heat_map(
     diverging : bool
         Purple below zero, green above, stronger the farther; else the perceptual scale. Cells
         whose interval (``low``, ``high``) leaves out zero are outlined.
-    y_label : str
-        Title of the y axis where it is not the name of the column.
     y_up : bool
         Whether the y axis rises, as in a plot of layers against layers.
     order : sequence of str
         Names on the y axis from the top; in alphabetical order if empty.
     """
     reach = max(map(abs, domain))
-    cells_drawn = rows.assign(share=rows.value.abs() / reach)
-    spec = fill_anchors(
-        template, cells_drawn, x=x, y=y, x_label=x, y_label=y_label or y, plot_height=height
-    )
+    drawn = rows.assign(share=rows.value.abs() / reach)
+    spec = fill_anchors(template, drawn, x=x, y=y, x_label=x, y_label=y, plot_height=height)
     [cells] = spec["spec"]["layer"]
     cells["encoding"]["y"]["sort"] = list(order) or ("descending" if y_up else "ascending")
     cells["encoding"] |= _diverging() if diverging else _sequential(domain)
@@ -86,9 +83,7 @@ def draw_bars(
     template: Template, rows: pd.DataFrame, series: Sequence[Series], label: str, *, domain: Limits
 ) -> str:
     """Horizontal bars from zero: ``name``, ``rev``, ``value``, ``low``, ``high``; zero ruled."""
-    scale = {"domain": [one.name for one in series], "range": [one.colour for one in series]}
-    columns = rows[["name", "rev", "value", "low", "high"]]
-    colour = {"field": "rev", "scale": scale}
+    columns, colour = rows[["name", "rev", *BOUNDS]], colours_of(series)
     spec = fill_anchors(template, columns, x="value", y="name", color=colour, plot_width=BAR_WIDTH)
     alone = not rows.name.duplicated().any()
     if alone:
@@ -109,8 +104,11 @@ def draw_bars(
 
 def block(series: Series) -> str:
     """A small rectangle in the colour of a series, for legends of bars."""
-    fill = f"var({series.variable}, {series.colour})"
-    return f'{SWATCH}<rect x="8" width="12" height="10" fill="{fill}"/></svg>'
+    return f'{SWATCH}<rect x="8" width="12" height="10" {_fill(series)}/></svg>'
+
+
+def _fill(series: Series) -> str:
+    return f'fill="var({series.variable}, {series.colour})"'
 
 
 def draw_points(template: Template, rows: pd.DataFrame, label: str, *, x: str, y: str) -> str:
@@ -147,25 +145,16 @@ def draw_attention_map(
         plot_height=side,
     )
     [drawn] = spec["spec"]["layer"]
-    named: dict[str, Any] = {
+    named = dict.fromkeys(("ticks", "domain", "grid", "labelOverlap"), False) | {
         "labelExpr": f"{json.dumps(list(words))}[datum.value]",
         "title": None,
-        "ticks": False,
-    }
-    named |= {
-        "domain": False,
-        "grid": False,
         "labelLimit": 90,
         "labelFontSize": 11,
-        "labelOverlap": False,
     }
     places = {"type": "ordinal", "scale": {"domain": sorted(set(cells.row))}}
+    above = named | {"labelAngle": -90, "orient": "top"}
     drawn["encoding"] = _diverging() | {
-        "x": {
-            "field": "column",
-            "axis": named | {"labelAngle": -90, "orient": "top"} if words else None,
-            **places,
-        },
+        "x": {"field": "column", "axis": above if words else None, **places},
         "y": {"field": "row", "axis": named if words else None, **places},
     }
     if not (cells.weight < 0).any():
@@ -186,10 +175,7 @@ def ramp(
     if diverging:
         reach = max(map(abs, domain))
         stops = [(LESS, 1.0), (LESS, 0.5), (LESS, 0.0), (MORE, 0.5), (MORE, 1.0)]
-        fills = [
-            f'fill="var({one.variable}, {one.colour})" fill-opacity="{share:g}"'
-            for one, share in stops
-        ]
+        fills = [f'{_fill(one)} fill-opacity="{share:g}"' for one, share in stops]
         ends = f"{signed(-reach, digits)} to {signed(reach, digits)}"
     else:
         fills = [f'fill="{colour}"' for colour in SEQUENTIAL]
@@ -199,10 +185,8 @@ def ramp(
         f'<rect x="{n * step:g}" y="0" width="{step:g}" height="10" {fill}/>'
         for n, fill in enumerate(fills)
     )
-    return (
-        f'<svg viewBox="0 0 60 10" width="60" height="10" aria-hidden="true">{bars}</svg>',
-        ends,
-    )
+    bar = f'<svg viewBox="0 0 60 10" width="60" height="10" aria-hidden="true">{bars}</svg>'
+    return bar, ends
 
 
 def _sequential(domain: tuple[float, float]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The two tables head the page and are metrics/results.md, from which README's are copied.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import nan
 
 import pandas as pd
@@ -17,9 +17,9 @@ from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Table
 from tuneprobe.page.figures import Curves
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.render import draw_figure
-from tuneprobe.page.wording import baseline_label, number, plain, task_label
 from tuneprobe.states import FINETUNED, PRETRAINED, RANDOM
 from tuneprobe.studies.pairwise.measures import GAP, PROBES, SPECIFIC, usual
+from tuneprobe.wording import baseline_label, number, plain, score_label, task_label
 
 STATES = (RANDOM, PRETRAINED, FINETUNED)
 BASES = {RANDOM: "random weights", PRETRAINED: "pre-trained"}
@@ -64,7 +64,11 @@ def answer_figure(inputs: PageInputs, answers: Sequence[Curves]) -> Figure:
     )
 
 
-def tasks_table(results: pd.DataFrame, seeds: pd.DataFrame | None = None) -> Table:
+def tasks_table(
+    results: pd.DataFrame,
+    seeds: pd.DataFrame | None = None,
+    label: Callable[[str], str] = task_label,
+) -> Table:
     """Each tuned task: its score in each state, and the paired gain over the best baseline.
 
     `seeds` are the rows of every seed, of which the last column counts those that agree on whether
@@ -75,7 +79,7 @@ def tasks_table(results: pd.DataFrame, seeds: pd.DataFrame | None = None) -> Tab
     alone = [competences(of_seed) for of_seed in rows]
     found = competences(results)
     lines = [
-        _task_row(results, one, [of[name] for of in alone if name in of])
+        [label(name), *_task_row(results, one, [of[name] for of in alone if name in of])]
         for name, one in found.items()
     ]
     return Table(head, lines, n_names=2)
@@ -104,10 +108,7 @@ def markdown(table: Table) -> str:
 
 def overview(results: pd.DataFrame) -> str:
     """Both tables as Markdown, each under a sentence that says what its numbers are."""
-    tables = {
-        TAUGHT: tasks_table(results),
-        PAIRED: pairs_table(results),
-    }
+    tables = {TAUGHT: tasks_table(results), PAIRED: pairs_table(results)}
     parts = (f"{said}\n\n{markdown(table)}" for said, table in tables.items() if table.rows)
     return "\n\n".join(parts) + "\n"
 
@@ -146,8 +147,7 @@ def _task_row(
     best = f"{baseline_label(nearest.baseline)} {number(tuned - nearest.estimate.value)}"
     agree = sum(of.learned == one.learned for of in alone) if alone else 1
     return [
-        task_label(one.task),
-        nearest.score.replace("_", " ").replace("f1", "F1"),
+        score_label(nearest.score),
         Cell(majority),
         *cells,
         Cell(tuned),

@@ -1,6 +1,7 @@
 """The page of one run: from result rows and provenance to one self-contained HTML text."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tuneprobe.page.origin import files_sha256
 from tuneprobe.page.overview import PAIRED, TAUGHT, answer_figure, pairs_table, tasks_table
 from tuneprobe.page.registry import STUDIES, judge_all
 from tuneprobe.page.templates import render
-from tuneprobe.page.wording import listed, plain
+from tuneprobe.wording import flat, listed, plain
 
 HASH_LENGTH = 16
 NOT_SHOWN = ("encoders",)
@@ -86,7 +87,7 @@ def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -
         inputs=inputs,
         answer=answer_figure(first, [one.answer for one in told if one.answer]),
         sentences=[(one.name, said) for one in told if (said := one.finding(first))],
-        taught=tasks_table(first.results, first.all_seeds),
+        taught=tasks_table(first.results, first.all_seeds, first.label),
         said_taught=TAUGHT,
         pairs=pairs_table(first.results),
         said_pairs=PAIRED,
@@ -106,7 +107,7 @@ def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -
         deviations=deviations(inputs.params),
         corpora=_corpora(inputs),
         weights=_weights(inputs.artifacts),
-        settings=Table(["setting", "value"], [[k, v] for k, v in _flat(inputs.params)], n_names=2),
+        settings=_settings(inputs.params),
         provenance=_provenance(inputs.artifacts),
     )
 
@@ -131,18 +132,17 @@ def _by_paper(findings: list[Finding]) -> dict[str, list[Finding]]:
 
 
 def _paper_sentence(paper: str, findings: list[Finding]) -> str:
-    counts = {v: sum(finding.verdict == v for finding in findings) for v in VERDICT_SIGNS}
-    words = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold"}
-    singular = {HOLDS: "holds", PARTLY: "holds partly", FAILS: "does not hold"}
+    counts = Counter(finding.verdict for finding in findings)
+    one = {HOLDS: "holds", PARTLY: "holds partly", FAILS: "does not hold"}
+    many = {HOLDS: "hold", PARTLY: "hold partly", FAILS: "do not hold"}
     if len(findings) == 1:
-        verdict = findings[0].verdict
-        return f"The one claim of {paper} {singular.get(verdict, f'is {UNTESTED}')}."
-    parts = []
-    for verdict, count in counts.items():
-        if count:
-            verb = (singular if count == 1 else words).get(verdict)
-            be = "is" if count == 1 else "are"
-            parts.append(f"{count} {verb or f'{be} {verdict}'}")
+        return f"The one claim of {paper} {one.get(findings[0].verdict, f'is {UNTESTED}')}."
+    parts = [
+        f"{n} {words.get(verdict, f'{be} {verdict}')}"
+        for verdict in VERDICT_SIGNS
+        if (n := counts[verdict])
+        for be, words in [("is", one) if n == 1 else ("are", many)]
+    ]
     return f"Of the {len(findings)} claims of {paper}, {listed(parts)}."
 
 
@@ -177,20 +177,14 @@ def _checks(finding: Finding) -> Table:
     return Table(["of", "check", "estimate", "outcome"], rows, n_names=2)
 
 
+def _settings(params: Mapping[str, Any]) -> Table:
+    shown = {name: value for name, value in params.items() if name not in NOT_SHOWN}
+    return Table(["setting", "value"], list(flat(shown)), n_names=2)
+
+
 def _states(results: pd.DataFrame) -> list[str]:
     ran = set(results.state)
     return [label for state, label in STATE_LABELS.items() if state in ran]
-
-
-def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in params.items():
-        if not prefix and key in NOT_SHOWN:
-            continue
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            several = isinstance(value, list | tuple)
-            yield f"{prefix}{key}", ", ".join(map(str, value)) if several else str(value)
 
 
 def _corpora(inputs: PageInputs) -> Table:

@@ -11,7 +11,6 @@ from tuneprobe.measures import check_measures
 from tuneprobe.page.inputs import FUNNEL, PageInputs
 from tuneprobe.page.origin import Origin, code_commit, corpora_of, library_versions
 from tuneprobe.page.registry import all_measures
-from tuneprobe.page.wording import call_tasks
 from tuneprobe.params import Params
 from tuneprobe.studies.attention.example_figure import changed_cells, map_cells
 
@@ -25,7 +24,6 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         If something of `made` is missing or damaged.
     """
     settings = params.pairwise
-    call_tasks({name: task.label for name, task in params.tasks.items()})
     every = check_measures(made.shown(made.results()), all_measures())
     results = mean_over_seeds(every)
     maps = {

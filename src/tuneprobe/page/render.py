@@ -1,12 +1,13 @@
 """Drawing of figure specs: one function per mark, one pivot, one rule for the limits of an axis."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import singledispatch
 from math import ceil, floor, isfinite, log10, nan
 from typing import Any
 
 import pandas as pd
 
+from tuneprobe.collect.estimates import BOUNDS, estimate
 from tuneprobe.collect.tables import records, select
 from tuneprobe.formats.results import NO_HEAD, significant
 from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Table
@@ -14,9 +15,8 @@ from tuneprobe.page.charts import PRETRAINED, RANDOM, Series, draw_panel, swatch
 from tuneprobe.page.figures import Bars, Beside, Curves, HeatMaps, Quantity, Spec, Tabled
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import block, draw_bars, draw_heat_map, ramp
-from tuneprobe.page.wording import number, signed
+from tuneprobe.wording import number, signed
 
-BOUNDS = ["value", "low", "high"]
 EVERYTHING = "every number of this figure"
 FLAT = 0.2  # share of a shared axis below which a panel has its own
 
@@ -41,23 +41,26 @@ def tabled_plot_table(spec: Tabled, inputs: PageInputs, focus: str) -> pd.DataFr
 
 # curves
 
+Found = tuple[Any, Quantity, pd.DataFrame]  # group, quantity, points of a panel
 
-def curve_points(spec: Curves, inputs: PageInputs, focus: str = "") -> Iterator[tuple[Any, ...]]:
-    """Group, quantity and points of every panel that a run should have.
+
+def curve_points(spec: Curves, inputs: PageInputs, focus: str = "") -> list[Found]:
+    """Group, quantity and points of every panel that a run should have, group by group.
 
     Points have the columns ``rev``, the x axis, ``value``, ``low``, ``high`` and ``baseline``. With
     a `focus`, those of that state alone; rows that name their state are of that one always.
     """
-    revs = [one.name for one in _series(spec, inputs)]
-    for quantity in spec.quantities:
-        quantity_points = _points(spec, quantity, inputs, revs, focus)
-        for group in quantity.groups or spec.groups(inputs):
-            yield group, quantity, quantity_points[quantity_points[spec.by] == group]
+    found = [
+        (group, quantity, points[points[spec.by] == group])
+        for quantity in spec.quantities
+        for points in [_points(spec, quantity, inputs, focus)]
+        for group in quantity.groups or spec.groups(inputs)
+    ]
+    order = list(spec.groups(inputs))
+    return sorted(found, key=lambda one: order.index(one[0]) if one[0] in order else len(order))
 
 
-def _points(
-    spec: Curves, quantity: Quantity, inputs: PageInputs, revs: Sequence[str], focus: str
-) -> pd.DataFrame:
+def _points(spec: Curves, quantity: Quantity, inputs: PageInputs, focus: str) -> pd.DataFrame:
     where = quantity.where
     if callable(where):
         rows = where(inputs)
@@ -65,7 +68,7 @@ def _points(
         rows = select(inputs.results, **where)
         if focus and spec.rev == "state" and "state" not in where:
             rows = select(rows, state=focus)
-    rows = rows[rows[spec.rev].isin(revs)]
+    rows = rows[rows[spec.rev].isin([one.name for one in _series(spec, inputs)])]
     rows = rows.assign(rev=rows[spec.rev], baseline=_baselines(quantity, rows, inputs, spec.by))
     for name in BOUNDS:
         rows[name] = rows.get(name, nan) * quantity.factor
@@ -80,10 +83,8 @@ def _points(
 
 
 def _baselines(quantity: Quantity, rows: pd.DataFrame, inputs: PageInputs, by: str) -> Any:
-    if quantity.baseline is None:
-        return nan
-    if isinstance(quantity.baseline, int | float):
-        return float(quantity.baseline)
+    if quantity.baseline is None or isinstance(quantity.baseline, int | float):
+        return nan if quantity.baseline is None else float(quantity.baseline)
     known = select(inputs.results, **quantity.baseline).drop_duplicates(by).set_index(by).value
     return rows[by].map(known).astype(float) * quantity.factor
 
@@ -91,14 +92,15 @@ def _baselines(quantity: Quantity, rows: pd.DataFrame, inputs: PageInputs, by: s
 @draw_figure.register
 def draw_curves(spec: Curves, inputs: PageInputs) -> Figure:
     """One panel for each group and quantity; a quantity has the same y axis in all groups."""
-    found = list(curve_points(spec, inputs))
+    found = curve_points(spec, inputs)
     drawn = [points for *_, points in found if len(points)]
     revs = set(pd.concat(drawn).rev) if drawn else set()
     series = [one for one in _series(spec, inputs) if one.name in revs]
+    margin = [-inputs.margin, inputs.margin] if spec.margin else []
     domains = {
         id(quantity): limits(
             [points for _, of, points in found if spec.together or of is quantity],
-            _around(spec, quantity, inputs),
+            [*quantity.around, *margin, *[0.0] * spec.signed],
             quantity.scale,
         )
         for quantity in spec.quantities
@@ -108,30 +110,25 @@ def draw_curves(spec: Curves, inputs: PageInputs) -> Figure:
     missing: list[str] = []
     undefined: list[str] = []
     below: list[str] = []
-    for group, quantity, points in _by_group(spec, inputs, found):
-        name = f"{spec.label(group)}, {quantity.label}"
+    for group, quantity, points in found:
+        name = f"{_name(spec, inputs, group)}, {quantity.label}"
         if len(points):
             how = (domains[id(quantity)], reach)
             below += _below_random(spec, name, quantity, points)
-            panels.append(_curve_panel(spec, inputs, group, quantity, points, series, *how))
-            continue
-        exists = group not in quantity.undefined(inputs)
-        (missing if exists else undefined).append(name)
-    if not drawn:
-        missing, undefined = [EVERYTHING], []
-    absent = [one.label for one in _series(spec, inputs) if one not in series] if drawn else []
-    return Figure(
-        spec.name,
-        spec.title,
-        spec.caption(inputs),
-        _text(spec.reading, inputs),
-        panels if drawn else [],
-        spec.axis,
+            panels.append(_curve_panel(spec, inputs, (group, quantity, points), series, *how))
+        else:
+            exists = group not in quantity.undefined(inputs)
+            (missing if exists else undefined).append(name)
+    absent = [one.label for one in _series(spec, inputs) if one not in series]
+    return _figure(
+        spec,
+        inputs,
+        panels,
         [(swatch(one), one.label) for one in series],
         _curve_table(spec, inputs, found, series),
+        [*missing, *absent] if drawn else [EVERYTHING],
         in_row=spec.in_row,
-        missing=[*missing, *absent],
-        undefined=undefined,
+        undefined=undefined if drawn else [],
         below=below,
     )
 
@@ -142,18 +139,36 @@ def curve_plot_table(spec: Curves, inputs: PageInputs, focus: str) -> pd.DataFra
     with_baseline = any(quantity.baseline is not None for quantity in spec.quantities)
     columns = ["panel", spec.x, *BOUNDS, *["baseline"] * with_baseline, *spec.keep]
     parts = [
-        points.assign(panel=panel_name(spec, group, quantity))[columns]
-        for group, quantity, points in _by_group(
-            spec, inputs, list(curve_points(spec, inputs, focus))
-        )
+        points.assign(panel=panel_name(spec, inputs, group, quantity))[columns]
+        for group, quantity, points in curve_points(spec, inputs, focus)
         if len(points)
     ]
     return rounded(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns))
 
 
-def panel_name(spec: Spec, group: str, quantity: Quantity) -> str:
+def panel_name(spec: Spec, inputs: PageInputs, group: Any, quantity: Quantity) -> str:
     """What tables call a panel."""
-    return " · ".join(filter(None, [spec.label(group), quantity.label]))
+    return " · ".join(filter(None, [_name(spec, inputs, group), quantity.label]))
+
+
+def _name(spec: Spec, inputs: PageInputs, group: Any) -> str:
+    """What the page calls a group; a task where the spec does not say."""
+    return spec.label(group) if spec.label else inputs.label(str(group))
+
+
+def _figure(
+    spec: Spec,
+    inputs: PageInputs,
+    panels: list[Panel],
+    legend: list[tuple[str, str]],
+    table: Table,
+    missing: list[str],
+    **more: Any,
+) -> Figure:
+    """What a spec says of itself, and what was made of it."""
+    reading = spec.reading(inputs) if callable(spec.reading) else spec.reading
+    said = (spec.name, spec.title, spec.caption(inputs), reading)
+    return Figure(*said, panels, spec.axis, legend, table, missing=missing, **more)
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
@@ -226,29 +241,15 @@ def _broken(rows: pd.DataFrame, x: str) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def _around(spec: Curves, quantity: Quantity, inputs: PageInputs) -> list[float]:
-    margin = [-inputs.margin, inputs.margin] if spec.margin else []
-    return [*quantity.around, *margin, *[0.0] * spec.signed]
-
-
-def _by_group(
-    spec: Curves, inputs: PageInputs, found: Sequence[tuple[Any, ...]]
-) -> list[tuple[Any, ...]]:
-    """The panels of a group side by side, in the order of the groups."""
-    order = list(spec.groups(inputs))
-    return sorted(found, key=lambda one: order.index(one[0]) if one[0] in order else len(order))
-
-
 def _curve_panel(
     spec: Curves,
     inputs: PageInputs,
-    group: str,
-    quantity: Quantity,
-    points: pd.DataFrame,
+    found: Found,
     series: Sequence[Series],
     shared: tuple[float, float],
     reach: tuple[float, float],
 ) -> Panel:
+    group, quantity, points = found
     domain = _own_domain(points, shared, quantity)
     ordered = [points[points.rev == one.name].sort_values(spec.x) for one in series]
     write = signed if spec.signed else number
@@ -258,13 +259,14 @@ def _curve_panel(
         for one, curve in zip(series, ordered, strict=True)
         if len(curve)
     )
-    name = ", ".join(filter(None, [spec.label(group), quantity.label]))
-    drawn = pd.concat(ordered).assign(panel=name)
-    heading, baseline = quantity.label, _first(points.baseline)
+    group_name = _name(spec, inputs, group)
+    name = ", ".join(filter(None, [group_name, quantity.label]))
+    heading, baseline = quantity.label, next(iter(points.baseline.dropna()), nan)
     if quantity.baseline_label and isfinite(baseline):
         heading += f", {quantity.baseline_label} {number(baseline, quantity.digits)}"
     if domain != shared:
         heading += ", own scale"
+    drawn = pd.concat(ordered).assign(panel=name)
     drawn["baseline"] = baseline if domain[0] <= baseline <= domain[1] else nan
     ends = f"{spec.x} {points[spec.x].min()} to {points[spec.x].max()}"
     drawing = draw_panel(
@@ -279,51 +281,43 @@ def _curve_panel(
         x_domain=reach,
         scale=quantity.scale,
     )
-    ability, _, rest = spec.label(group).partition(" · ")
+    ability, _, rest = group_name.partition(" · ")
     return Panel(ability, ", ".join(filter(None, [rest, heading])), drawing)
 
 
 def _curve_table(
-    spec: Curves, inputs: PageInputs, found: Sequence[tuple[Any, ...]], series: Sequence[Series]
+    spec: Curves, inputs: PageInputs, found: Sequence[Found], series: Sequence[Series]
 ) -> Table:
     """A row per panel and place on the x axis, a column per series."""
-    beside = [list(_beside(spec, inputs, found, more)) for more in spec.beside]
-    body = []
-    for place, (group, quantity, points) in enumerate(found):
-        cells = _cells(spec, quantity, points)
-        for x in sorted({x for _, x in cells}):
-            line = [cells.get((one.name, x), NOTHING) for one in series]
-            for more in beside:
-                line += [more[place].get((one.name, x), NOTHING) for one in series]
-            body.append([group, panel_name(spec, group, quantity), str(x), *line])
-    order = list(spec.groups(inputs))
-    body.sort(key=lambda line: order.index(line[0]) if line[0] in order else len(order))
+    body: list[list[CellLike]] = []
+    for group, quantity, points in found:
+        columns = [_cells(spec, quantity, points)]
+        columns += [_beside(spec, inputs, group, quantity, more) for more in spec.beside]
+        for x in sorted({x for _, x in columns[0]}):
+            line = [of.get((one.name, x), NOTHING) for of in columns for one in series]
+            body.append([panel_name(spec, inputs, group, quantity), str(x), *line])
     head = ["panel", spec.x, *(one.label for one in series)]
     head += [f"{one.label}, {label}" for label, *_ in spec.beside for one in series]
-    return Table(head, [line[1:] for line in body], n_names=2)
+    return Table(head, body, n_names=2)
 
 
 def _beside(
-    spec: Curves, inputs: PageInputs, found: Sequence[tuple[Any, ...]], more: Beside
-) -> Iterator[dict[tuple[str, Any], Cell]]:
-    """Numbers of further columns, panel by panel, by series and place."""
-    revs = [one.name for one in _series(spec, inputs)]
-    digits = 3 if more.significant else None
-    for group, quantity, _ in found:
-        rows = select(inputs.results, **{**quantity.where, spec.by: group, **more.differs})
-        rows = rows.assign(rev=revs[0] if spec.rev in more.differs else rows[spec.rev])
-        cells = _cells(spec, quantity, rows)
-        yield {
-            key: Cell(cell.value, digits=digits or quantity.digits, significant=more.significant)
-            for key, cell in cells.items()
-        }
+    spec: Curves, inputs: PageInputs, group: Any, quantity: Quantity, more: Beside
+) -> dict[tuple[str, Any], Cell]:
+    """Numbers of a further column of a panel, by series and place."""
+    where: Any = quantity.where
+    rows = select(inputs.results, **{**where, spec.by: group, **more.differs})
+    first = _series(spec, inputs)[0].name
+    rows = rows.assign(rev=first if spec.rev in more.differs else rows[spec.rev])
+    digits = 3 if more.significant else quantity.digits
+    shown: dict[str, Any] = {"digits": digits, "significant": more.significant}
+    cells = _cells(spec, quantity, rows)
+    return {key: Cell(cell.value, **shown) for key, cell in cells.items()}
 
 
 def _cells(spec: Curves, quantity: Quantity, points: pd.DataFrame) -> dict[tuple[str, Any], Cell]:
     return {
-        (row["rev"], row[spec.x]): Cell(
-            row["value"], row["low"], row["high"], quantity.digits, spec.signed
-        )
+        (row["rev"], row[spec.x]): Cell(*estimate(row), quantity.digits, spec.signed)
         for row in records(points[["rev", spec.x, *BOUNDS]])
     }
 
@@ -336,20 +330,9 @@ def _reach(places: Sequence[pd.Series]) -> tuple[float, float]:
     """First and last place on the x axis of any panel."""
     if not places:
         return 0.0, 1.0
-    low, high = (float(end(part.agg(name) for part in places)) for end, name in _ENDS)
+    every = pd.concat(places)
+    low, high = float(every.min()), float(every.max())
     return (low, high) if low < high else (low - 0.5, high + 0.5)
-
-
-_ENDS: Sequence[tuple[Callable[..., Any], str]] = ((min, "min"), (max, "max"))
-
-
-def _first(numbers: pd.Series) -> float:
-    known = numbers.dropna().tolist()
-    return float(known[0]) if known else nan
-
-
-def _text(text: Any, inputs: PageInputs) -> str:
-    return str(text(inputs)) if callable(text) else str(text)
 
 
 # heat maps
@@ -362,43 +345,33 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
     drawn = rows[rows[spec.x] != NO_HEAD] if spec.own else rows
     domain = _scale_of(spec, drawn)
     bounds = [name for name in BOUNDS[1:] if name in drawn]
+    write = signed if spec.diverging else number
     panels = []
     for (group, measure), cells in drawn.groupby(["group", "measure"], sort=False):
-        low, high = (
-            (signed if spec.diverging else number)(cells.value.agg(end), spec.digits)
-            for end in ("min", "max")
-        )
+        name = _name(spec, inputs, group)
+        low, high = (write(cells.value.agg(end), spec.digits) for end in ("min", "max"))
         drawing = draw_heat_map(
             inputs.templates["heat_map"],
             cells[[spec.x, spec.y, "value", *bounds]],
-            f"{spec.label(str(group))}: {measure}, {spec.y} by {spec.x}, from {low} to {high}",
+            f"{name}: {measure}, {spec.y} by {spec.x}, from {low} to {high}",
             x=spec.x,
             y=spec.y,
             domain=domain,
             diverging=spec.diverging,
-            y_label=spec.y_label,
             y_up=spec.y_up,
             order=[name for name in spec.order if name in set(cells[spec.y])],
             height=spec.row_height * cells[spec.y].nunique(),
         )
-        panels.append(Panel(spec.label(str(group)), str(measure), drawing))
-    return Figure(
-        spec.name,
-        spec.title,
-        spec.caption(inputs),
-        _text(spec.reading, inputs),
-        panels,
-        spec.axis,
-        [_ramp(spec, domain)] if panels else [],
-        _map_table(spec, rows),
-        missing=_absent(spec, inputs, rows),
-    )
-
-
-def _ramp(spec: HeatMaps, domain: tuple[float, float]) -> tuple[str, str]:
-    """The colour bar: what it shows, from where to where."""
+        panels.append(Panel(name, str(measure), drawing))
     bar, ends = ramp(domain, diverging=spec.diverging, digits=spec.digits)
-    return bar, f"{spec.scale}: {ends}" if spec.scale else ends
+    return _figure(
+        spec,
+        inputs,
+        panels,
+        [(bar, f"{spec.scale}: {ends}" if spec.scale else ends)] if panels else [],
+        _map_table(spec, inputs, rows),
+        _absent(spec, inputs, rows) if spec.expected or not len(rows) else [],
+    )
 
 
 @plot_table.register
@@ -409,45 +382,45 @@ def heat_map_plot_table(spec: HeatMaps, inputs: PageInputs, focus: str) -> pd.Da
     if not len(rows):
         return pd.DataFrame(columns=columns)
     rows = rows[(rows[spec.x] != NO_HEAD) & (rows.state == focus)]
-    return rounded(rows.assign(panel=rows.group.map(spec.label))[columns].reset_index(drop=True))
+    panels = [_name(spec, inputs, group) for group in rows.group]
+    return rounded(rows.assign(panel=panels)[columns].reset_index(drop=True))
 
 
 def _scale_of(spec: HeatMaps, cells: pd.DataFrame) -> tuple[float, float]:
     """Ends of the colour scale; as far below zero as above where it is `diverging`."""
+    values = cells.value if len(cells) else pd.Series([0.0])
     if spec.diverging:
-        reach = max(float(cells.value.abs().max()) if len(cells) else 0.0, spec.step)
+        reach = max(float(values.abs().max()), spec.step)
         return -reach, reach
     low, high = spec.ends
     if low is None:
-        low = spec.step * floor(float(cells.value.min()) / spec.step) if len(cells) else 0.0
+        low = spec.step * floor(float(values.min()) / spec.step)
     if high is None:
-        high = spec.step * ceil(float(cells.value.max()) / spec.step) if len(cells) else spec.step
+        high = spec.step * ceil(float(values.max()) / spec.step)
     return low, high if high > low else low + spec.step
 
 
-def _map_table(spec: HeatMaps, rows: pd.DataFrame) -> Table:
+def _map_table(spec: HeatMaps, inputs: PageInputs, rows: pd.DataFrame) -> Table:
     """A row per panel and value of `y`, a column per value of `x`."""
     places = sorted(set(rows[spec.x])) if len(rows) else []
     body: list[list[CellLike]] = []
     for (group, measure), cells in rows.groupby(["group", "measure"], sort=False):
         values = cells.set_index([spec.y, spec.x]).value.to_dict()
-        at = list(dict.fromkeys(cells[spec.y]))
+        at = set(cells[spec.y])
         for y in [name for name in spec.order if name in at] or sorted(at):
             line = (values.get((y, x), nan) for x in places)
             marks = [Cell(one, digits=spec.digits, signed=spec.diverging) for one in line]
-            body.append([f"{spec.label(str(group))} · {measure}", str(y), *marks])
+            body.append([f"{_name(spec, inputs, group)} · {measure}", str(y), *marks])
     names = [spec.own if spec.own and x == NO_HEAD else f"{spec.x} {x}" for x in places]
-    return Table(["panel", spec.y_label or spec.y, *names], body, n_names=2)
+    return Table(["panel", spec.y, *names], body, n_names=2)
 
 
-def _absent(spec: Any, inputs: PageInputs, rows: pd.DataFrame) -> list[str]:
+def _absent(spec: Spec, inputs: PageInputs, rows: pd.DataFrame) -> list[str]:
     """Groups of the run that a figure has no rows of; everything where there are none at all."""
-    groups = list(spec.groups(inputs))
     if not len(rows):
         return [EVERYTHING]
-    if not getattr(spec, "expected", True):
-        return []
-    return [spec.label(group) for group in groups if group not in set(rows.group)]
+    groups = [group for group in spec.groups(inputs) if group not in set(rows.group)]
+    return [_name(spec, inputs, group) for group in groups]
 
 
 # bars
@@ -463,59 +436,43 @@ def draw_bar_figure(spec: Bars, inputs: PageInputs) -> Figure:
     rows = rows[rows.rev.isin(ranks)]
     rows = rows.assign(_name=rows.name.map(order), _rev=rows.rev.map(ranks.index))
     rows = rows.sort_values(["group", "_name", "_rev"], kind="stable")
-    low, high = limits([rows], [0.0])
-    panels = [
-        Panel(
-            spec.label(str(group)),
-            spec.measure,
-            draw_bars(
-                inputs.templates["interval_bars"],
-                bars,
-                series,
-                f"{spec.label(str(group))}: {_bar_ends(spec, bars, series)}",
-                domain=(low, high),
-            ),
-        )
-        for group, bars in rows.groupby("group", sort=False)
-    ]
-    return Figure(
-        spec.name,
-        spec.title,
-        spec.caption(inputs),
-        _text(spec.reading, inputs),
+    domain = limits([rows], [0.0])
+    panels = []
+    for group, bars in rows.groupby("group", sort=False):
+        name = _name(spec, inputs, group)
+        template, spoken = inputs.templates["interval_bars"], f"{name}: {_bar_ends(bars, series)}"
+        drawing = draw_bars(template, bars, series, spoken, domain=domain)
+        panels.append(Panel(name, spec.measure, drawing))
+    return _figure(
+        spec,
+        inputs,
         panels,
-        spec.axis,
         [(block(one), one.label) for one in series] if panels else [],
-        _bar_table(spec, rows, series),
-        missing=_absent(spec, inputs, rows),
+        _bar_table(spec, inputs, rows, series),
+        _absent(spec, inputs, rows),
     )
 
 
-def _bar_ends(spec: Bars, bars: pd.DataFrame, series: Sequence[Series]) -> str:
+def _bar_ends(bars: pd.DataFrame, series: Sequence[Series]) -> str:
     """Smallest and largest bar of each series, in words."""
-    write = signed if spec.signed else number
     parts = []
     for one in series:
         found = records(bars[bars.rev == one.name].sort_values("value", kind="stable"))
         if found:
-            low, high = found[0], found[-1]
-            parts.append(
-                f"{one.label} from {write(low['value'])} ({low['name']}) to "
-                f"{write(high['value'])} ({high['name']})"
-            )
+            ends = (f"{number(end['value'])} ({end['name']})" for end in (found[0], found[-1]))
+            parts.append(f"{one.label} from {' to '.join(ends)}")
     return "; ".join(parts)
 
 
-def _bar_table(spec: Bars, rows: pd.DataFrame, series: Sequence[Series]) -> Table:
+def _bar_table(
+    spec: Bars, inputs: PageInputs, rows: pd.DataFrame, series: Sequence[Series]
+) -> Table:
     """A row per bar; a column per series where a bar has several."""
     alone = not rows.duplicated(["group", "name"]).any()
     body: list[list[CellLike]] = []
     for (group, name), bars in rows.groupby(["group", "name"], sort=False):
-        cells = {
-            row["rev"]: Cell(row["value"], row["low"], row["high"], signed=spec.signed)
-            for row in records(bars)
-        }
+        cells = {row["rev"]: Cell(*estimate(row)) for row in records(bars)}
         line = [*cells.values()] if alone else [cells.get(one.name, NOTHING) for one in series]
-        body.append([spec.label(str(group)), str(name), *line])
+        body.append([_name(spec, inputs, group), str(name), *line])
     head = [spec.measure] if alone else [one.label for one in series]
     return Table(["panel", spec.head, *head], body, n_names=2)

@@ -1,7 +1,7 @@
 """The protocol of a study: everything that the page, `collect` and the claims need of it."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,49 +21,25 @@ Draw = Callable[[PageInputs], Block | Iterable[Block]]
 
 @dataclass(frozen=True)
 class Study:
-    """A study as the page and the tables of metrics/ use it.
+    """A study as the page and the tables of metrics/ use it."""
 
-    Attributes
-    ----------
-    name : str
-        Of its package, and anchor of its chapter.
-    title, question, paper : str
-    methods, notes : callable
-        How it measures, a paragraph; how this run differs from the paper, a sentence each.
-    measures : sequence of Measure
-        Every number that its rows may hold.
-    blocks : sequence of Spec or callable
-        What the chapter shows, in its order: figures as data, and functions of the run.
-    claims : sequence of Claim
-    headline : callable
-        Result rows and focus to the numbers that runs are compared by.
-    headline_names : sequence of str
-        All that `headline` may give, in their order.
-    plots : sequence of Spec
-        Tables of metrics/plots that the chapter does not show.
-    shown : sequence of str
-        Anchors of the two or three blocks that decide; the others are folded.
-    answer : Curves, optional
-        The study in one panel, for the first screen.
-    finding : callable
-        The study in one sentence with its numbers; empty where it has none.
-    """
-
-    name: str
+    name: str  # of its package, and anchor of its chapter
     title: str
     question: str
     paper: str
-    methods: Callable[[PageInputs], str]
-    notes: Callable[[PageInputs], Iterable[str]]
-    measures: Sequence[Measure]
-    blocks: Sequence[Spec | Draw]
+    methods: Callable[[PageInputs], str]  # how it measures, a paragraph
+    notes: Callable[[PageInputs], Iterable[str]]  # how this run differs from the paper
+    measures: Sequence[Measure]  # every number that its rows may hold
+    blocks: Sequence[Spec | Draw]  # of its chapter: figures as data, and functions of the run
     claims: Sequence[Claim]
-    headline: Callable[[pd.DataFrame, str], dict[str, Estimate]]
-    headline_names: Sequence[str]
-    plots: Sequence[Spec] = ()
-    shown: Sequence[str] = ()
-    answer: Curves | None = None
-    finding: Callable[[PageInputs], str] = lambda _: ""
+    # rows and focus to the numbers that runs are compared by; their names, with units
+    headline: Callable[[pd.DataFrame, str], dict[str, Estimate]] = lambda *_: {}
+    headline_units: Mapping[str, str] = field(default_factory=dict)
+    plots: Sequence[Spec] = ()  # tables of metrics/plots that the chapter does not show
+    shown: Sequence[str] = ()  # anchors of the two or three blocks that are open
+    answer: Curves | None = None  # the study in one panel, for the first screen
+    finding: Callable[[PageInputs], str] = lambda _: ""  # and in one sentence, if it has numbers
+    published: Mapping[str, Any] = field(default_factory=dict)  # what published.yaml says
 
     @property
     def figures(self) -> list[Spec]:

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tuneprobe.page.files import csv_address
-from tuneprobe.page.wording import number, plain, unbroken
+from tuneprobe.wording import number, plain, unbroken
 
 HERE = Path(__file__).parent
 

@@ -1,27 +1,37 @@
-"""Captions of the attention study, written from the numbers."""
+"""Captions of the attention study, written from the numbers, a sentence per task."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+from tuneprobe.collect.estimates import estimate
 from tuneprobe.collect.tables import records, select
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER
-from tuneprobe.page.wording import bounded, listed, number, signed, spread, task_label
+from tuneprobe.page.figures import NOT_MEASURED, sentences
+from tuneprobe.page.inputs import PageInputs
 from tuneprobe.studies.attention.claims import MIN_HEADS, tukey_fence
 from tuneprobe.studies.attention.measures import (
     AFTER,
     BEFORE,
     DIRECTIONS,
+    SHOWN_TYPES,
     TYPE_LABELS,
+    UNIFORM,
+    by_type,
+    entropy,
+    map_floor,
+    map_similarity,
     of_heads,
+    pair_weights,
+    pattern_shares,
     type_label,
+    without_a_fifth,
 )
+from tuneprobe.wording import bounded, listed, number, signed, spread
 
-NOTHING = "Not measured in this run."
 
-
-def place(row: Mapping[str, Any]) -> str:
+def place(row: "Mapping[str, Any] | pd.Series[Any]") -> str:
     """Where a head, or a whole layer, is.
 
     >>> place({"layer": 2, "head": 3}), place({"layer": 2, "head": -1})
@@ -31,131 +41,109 @@ def place(row: Mapping[str, Any]) -> str:
     return layer if row["head"] == NO_HEAD else f"{layer} head {row['head']}"
 
 
-def _extreme(rows: pd.DataFrame, *, largest: bool) -> dict[str, Any]:
-    """The row of the largest or smallest value; of equals the first head of the lowest layer."""
+def ends(rows: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The rows of the smallest and the largest value; of equals those of the first head."""
     ordered = rows.sort_values(["layer", "head"])
-    return records(ordered.nlargest(1, "value") if largest else ordered.nsmallest(1, "value"))[0]
+    return records(ordered.nsmallest(1, "value"))[0], records(ordered.nlargest(1, "value"))[0]
 
 
-def _sentences(rows: pd.DataFrame, write: Callable[[str, pd.DataFrame], str]) -> str:
-    """One sentence per task, in the order of their names."""
-    if not len(rows):
-        return NOTHING
-    return " ".join(write(task_label(str(task)), of_task) for task, of_task in rows.groupby("task"))
-
-
-def maps_caption(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Which texts the maps are of."""
-    texts = [
-        f"of {task_label(task)} “{' '.join(cells.text.iloc[0].split()).replace(' ##', '')}”"
-        for task, cells in tables.items()
-    ]
-    if not texts:
-        return NOTHING
-    return (
-        "Before tuning, the head that shows each pattern most often, on the shortest text stored: "
-        f"{'; '.join(texts)}."
-    )
-
-
-def patterns_caption(shares: pd.DataFrame, agreement: pd.DataFrame) -> str:
+@sentences
+def patterns_caption(inputs: PageInputs) -> Iterator[str]:
     """How many maps are heterogeneous before and after, and how far to trust that."""
-
-    def write(task: str, rows: pd.DataFrame) -> str:
+    rows = select(pattern_shares(inputs.results), layer=NO_LAYER)
+    for task, of_task in inputs.by_task(rows):
         texts = [
             f"{number(100 * found.value.iloc[0], 0)} % {when}"
             for state, when in ((BEFORE, "before tuning"), (AFTER, "after"))
-            if len(found := select(rows, state=state, pattern="heterogeneous"))
+            if len(found := select(of_task, state=state, pattern="heterogeneous"))
         ]
-        return f"On {task} heterogeneous maps are {listed(texts)}." if texts else ""
-
-    text = _sentences(select(shares, layer=NO_LAYER), write)
+        if texts:
+            yield f"On {task} heterogeneous maps are {listed(texts)}."
+    if not len(rows):
+        yield NOT_MEASURED
+    agreement = select(inputs.results, metric="pattern_agreement")
     kappa = select(agreement, score="kappa", classifier="network-rule").value
     if len(kappa):
-        ends = dict.fromkeys([number(kappa.min(), 2), number(kappa.max(), 2)])
-        text += f" Network and threshold rule agree with κ {' to '.join(ends)}."
+        yield f"Network and threshold rule agree with κ {spread(kappa.tolist(), 2)}."
     labelled = select(agreement, score="accuracy", classifier="network")
     if not len(labelled):
-        text += " No labelled maps were given, so how often the network is right is unknown."
+        yield "No labelled maps were given, so how often the network is right is unknown."
     for row in records(labelled):
-        accuracy = bounded(*(100 * row[name] for name in ("value", "low", "high")), digits=0)
-        text += f" Of {row['n']} labelled maps ({row['state']}) it calls {accuracy} % right."
-    return text
+        accuracy = bounded(*(100 * one for one in estimate(row)), digits=0)
+        yield f"Of {row['n']} labelled maps ({row['state']}) it calls {accuracy} % right."
 
 
-def similarity_caption(rows: pd.DataFrame, floor: pd.DataFrame) -> str:
+@sentences
+def similarity_caption(inputs: PageInputs) -> Iterator[str]:
     """Which layer and which head change most; how alike the maps of unrelated heads are."""
-
-    def write(task: str, of_task: pd.DataFrame) -> str:
-        layers = select(of_task, head=NO_HEAD)
-        low, high = (_extreme(layers, largest=largest) for largest in (False, True))
-        head = _extreme(of_heads(of_task), largest=False)
-        return (
+    rows, floor = map_similarity(inputs.results), map_floor(inputs.results)
+    for task, of_task in inputs.by_task(rows):
+        low, high = ends(select(of_task, head=NO_HEAD))
+        head, _ = ends(of_heads(of_task))
+        yield (
             f"On {task} layer {low['layer']} changes most (mean cosine {number(low['value'], 2)}) "
             f"and layer {high['layer']} least ({number(high['value'], 2)}); of all heads "
             f"{place(head)} changes most ({number(head['value'], 2)})."
         )
-
-    text = _sentences(rows, write)
     if len(floor):
-        text += f" Unrelated heads of a layer share {spread(floor.value.tolist(), 2)}."
-    return text
+        yield f"Unrelated heads of a layer share {spread(floor.value.tolist(), 2)}."
 
 
-def types_caption(rows: pd.DataFrame) -> str:
+@sentences
+def types_caption(inputs: PageInputs) -> Iterator[str]:
     """In which layer [CLS] and [SEP] receive most."""
+    rows = select(by_type(inputs.results), token_type=SHOWN_TYPES, state=AFTER, head=NO_HEAD)
+    for task, of_task in inputs.by_task(rows):
+        tops = [
+            (type_label(kind), ends(found)[1])
+            for kind in ("cls", "sep")
+            if len(found := select(of_task, token_type=kind))
+        ]
+        parts = [
+            f"{kind} most in layer {top['layer']} ({number(100 * top['value'], 0)} %)"
+            for kind, top in tops
+        ]
+        if parts:
+            yield f"After tuning on {task} heads attend to {listed(parts)}."
 
-    def write(task: str, of_task: pd.DataFrame) -> str:
-        parts = []
-        for kind in ("cls", "sep"):
-            found = select(of_task, token_type=kind)
-            if len(found):
-                top = _extreme(found, largest=True)
-                parts.append(
-                    f"{type_label(kind)} most in layer {top['layer']} "
-                    f"({number(100 * top['value'], 0)} %)"
-                )
-        return f"After tuning on {task} heads attend to {listed(parts)}." if parts else ""
 
-    return _sentences(select(rows, state=AFTER, head=NO_HEAD), write)
-
-
-def type_changes_caption(changes: pd.DataFrame) -> str:
+@sentences
+def type_changes_caption(inputs: PageInputs, changes: pd.DataFrame) -> Iterator[str]:
     """The largest change of special tokens, and of words."""
-
-    def write(task: str, of_task: pd.DataFrame) -> str:
-        parts = []
+    for task, of_task in inputs.by_task(changes):
         special = of_task.token_type.isin(list(TYPE_LABELS))
-        for rows in (of_task[special], of_task[~special]):
-            if len(rows):
-                top = records(rows.sort_values("value", key=abs))[-1]
-                kind = type_label(top["token_type"])
-                parts.append(f"{kind} in layer {top['layer']} ({signed(top['value'])} points)")
-        return f"Tuning on {task} changes most the attention to {listed(parts)}."
+        tops = [
+            records(rows.sort_values("value", key=abs))[-1]
+            for rows in (of_task[special], of_task[~special])
+            if len(rows)
+        ]
+        parts = [
+            f"{type_label(top['token_type'])} in layer {top['layer']} "
+            f"({signed(top['value'])} points)"
+            for top in tops
+        ]
+        yield f"Tuning on {task} changes most the attention to {listed(parts)}."
 
-    return _sentences(changes, write)
 
-
-def cls_row_caption(rows: pd.DataFrame) -> str:
+@sentences
+def cls_row_caption(inputs: PageInputs) -> Iterator[str]:
     """What [CLS] attends to in the last layer, after tuning."""
-
-    def write(task: str, of_task: pd.DataFrame) -> str:
-        top = _extreme(of_task, largest=True)
-        kind = type_label(top["token_type"])
-        share = number(100 * top["value"], 0)
-        return f"After tuning on {task} [CLS] attends most to {kind} ({share} %)."
-
-    return _sentences(select(rows, state=AFTER, head=NO_HEAD), write)
+    rows = select(by_type(inputs.results, "cls_row_share"), state=AFTER, head=NO_HEAD)
+    for task, of_task in inputs.by_task(rows):
+        _, top = ends(of_task)
+        kind, share = type_label(top["token_type"]), number(100 * top["value"], 0)
+        yield f"After tuning on {task} [CLS] attends most to {kind} ({share} %)."
 
 
-def entropy_caption(rows: pd.DataFrame) -> str:
+@sentences
+def entropy_caption(inputs: PageInputs) -> Iterator[str]:
     """Which layer is most focused, and whether tuning focuses or spreads."""
-
-    def write(task: str, of_task: pd.DataFrame) -> str:
+    for task, of_task in inputs.by_task(select(entropy(inputs.results), head=NO_HEAD)):
         after, before = (select(of_task, state=state) for state in (AFTER, BEFORE))
         if not len(after):
-            return f"On {task} there is nothing after tuning."
-        low = _extreme(after, largest=False)
+            yield f"On {task} there is nothing after tuning."
+            continue
+        low, _ = ends(after)
         text = (
             f"After tuning on {task} layer {low['layer']} is the most focused "
             f"({number(100 * low['value'], 0)} % of the largest entropy)"
@@ -163,70 +151,57 @@ def entropy_caption(rows: pd.DataFrame) -> str:
         if len(before):
             moved = 100 * (after.value.mean() - before.value.mean())
             text += f"; the mean over layers moves by {signed(moved)} points"
-        return text + "."
-
-    return _sentences(select(rows, head=NO_HEAD), write)
+        yield f"{text}."
 
 
-def pairs_caption(rows: pd.DataFrame, even: pd.DataFrame) -> str:
+@sentences
+def pairs_caption(inputs: PageInputs) -> Iterator[str]:
     """The strongest head of each relation and direction, and how many stand out."""
-
-    def write(task: str, of_task: pd.DataFrame) -> str:
+    weights = pair_weights(inputs.results)
+    for task, of_task in inputs.by_task(select(weights, state=BEFORE)):
         parts = []
         for (relation, direction), found in of_task.groupby(["relation", "direction"]):
             heads = of_heads(found)
             if len(heads) >= MIN_HEADS:
-                best = _extreme(heads, largest=True)
+                _, best = ends(heads)
                 above = int((heads.value > tukey_fence(heads.value)).sum())
                 parts.append(
                     f"{relation}, {DIRECTIONS[str(direction)]}: {place(best)} "
                     f"({number(best['value'], 2)}; {above})"
                 )
-        if not parts:
-            return ""
-        level = select(even, task=str(of_task.task.iloc[0])).value
-        text = (
-            f"On {task} the strongest heads, in brackets their weight and how many heads stand out "
-            f"by Tukey’s fence: {'; '.join(parts)}."
-        )
-        if len(level):
-            text += f" Even attention gives {spread(level.tolist(), 2)}."
-        return text
-
-    return _sentences(rows, write)
+        if parts:
+            yield (
+                f"On {task} the strongest heads, in brackets their weight and how many heads stand "
+                f"out by Tukey’s fence: {'; '.join(parts)}."
+            )
+            even = select(weights, state=UNIFORM, task=str(of_task.task.iloc[0])).value
+            if len(even):
+                yield f"Even attention gives {spread(even.tolist(), 2)}."
 
 
-def ablation_caption(rows: pd.DataFrame) -> str:
+@sentences
+def ablation_caption(inputs: PageInputs, rows: pd.DataFrame) -> Iterator[str]:
     """How many heads, or layers, help and harm when removed; the extremes."""
-
-    def write(task: str, of_task: pd.DataFrame) -> str:
+    for task, of_task in inputs.by_task(rows):
         what = "layers" if (of_task["head"] == NO_HEAD).all() else "heads"
         helps, harms = int((of_task.value > 0).sum()), int((of_task.value < 0).sum())
-        best, worst = (_extreme(of_task, largest=largest) for largest in (True, False))
-        gain, loss = (
-            f"{place(one)}: {bounded(one['value'], one['low'], one['high'], sign=True)}"
-            for one in (best, worst)
+        loss, gain = (
+            f"{place(one)}: {bounded(*estimate(one), sign=True)}" for one in ends(of_task)
         )
-        return (
+        yield (
             f"On {task} the score rises without {helps} of {len(of_task)} {what} and falls without "
             f"{harms} (best {gain}; worst {loss} points)."
         )
 
-    return _sentences(rows, write)
 
-
-def importance_caption(rows: pd.DataFrame, pruned: pd.DataFrame) -> str:
+@sentences
+def importance_caption(inputs: PageInputs, rows: pd.DataFrame) -> Iterator[str]:
     """How well the gradient ranks the heads as the sweep does; what several heads at once cost."""
-
-    def write(task: str, of_task: pd.DataFrame) -> str:
+    pruned = without_a_fifth(inputs.results)
+    for task, of_task in inputs.by_task(rows):
         row = records(of_task)[0]
-        rho = bounded(row["value"], row["low"], row["high"], digits=2)
-        text = f"On {task} the two rank the heads with Spearman’s ρ {rho}."
+        rho = bounded(*estimate(row), digits=2)
+        yield f"On {task} the two rank the heads with Spearman’s ρ {rho}."
         for one in records(select(pruned, task=row["task"])):
-            change = bounded(one["value"], one["low"], one["high"], sign=True)
-            text += (
-                f" Without the {one['step']} heads of least importance at once: {change} points."
-            )
-        return text
-
-    return _sentences(rows, write)
+            change = bounded(*estimate(one), sign=True)
+            yield f"Without the {one['step']} heads of least importance at once: {change} points."

@@ -10,10 +10,10 @@ import pandas as pd
 from tuneprobe.artifacts import readable
 from tuneprobe.collect.tables import records, select
 from tuneprobe.page.blocks import Cell, Figure, Panel, Table
+from tuneprobe.page.figures import NOT_MEASURED
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_attention_map
-from tuneprobe.page.wording import listed, number, task_label
-from tuneprobe.studies.attention.captions import maps_caption
+from tuneprobe.studies.attention.captions import place
 from tuneprobe.studies.attention.measures import (
     AFTER,
     BEFORE,
@@ -22,6 +22,7 @@ from tuneprobe.studies.attention.measures import (
     of_heads,
     pattern_shares,
 )
+from tuneprobe.wording import listed, number
 
 MAX_MAPS = 10
 N_CHANGED = 2  # heads whose maps are drawn before and after
@@ -114,19 +115,15 @@ def changed_figure(inputs: PageInputs) -> Figure:
     """Maps before tuning, after it, and their difference, for the heads that changed most."""
     tables = _tables(inputs, "changed")
     task = min(tables, key=lambda one: len(tables[one].text.iloc[0].split()), default="")
-    panels = list(_changed_panels(inputs, task, tables[task])) if task else []
-    caption = "No attention map is stored."
+    caption, panels, shown = "No attention map is stored.", [], {}
     if task:
+        shown = {task: tables[task]}
         heads = tables[task].drop_duplicates(["layer", "head"])
-        named = listed(
-            [
-                f"layer {one['layer']} head {one['head']} (cosine {number(one['share'], 2)})"
-                for one in records(heads)
-            ]
-        )
+        named = [f"{place(one)} (cosine {number(one['share'], 2)})" for one in records(heads)]
+        panels = list(_changed_panels(inputs, task, tables[task]))
         caption = (
-            f"Of all heads tuning on {task_label(task)} changes most {named}. Here before, after, "
-            f"and after minus before, on “{heads.text.iloc[0].replace(' ##', '')}”."
+            f"Of all heads tuning on {inputs.label(task)} changes most {listed(named)}. Here "
+            f"before, after, and after minus before, on “{_words(heads)}”."
         )
     return Figure(
         "changed-maps",
@@ -139,7 +136,7 @@ def changed_figure(inputs: PageInputs) -> Figure:
         panels,
         "word pieces that attend",
         [],
-        _strongest_table({task: tables[task]} if task else {}),
+        _strongest_table(inputs, shown),
         in_row=3,
         missing=[] if task else ["stored attention maps of both states"],
     )
@@ -147,15 +144,15 @@ def changed_figure(inputs: PageInputs) -> Figure:
 
 def _changed_panels(inputs: PageInputs, task: str, cells: pd.DataFrame) -> Iterator[Panel]:
     template, words = inputs.templates["heat_map"], cells.text.iloc[0].split()
-    for (layer, head), of_head in cells.groupby(["layer", "head"], sort=False):
+    for _, of_head in cells.groupby(["layer", "head"], sort=False):
+        where = place(of_head.iloc[0])
         before, after = (
             of_head[of_head.state == state].reset_index(drop=True) for state in (BEFORE, AFTER)
         )
         change = after.assign(weight=after.weight - before.weight)
         reach = float(of_head.weight.max())
         for label, one in (("before", before), ("after", after), ("difference", change)):
-            where = f"layer {layer} head {head}"
-            spoken = f"{label}: {where} on {task_label(task)}, {len(words)} word pieces"
+            spoken = f"{label}: {where} on {inputs.label(task)}, {len(words)} word pieces"
             drawing = draw_attention_map(template, one, spoken, words=words, reach=reach)
             yield Panel(where, label, drawing)
 
@@ -164,54 +161,55 @@ def maps_figure(inputs: PageInputs) -> Figure:
     """An attention map of each pattern: Figure 1 of the paper."""
     tables = _tables(inputs, "maps")
     panels = [panel for task, cells in tables.items() for panel in _maps(inputs, task, cells)]
+    texts = [f"of {inputs.label(task)} “{_words(cells)}”" for task, cells in tables.items()]
+    unseen = [
+        f"{pattern} on {inputs.label(task)}, which no head shows"
+        for task, cells in tables.items()
+        for pattern in PATTERNS
+        if pattern not in set(cells.pattern)
+    ]
     return Figure(
         "attention-maps",
         "Five patterns of attention",
-        maps_caption(tables),
+        "Before tuning, the head that shows each pattern most often, on the shortest text stored: "
+        f"{'; '.join(texts)}."
+        if texts
+        else NOT_MEASURED,
         "A row is a word piece that attends, a column one that is attended to, both from [CLS] at "
         "the top left to the last [SEP]; the stronger, the more. The percentage says in how many "
         "of all texts the network sees the pattern in this head; it need not be seen in this one.",
         panels[:MAX_MAPS],
         "word pieces that attend",
         [],
-        _strongest_table(tables),
-        missing=list(_unseen(tables))
-        if panels
-        else ["stored attention maps, or the patterns of the heads"],
+        _strongest_table(inputs, tables),
+        missing=unseen if panels else ["stored attention maps, or the patterns of the heads"],
     )
 
 
 def _maps(inputs: PageInputs, task: str, cells: pd.DataFrame) -> Iterator[Panel]:
-    for (pattern, layer, head), one in cells.groupby(["pattern", "layer", "head"], sort=False):
-        where = f"layer {layer} head {head}"
-        label = f"{pattern} map: {where} on {task_label(task)}, {one.row.nunique()} word pieces"
-        share = f"{task_label(task)}, {where}, in {number(100 * one.share.iloc[0], 0)} % of texts"
+    name = inputs.label(task)
+    for pattern, one in cells.groupby("pattern", sort=False):
+        where = place(one.iloc[0])
+        label = f"{pattern} map: {where} on {name}, {one.row.nunique()} word pieces"
+        share = f"{name}, {where}, in {number(100 * one.share.iloc[0], 0)} % of texts"
         drawing = draw_attention_map(inputs.templates["heat_map"], one, label)
         yield Panel(str(pattern), share, drawing)
 
 
-def _unseen(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
-    for task, cells in tables.items():
-        for pattern in PATTERNS:
-            if pattern not in set(cells.pattern):
-                yield f"{pattern} on {task_label(task)}, which no head shows"
+def _words(cells: pd.DataFrame) -> str:
+    """The text of some cells, its word pieces joined."""
+    return str(cells.text.iloc[0]).replace(" ##", "")
 
 
-def _strongest_table(tables: Mapping[str, pd.DataFrame]) -> Table:
+def _strongest_table(inputs: PageInputs, tables: Mapping[str, pd.DataFrame]) -> Table:
     """What each word piece attends to most, map by map."""
     body: list[list[str | Cell]] = []
     for task, cells in tables.items():
         pieces = cells.text.iloc[0].split()
-        keys = ["pattern", "state", "layer", "head"]
-        for (pattern, state, layer, head), one in cells.groupby(keys, sort=False):
+        for _, one in cells.groupby(["pattern", "state", "layer", "head"], sort=False):
             for row in records(one.loc[one.groupby("row").weight.idxmax()]):
-                where = [
-                    task_label(task),
-                    str(pattern),
-                    WHEN[str(state)],
-                    f"layer {layer} head {head}",
-                ]
+                of = [inputs.label(task), row["pattern"], WHEN[row["state"]], place(row)]
                 ends = [pieces[row["row"]], pieces[row["column"]]]
-                body.append([*where, *ends, Cell(row["weight"], digits=3)])
+                body.append([*of, *ends, Cell(row["weight"], digits=3)])
     names = ["task", "pattern", "tuning", "head", "word piece", "attends most to", "weight"]
     return Table(names, body, n_names=6)

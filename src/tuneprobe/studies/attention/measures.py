@@ -8,6 +8,7 @@ from tuneprobe.collect.tables import select
 from tuneprobe.formats.results import NO_HEAD
 from tuneprobe.measures import PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
+from tuneprobe.wording import score_label
 
 STUDY, ABLATION = "attention", "ablation"
 BEFORE, AFTER = PRETRAINED, FINETUNED
@@ -20,32 +21,27 @@ ABLATIONS = ("uniform", "zero", "mean")
 PRUNED, FIFTH = "pruned", 0.2  # the ablation of several heads at once; of them all, as claimed
 FRAMES = "core-element"  # the relation of frame elements and targets; others are of dependencies
 PATTERNS = ("vertical", "diagonal", "vertical+diagonal", "block", "heterogeneous")
-TYPES = (
-    "cls",
-    "sep",
-    "punctuation",
-    "noun",
-    "verb",
-    "pronoun",
-    "subject",
-    "object",
-    "negation",
-)
+WORD_TYPES = ("noun", "verb", "pronoun", "subject", "object", "negation")
+SHOWN_TYPES = ("cls", "sep", "punctuation")
+TYPES = SHOWN_TYPES + WORD_TYPES
 TYPE_LABELS = {"cls": "[CLS]", "sep": "[SEP]"}
-SHOWN_TYPES = TYPES[:3]
 DIRECTIONS = {"from-to": "first to second", "to-from": "second to first"}  # word of a pair
 MAX_RELATIONS = 4  # shown of a task: those with the most texts
 KOVALEVA = "Kovaleva et al. 2019"
 PAIR_FACETS = ("relation", "direction", "pairing")
 
 
-def _head(name: str, label: str, *facets: str, digits: int = 2, **more: Any) -> Measure:
-    return Measure(STUDY, name, label, digits=digits, facets=facets, **{"cite": KOVALEVA, **more})
+def _head(name: str, label: str, *facets: str) -> Measure:
+    return Measure(STUDY, name, label, cite=KOVALEVA, facets=facets)
 
 
-def _scores(study: str, prefix: str = "", suffix: str = "", **more: Any) -> tuple[Measure, ...]:
+def _lost(name: str, label: str, cite: str = "", *facets: str) -> Measure:
+    return Measure(ABLATION, name, label, cite=cite, facets=facets)
+
+
+def _scores(study: str, unit: str, names: str, *facets: str) -> tuple[Measure, ...]:
     return tuple(
-        Measure(study, f"{prefix}{metric}{suffix}", metric.replace("f1", "F1"), **more)
+        Measure(study, names.format(metric), score_label(metric), unit, facets=facets)
         for metric in METRICS
     )
 
@@ -59,22 +55,18 @@ MEASURES = (
     _head("pattern_share", "share of maps", "pattern", "classifier"),
     _head("pattern_change", "change of the share of maps", "against", "pattern", "classifier"),
     _head("pattern_agreement", "agreement of classifiers", "score", "classifier"),
-    _head("pair_weight", "largest weight", *PAIR_FACETS, digits=3),
-    _head("pair_excess", "weight over that elsewhere", *PAIR_FACETS, digits=3),
-    *_scores(ABLATION, unit=PERCENT, better="higher", facets=("ablation",)),
-    *_scores(ABLATION, suffix="_change", unit=POINTS, facets=("ablation", "step")),
-    *_scores(ABLATION, "mean_", "_change", unit=POINTS, facets=("ablation",)),
-    *_scores(ABLATION, "largest_", "_change", unit=POINTS, facets=("ablation",)),
-    Measure(
-        ABLATION, "mean_loss_change", "mean change of the loss", digits=3, facets=("ablation",)
-    ),
-    Measure(ABLATION, "loss_change", "change of the loss", facets=("ablation",)),
-    Measure(ABLATION, "importance", "importance by gradient", cite="Michel et al. 2019"),
-    Measure(ABLATION, "importance_spearman", "Spearman’s ρ", "", 2, facets=("ablation",)),
-    *_scores(
-        "evaluate", unit=PERCENT, better="higher", facets=("readout", "threshold", "classifier")
-    ),
-    *_scores("evaluate", "majority_", unit=PERCENT),
+    _head("pair_weight", "largest weight", *PAIR_FACETS),
+    _head("pair_excess", "weight over that elsewhere", *PAIR_FACETS),
+    *_scores(ABLATION, PERCENT, "{}", "ablation"),
+    *_scores(ABLATION, POINTS, "{}_change", "ablation", "step"),
+    *_scores(ABLATION, POINTS, "mean_{}_change", "ablation"),
+    *_scores(ABLATION, POINTS, "largest_{}_change", "ablation"),
+    _lost("mean_loss_change", "mean change of the loss", "", "ablation"),
+    _lost("loss_change", "change of the loss", "", "ablation"),
+    _lost("importance", "importance by gradient", "Michel et al. 2019"),
+    _lost("importance_spearman", "Spearman’s ρ", "", "ablation"),
+    *_scores("evaluate", PERCENT, "{}", "readout", "threshold", "classifier"),
+    *_scores("evaluate", PERCENT, "majority_{}"),
 )
 
 

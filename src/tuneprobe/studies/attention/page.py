@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from math import nan
-from typing import Any
 
 import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate, estimates, mean
-from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.collect.tables import at_last_layer, last_layer, select
 from tuneprobe.formats.results import NO_HEAD, NO_LAYER
+from tuneprobe.measures import PERCENT
 from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Rows, ScoreTable, Table
 from tuneprobe.page.charts import STATES
 from tuneprobe.page.figures import (
@@ -25,7 +25,6 @@ from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_points
 from tuneprobe.page.render import EVERYTHING
 from tuneprobe.page.study import Study, published
-from tuneprobe.page.wording import number, task_label
 from tuneprobe.studies.attention import captions
 from tuneprobe.studies.attention.claims import ATTENTION_CLAIMS
 from tuneprobe.studies.attention.example_figure import changed_figure, maps_figure
@@ -33,6 +32,7 @@ from tuneprobe.studies.attention.measures import (
     ABLATION,
     AFTER,
     BEFORE,
+    CHANGED,
     DIRECTIONS,
     KOVALEVA,
     MEASURES,
@@ -45,8 +45,6 @@ from tuneprobe.studies.attention.measures import (
     UNIFORM,
     ablation_changes,
     by_type,
-    entropy,
-    map_floor,
     map_similarity,
     of_heads,
     pair_weights,
@@ -56,8 +54,8 @@ from tuneprobe.studies.attention.measures import (
     task_scores,
     tasks_of,
     type_label,
-    without_a_fifth,
 )
+from tuneprobe.wording import number
 
 PAPER_LAYERS = 12
 PUBLISHED = published(__file__)
@@ -75,10 +73,10 @@ WAYS = {
     "finetuned": "tuned",
 }
 COUNTED = " Layers count from 1, heads from 0."
-SHARED: dict[str, Any] = {
-    "groups": lambda inputs: tasks_of(inputs.results),
-    "label": task_label,
-}
+
+
+def _tasks(inputs: PageInputs) -> list[str]:
+    return tasks_of(inputs.results)
 
 
 def _maps(rows: pd.DataFrame, measure: str | pd.Series) -> pd.DataFrame:
@@ -87,24 +85,28 @@ def _maps(rows: pd.DataFrame, measure: str | pd.Series) -> pd.DataFrame:
     return found.sort_values(["group", "measure", "layer", "head"], kind="stable")
 
 
+def _bars(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rows of shares as bars in percent, a panel per task and a bar per `name` and state."""
+    return percent(rows).assign(group=rows.task, name=rows[name], rev=rows.state)
+
+
 # what heads attend to
 
 
 def pattern_bars(inputs: PageInputs) -> pd.DataFrame:
     """Shares of the five patterns among all maps, by task and state."""
-    rows = percent(select(pattern_shares(inputs.results), layer=NO_LAYER, head=NO_HEAD))
-    return rows.assign(group=rows.task, name=rows.pattern, rev=rows.state)
+    return _bars(select(pattern_shares(inputs.results), layer=NO_LAYER, head=NO_HEAD), "pattern")
 
 
 def cls_bars(inputs: PageInputs) -> pd.DataFrame:
     """What [CLS] attends to in the last layer, by task and state."""
-    rows = percent(select(by_type(inputs.results, "cls_row_share"), head=NO_HEAD))
-    return rows.assign(group=rows.task, name=rows.token_type.map(type_label), rev=rows.state)
+    rows = _bars(select(by_type(inputs.results, "cls_row_share"), head=NO_HEAD), "token_type")
+    return rows.assign(name=rows.name.map(type_label))
 
 
 def similarity_maps(inputs: PageInputs) -> pd.DataFrame:
     """Cosine of the maps before and after, by layer and head."""
-    rows = select(inputs.results, study=STUDY, metric="map_similarity", against=BEFORE)
+    rows = select(inputs.results, study=STUDY, metric="map_similarity", **CHANGED)
     return _maps(rows, "similarity of maps before and after")
 
 
@@ -144,13 +146,11 @@ PATTERNS_FIGURE = Bars(
     axis="pattern; bars in % of the maps",
     reading="A bar is the share of all maps (heads times texts) that the network classes so, with "
     "a bootstrap interval over the texts. The network has learned from generated maps.",
-    caption=lambda inputs: captions.patterns_caption(
-        pattern_shares(inputs.results), select(inputs.results, metric="pattern_agreement")
-    ),
+    caption=captions.patterns_caption,
     rows=pattern_bars,
     names=PATTERNS,
     series=STATES,
-    **SHARED,
+    groups=_tasks,
 )
 SIMILARITY = HeatMaps(
     "map-similarity",
@@ -158,23 +158,19 @@ SIMILARITY = HeatMaps(
     axis="layer",
     reading="A cell is a head: the cosine of its maps before and after tuning, a mean over the "
     f"texts. 1 (yellow) is unchanged; the darker, the more changed.{COUNTED}",
-    caption=lambda inputs: captions.similarity_caption(
-        map_similarity(inputs.results), map_floor(inputs.results)
-    ),
+    caption=captions.similarity_caption,
     rows=lambda inputs: select(similarity_maps(inputs), state=AFTER),
     own="mean of the layer",
     scale="cosine",
     ends=(None, 1.0),
-    **SHARED,
+    groups=_tasks,
 )
 TYPES_FIGURE = Curves(
     "token-types",
     "Attention to [CLS], [SEP] and punctuation",
     axis="attention received, %",
     reading=_types_reading,
-    caption=lambda inputs: captions.types_caption(
-        select(by_type(inputs.results), token_type=SHOWN_TYPES)
-    ),
+    caption=captions.types_caption,
     quantities=[
         Quantity(
             type_label(kind),
@@ -187,7 +183,7 @@ TYPES_FIGURE = Curves(
     ],
     in_row=len(SHOWN_TYPES),
     plot=Plot("token_types", "curves", "layer", "attention received, %"),
-    **SHARED,
+    groups=_tasks,
 )
 TYPE_CHANGES = HeatMaps(
     "type-changes",
@@ -195,7 +191,7 @@ TYPE_CHANGES = HeatMaps(
     axis="type of token",
     reading="Green: tokens of the type receive more attention after tuning than before; purple: "
     "less. Types are read by spaCy; a text without a token of a type is left out of its mean.",
-    caption=lambda inputs: captions.type_changes_caption(type_changes(inputs)),
+    caption=lambda inputs: captions.type_changes_caption(inputs, type_changes(inputs)),
     rows=type_changes,
     x="layer",
     y="type",
@@ -205,7 +201,7 @@ TYPE_CHANGES = HeatMaps(
     digits=1,
     diverging=True,
     scale="points",
-    **SHARED,
+    groups=_tasks,
 )
 CLS_ROW = Bars(
     "cls-row",
@@ -213,11 +209,11 @@ CLS_ROW = Bars(
     axis="type of token; bars in % of the row",
     reading="A bar is the attention that [CLS], from which a task is read, gives to a token of the "
     "type in the last layer, a mean over its heads, with a bootstrap interval.",
-    caption=lambda inputs: captions.cls_row_caption(by_type(inputs.results, "cls_row_share")),
+    caption=captions.cls_row_caption,
     rows=cls_bars,
     names=[type_label(kind) for kind in TYPES],
     series=STATES,
-    **SHARED,
+    groups=_tasks,
 )
 ENTROPY = Curves(
     "entropy",
@@ -225,7 +221,7 @@ ENTROPY = Curves(
     axis="% of the largest entropy",
     reading="100 is attention spread evenly over all tokens, 0 attention to one of them. Means "
     "over heads and texts, with bootstrap intervals.",
-    caption=lambda inputs: captions.entropy_caption(entropy(inputs.results)),
+    caption=captions.entropy_caption,
     quantities=[
         Quantity(
             "entropy of rows",
@@ -234,7 +230,7 @@ ENTROPY = Curves(
             around=[0.0],
         )
     ],
-    **SHARED,
+    groups=_tasks,
 )
 PAIRS = HeatMaps(
     "word-pairs",
@@ -243,17 +239,14 @@ PAIRS = HeatMaps(
     reading="A cell is a head before tuning: its largest weight between the word pieces of an "
     "annotated pair, a mean over the sentences. ‘First to second’ is the row of the first word and "
     f"the column of the second (for frames: from the element to the target).{COUNTED}",
-    caption=lambda inputs: captions.pairs_caption(
-        select(pair_weights(inputs.results), state=BEFORE),
-        select(pair_weights(inputs.results), state=UNIFORM),
-    ),
+    caption=captions.pairs_caption,
     rows=pair_maps,
     own="mean of the layer",
     digits=3,
     step=0.05,
     ends=(0.0, None),
     expected=False,
-    **SHARED,
+    groups=_tasks,
 )
 
 # what a task loses
@@ -280,7 +273,7 @@ HEAD_ABLATION = HeatMaps(
     ),
     caption=lambda inputs: " ".join(
         dict.fromkeys(
-            captions.ablation_caption(rows)
+            captions.ablation_caption(inputs, rows)
             for rows in (of_heads(_changes(inputs)), select(_changes(inputs), head=NO_HEAD))
         )
     ),
@@ -289,7 +282,7 @@ HEAD_ABLATION = HeatMaps(
     scale="points",
     digits=1,
     diverging=True,
-    **SHARED,
+    groups=_tasks,
 )
 
 
@@ -304,22 +297,22 @@ def importance_figure(inputs: PageInputs) -> Figure:
     both = both.reset_index().sort_values(keys)
     spearman = select(rows, metric="importance_spearman", ablation=shown)
     rho = spearman.set_index("task").value.to_dict()
-    panels = []
+    panels: list[Panel] = []
+    body: list[list[CellLike]] = []
     for task, points in both.groupby("task"):
-        measure = f"ρ {number(rho[task], 2)}" if task in rho else ""
-        label = f"{task_label(str(task))}: {len(points)} heads, importance by gradient and sweep"
-        drawing = draw_points(
-            inputs.templates["points"], points, label, x="by gradient", y="change of the loss"
-        )
-        panels.append(Panel(task_label(str(task)), measure, drawing))
-    body: list[list[CellLike]] = [
-        [task_label(task), f"layer {layer} head {head}", *(_three(one) for one in numbers)]
-        for task, layer, head, *numbers in both.itertuples(index=False)
-    ]
+        name = inputs.label(str(task))
+        spoken = f"{name}: {len(points)} heads, importance by gradient and sweep"
+        template = inputs.templates["points"]
+        drawing = draw_points(template, points, spoken, x="by gradient", y="change of the loss")
+        panels.append(Panel(name, f"ρ {number(rho[task], 2)}" if task in rho else "", drawing))
+        for _, layer, head, *numbers in points.itertuples(index=False):
+            cells = (Cell(one, digits=3, significant=True) for one in numbers)
+            body.append([name, f"layer {layer} head {head}", *cells])
+    without = [inputs.label(task) for task in _tasks(inputs) if task not in set(both.task)]
     return Figure(
         "importance",
         "A preview by gradient",
-        captions.importance_caption(spearman, without_a_fifth(inputs.results)),
+        captions.importance_caption(inputs, spearman),
         "A point is a head: its importance by gradient (Michel et al. 2019; one forward and one "
         "backward pass) against the change of the loss when it is ablated. Spearman’s ρ is of the "
         "importance with the mean absolute change of the loss.",
@@ -327,17 +320,8 @@ def importance_figure(inputs: PageInputs) -> Figure:
         "change of the loss without the head",
         [],
         Table(["task", "head", "by gradient", "change of the loss"], body, n_names=2),
-        missing=[
-            task_label(task)
-            for task in tasks_of(inputs.results)
-            if panels and task not in set(both.task)
-        ]
-        or ([] if panels else [EVERYTHING]),
+        missing=without if panels else [EVERYTHING],
     )
-
-
-def _three(value: float) -> Cell:
-    return Cell(value, digits=3, significant=True)
 
 
 # tables
@@ -376,7 +360,7 @@ def _score_rows(inputs: PageInputs) -> Iterator[tuple[str, list[Cell]]]:
         found["majority"] = Cell(rows.baseline.iloc[0])
         known = [found[way].value for way in ("majority", "random", "pretrained") if way in found]
         gain = found[AFTER].value - max(known) if AFTER in found and known else nan
-        label = f"{task_label(str(task))}, {rows.metric.iloc[0]}"
+        label = f"{inputs.label(str(task))}, {rows.metric.iloc[0]}"
         yield label, [*(found.get(way, NOTHING) for way in WAYS), Cell(gain, signed=True)]
 
 
@@ -416,13 +400,13 @@ def finding(inputs: PageInputs) -> str:
 
 # headline
 
-HEADLINE_NAMES = (
-    "pair_task_score",
-    "sentence_task_score",
-    "map_similarity_last",
-    "heterogeneous_share",
-    "harmful_heads",
-)
+HEADLINE_UNITS = {
+    "pair_task_score": PERCENT,
+    "sentence_task_score": PERCENT,
+    "map_similarity_last": "cosine",
+    "heterogeneous_share": "share of maps",
+    "harmful_heads": "heads",
+}
 
 
 def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
@@ -451,7 +435,7 @@ def _numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Sequence[
 def _similarity_at_last(results: pd.DataFrame, focus: str) -> Sequence[Estimate]:
     """That of the pre-trained maps with themselves is 1, wherever any others were compared."""
     rows = select(map_similarity(results, AFTER if focus == BEFORE else focus), head=NO_HEAD)
-    last = rows[rows.layer == rows.groupby("task").layer.transform("max")]
+    last = at_last_layer(rows)
     return [Estimate(1.0) for _ in last.value] if focus == BEFORE else estimates(last)
 
 
@@ -464,7 +448,7 @@ SIMILARITY_PLOT = HeatMaps(
     rows=similarity_maps,
     own="mean of the layer",
     plot=Plot("map_similarity", "heat_map", **_HEAD_MAP),
-    **SHARED,
+    groups=_tasks,
 )
 HEAD_ABLATION_PLOT = HeatMaps(
     "head-ablation-of-the-focus",
@@ -472,7 +456,7 @@ HEAD_ABLATION_PLOT = HeatMaps(
     rows=lambda inputs: _maps(ablation_changes(inputs.results), ""),
     own="the whole layer",
     plot=Plot("head_ablation", "change_map", **_HEAD_MAP),
-    **SHARED,
+    groups=_tasks,
 )
 
 # text
@@ -541,9 +525,10 @@ ATTENTION = Study(
     ],
     ATTENTION_CLAIMS,
     headline,
-    HEADLINE_NAMES,
+    HEADLINE_UNITS,
     plots=[SIMILARITY_PLOT, HEAD_ABLATION_PLOT],
     shown=("changed-maps", "map-similarity", "head-ablation"),
     answer=ANSWER,
     finding=finding,
+    published=PUBLISHED,
 )

@@ -1,7 +1,6 @@
 """What the study of change measures, under which names; its tasks and rows."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -20,82 +19,74 @@ ELAZAR = "Elazar et al. 2021"
 PRAKASH = "Prakash et al. 2024"
 ETHAYARAJH = "Ethayarajh et al. 2022"
 NEYSHABUR = "Neyshabur et al. 2020"
-PATCHED = ("against", "part", "label")
-
-
 OF_PAIRS = ("pair_score", "patch_change", "patch_excess")  # not of what was tuned on
 
 
-def _change(name: str, label: str, unit: str = "", *facets: str, **more: Any) -> Measure:
-    return Measure(STUDY, name, label, unit, facets=facets, **more)
+def _change(name: str, label: str, unit: str = "", *facets: str, cite: str = "") -> Measure:
+    return Measure(STUDY, name, label, unit, cite, facets)
+
+
+def _moved(name: str, label: str, unit: str = "", *facets: str, cite: str = "") -> Measure:
+    return _change(name, label, unit, "against", *facets, cite=cite)
 
 
 def _scored(prefix: str, label: str, *facets: str) -> tuple[Measure, ...]:
-    facets = ("against", "score", *facets)
-    return (
-        _change(f"{prefix}_score", f"score, {label}", PERCENT, *facets, better="higher"),
-        _change(f"{prefix}_score_change", f"change of the score, {label}", POINTS, *facets),
-        _change(f"{prefix}_loss", f"loss, {label}", "nats", *facets, digits=2),
-        _change(f"{prefix}_loss_change", f"change of the loss, {label}", "nats", *facets, digits=2),
+    return tuple(
+        _moved(f"{prefix}_{name}", f"{what}, {label}", unit, "score", *facets)
+        for name, what, unit in (
+            ("score", "score", PERCENT),
+            ("score_change", "change of the score", POINTS),
+            ("loss", "loss", "nats"),
+            ("loss_change", "change of the loss", "nats"),
+        )
     )
 
 
 MEASURES = (
-    _change("score", "score", PERCENT, "score", better="higher"),
-    _change("loss", "loss", "nats", "score", digits=2, better="lower"),
+    _change("score", "score", PERCENT, "score"),
+    _change("loss", "loss", "nats", "score"),
     _change("majority", "score of the most frequent answer", PERCENT, "score"),
     *_scored("layer", "one layer of the other state", "part"),
     *_scored("up_to", "embeddings and layers up to this of the other state"),
-    _change(
+    _moved(
         "above_minus_below",
         "score with only the upper layers tuned, minus only the others",
         POINTS,
-        "against",
         "score",
-        chance=0,
     ),
-    _change(
-        "vectors_matter", "do vectors change most where it matters, ρ", "", "against", chance=0
-    ),
-    _change(
-        "weights_matter", "do weights change most where it matters, ρ", "", "against", chance=0
-    ),
-    _change("difference", "how far vectors moved, of their spread", PERCENT, "against"),
-    _change("mean_shift", "part that all pieces share", PERCENT, "against"),
-    _change("first_axes", "part in the first axes", PERCENT, "against"),
-    _change("head_share", "part that the head reads", PERCENT, "against"),
-    _change("participation", "directions in which pieces move", "", "against"),
-    _change("neighbour_overlap", "nearest pieces that stay so", PERCENT, "against"),
-    _change("procrustes", "distance after the best rotation", "", "against", digits=2),
-    _change("cka_debiased", "linear CKA, debiased", "", "against", digits=2, chance=0),
-    _change("weight_change", "how far weights moved", PERCENT, "against", "part"),
-    _change("effective_rank", "effective rank over that of the control", "", "against", "part"),
-    _change("stable_rank", "stable rank over that of the control", "", "against", "part"),
-    _change("intruders", "new directions", PERCENT, "against", "part", cite=SHUTTLEWORTH),
-    _change("read_score", "accuracy of a linear classifier", PERCENT, better="higher"),
+    _moved("vectors_matter", "do vectors change most where it matters, ρ"),
+    _moved("weights_matter", "do weights change most where it matters, ρ"),
+    _moved("difference", "how far vectors moved, of their spread", PERCENT),
+    _moved("mean_shift", "part that all pieces share", PERCENT),
+    _moved("first_axes", "part in the first axes", PERCENT),
+    _moved("head_share", "part that the head reads", PERCENT),
+    _moved("participation", "directions in which pieces move"),
+    _moved("neighbour_overlap", "nearest pieces that stay so", PERCENT),
+    _moved("procrustes", "distance after the best rotation"),
+    _moved("cka_debiased", "linear CKA, debiased"),
+    _moved("weight_change", "how far weights moved", PERCENT, "part"),
+    _moved("effective_rank", "effective rank over that of the control", "", "part"),
+    _moved("stable_rank", "stable rank over that of the control", "", "part"),
+    _moved("intruders", "new directions", PERCENT, "part", cite=SHUTTLEWORTH),
+    _change("read_score", "accuracy of a linear classifier", PERCENT),
     _change("read_majority", "share of the most frequent label", PERCENT),
     _change("erased_score", "accuracy, label erased", PERCENT, cite="Belrose et al. 2023"),
     _change("control_score", "accuracy, random directions erased", PERCENT, cite=ELAZAR),
-    _change("erasure_excess", "what is due to the label", POINTS, chance=0, cite=ELAZAR),
-    _change("erasure_gap", "the same, tuned minus pre-trained", POINTS, "against", chance=0),
-    _change("path_score", "score on the way", PERCENT, "against", "score", "step", better="higher"),
-    _change("path_loss", "loss on the way", "nats", "against", "score", "step", digits=2),
-    _change("lora_rank", "rank of the LoRA that tuned it", cite="Hu et al. 2022"),
-    _change(
+    _change("erasure_excess", "what is due to the label", POINTS, cite=ELAZAR),
+    _moved("erasure_gap", "the same, tuned minus pre-trained", POINTS),
+    _moved("path_score", "score on the way", PERCENT, "score", "step"),
+    _moved("path_loss", "loss on the way", "nats", "score", "step"),
+    _moved(
         "barrier",
         "highest rise of the loss above the chord",
         "nats",
-        "against",
         "score",
-        digits=2,
-        chance=0,
         cite="Frankle et al. 2020",
     ),
-    _change("pair_score", "AUC of the match, last layer", PERCENT, "label", chance=50),
-    _change("patch_change", "AUC, span of the other model", POINTS, *PATCHED, chance=0),
-    _change(
-        "patch_excess", "the same, beyond other words", POINTS, *PATCHED, chance=0, cite=PRAKASH
-    ),
+    _change("lora_rank", "rank of the LoRA that tuned it", cite="Hu et al. 2022"),
+    _change("pair_score", "AUC of the match, last layer", PERCENT, "label"),
+    _moved("patch_change", "AUC, span of the other model", POINTS, "part", "label"),
+    _moved("patch_excess", "the same, beyond other words", POINTS, "part", "label", cite=PRAKASH),
 )
 
 

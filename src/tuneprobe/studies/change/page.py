@@ -1,19 +1,25 @@
 """The study of change on the page: what changes and what matters, side by side."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
 
-from tuneprobe.collect.estimates import Estimate
+from tuneprobe.collect.estimates import estimate
 from tuneprobe.collect.tables import records, select
-from tuneprobe.page.charts import FINETUNED, PRETRAINED, RUNS
-from tuneprobe.page.figures import Curves, HeatMaps, Quantity, answer, most_and_least, over_tasks
+from tuneprobe.formats.results import NO_LAYER
+from tuneprobe.page.charts import FINETUNED, PRETRAINED, RUNS, renamed
+from tuneprobe.page.figures import (
+    Curves,
+    HeatMaps,
+    Quantity,
+    answer,
+    most_and_least,
+    over_tasks,
+    sentences,
+)
 from tuneprobe.page.inputs import PageInputs
-from tuneprobe.page.render import BOUNDS
 from tuneprobe.page.study import Study
-from tuneprobe.page.wording import bounded, number, signed, spread, task_label
 from tuneprobe.studies.change.claims import CHANGE_CLAIMS
 from tuneprobe.studies.change.measures import (
     AFTER,
@@ -33,71 +39,69 @@ from tuneprobe.studies.change.measures import (
     rows_of,
     tasks_of,
 )
+from tuneprobe.wording import bounded, number, plain, signed, spread
 
 PUT = {
     AFTER: "a layer of the tuned encoder put back",
     BEFORE: "a tuned layer put into the pre-trained",
 }
-NOTHING = "Not measured in this run."
+GAINS = "Put into the other, a layer gains"
 BOTH = (FINETUNED, PRETRAINED)
-PART_SERIES = [
-    replace(look, name=part, label=part) for look, part in zip(RUNS[3:5], PARTS, strict=True)
-]
-SHARED: dict[str, Any] = {"label": task_label}
 
 
 def _of(metric: str, **facets: Any) -> dict[str, Any]:
     return {"study": STUDY, "metric": metric, **facets}
 
 
-def _by_task(rows: pd.DataFrame) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _by_task(inputs: PageInputs, *of: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The label of each task, and its rows as `rows_of` gives them."""
+    rows = rows_of(inputs.results, *of)
     for task in tasks_of(rows):
-        yield task_label(task), records(rows[rows.task == task])
+        yield inputs.label(task), records(rows[rows.task == task])
 
 
-def changed_caption(inputs: PageInputs) -> str:
+def _extreme(rows: list[dict[str, Any]], sign: int = 1) -> dict[str, Any]:
+    """The row of the largest value; of the smallest where the sign is -1."""
+    return max(rows, key=lambda row: sign * float(row["value"]))
+
+
+@sentences
+def changed_caption(inputs: PageInputs) -> Iterator[str]:
     """Which layer moves most, which costs most, and which costs least."""
-    moved = dict(_by_task(rows_of(inputs.results, "difference")))
-    parts = []
-    for task, rows in _by_task(rows_of(inputs.results, "layer_score_change")):
-        worst, best = (end(rows, key=_value) for end in (min, max))
-        far = max(moved.get(task, []), key=_value, default=None)
+    moved = dict(_by_task(inputs, "difference"))
+    for task, rows in _by_task(inputs, "layer_score_change"):
+        worst, best = _extreme(rows, -1), _extreme(rows)
+        far = _extreme(moved[task]) if task in moved else None
         first = f"{task}: vectors move most in layer {far['layer']}" if far else task
-        parts.append(
+        yield (
             f"{first}; put back, layer {worst['layer']} costs most "
             f"({signed(worst['value'])} points) and layer {best['layer']} least "
             f"({signed(best['value'])})."
         )
-    return " ".join(parts) or NOTHING
 
 
 def mattered_rows(inputs: PageInputs) -> pd.DataFrame:
     """What one layer of the other encoder does to the score, a map per direction."""
-    parts = [
-        rows_of(inputs.results, "layer_score_change", state).assign(
-            group=PUT[state], measure="change of the score, points"
-        )
-        for state in PUT
-    ]
-    rows = pd.concat(parts)
-    return rows.assign(task=rows.task.map(task_label))
+    rows = pd.concat(
+        rows_of(inputs.results, "layer_score_change", state).assign(group=words)
+        for state, words in PUT.items()
+    )
+    return rows.assign(task=rows.task.map(inputs.label), measure="change of the score, points")
 
 
-def mattered_caption(inputs: PageInputs) -> str:
+@sentences
+def mattered_caption(inputs: PageInputs) -> Iterator[str]:
     """Where one layer costs most and gains most, and in how many tasks that is sure."""
-    parts = []
-    for state, words, worst in ((AFTER, "Put back", True), (BEFORE, "Put into the other", False)):
+    for state, words, sign in ((AFTER, "Put back, a layer costs", -1), (BEFORE, GAINS, 1)):
         rows = rows_of(inputs.results, "layer_score_change", state)
-        if not len(rows):
-            continue
-        most = most_and_least(rows)[worst]
-        sure = rows[(rows.high < 0) if worst else (rows.low > 0)].task.nunique()
-        parts.append(
-            f"{words}, a layer {'costs' if worst else 'gains'} most in {task_label(most['task'])}: "
-            f"layer {most['layer']}, {bounded(*(most[one] for one in BOUNDS), sign=True)} points; "
-            f"in {sure} of {rows.task.nunique()} tasks some layer clearly does."
-        )
-    return " ".join(parts) or NOTHING
+        if len(rows):
+            most = _extreme(records(rows), sign)
+            sure = rows[(rows.high < 0) if sign < 0 else (rows.low > 0)].task.nunique()
+            yield (
+                f"{words} most in {inputs.label(most['task'])}: layer {most['layer']}, "
+                f"{bounded(*estimate(most), sign=True)} points; in {sure} of "
+                f"{rows.task.nunique()} tasks some layer clearly does."
+            )
 
 
 def lost_rows(inputs: PageInputs) -> pd.DataFrame:
@@ -117,105 +121,109 @@ def finding(inputs: PageInputs) -> str:
         f"{number(worst['value'])} points (mean of the tasks; {number(worst['low'])} to "
         f"{number(worst['high'])}), layer {best['layer']} only {number(best['value'])}"
     )
-    weights = rows_of(inputs.results, "weight_change")
-    moved = weights[weights.layer < 0].value.tolist()
+    moved = list(_of_encoder(inputs, "weight_change").values())
     return f"{text}; weights moved by {spread(moved)} %." if moved else f"{text}."
 
 
-def put_back_caption(inputs: PageInputs) -> str:
+@sentences
+def put_back_caption(inputs: PageInputs) -> Iterator[str]:
     """What the tuned and the pre-trained encoder score, and what one half of the layers gives."""
-    half = depth(inputs.results) // 2
-    parts = []
-    for task, rows in _by_task(rows_of(inputs.results, "up_to_score")):
+    half, tuned = depth(inputs.results) // 2, _of_encoder(inputs, "score")
+    for task, rows in _by_task(inputs, "up_to_score"):
         scores = {row["layer"]: row["value"] for row in rows}
-        kept = rows_of(inputs.results, "score")
-        tuned = [row["value"] for row in records(kept) if task_label(row["task"]) == task]
-        if tuned and half in scores:
-            parts.append(
-                f"{task}: tuned {number(tuned[0])} %, with embeddings and layers 1–{half} put back "
-                f"{number(scores[half])} %, with all put back {number(scores[max(scores)])} %."
+        if task in tuned and half in scores:
+            yield (
+                f"{task}: tuned {number(tuned[task])} %, with embeddings and layers 1–{half} put "
+                f"back {number(scores[half])} %, with all put back {number(scores[max(scores)])} %."
             )
-    return " ".join(parts) or NOTHING
 
 
-def weights_caption(inputs: PageInputs) -> str:
+@sentences
+def weights_caption(inputs: PageInputs) -> Iterator[str]:
     """How far weights moved in all, in how many directions, and how many of these are new."""
-    parts = []
-    for task, rows in _by_task(rows_of(inputs.results, "weight_change")):
-        total = next((row for row in rows if row["layer"] < 0), None)
-        if total is None:
-            continue
-        text = f"{task}: the matrices of the layers moved by {number(total['value'], 2)} %"
-        for metric, state, words in (
-            ("effective_rank", AFTER, "effective rank {} of a random change’s"),
-            ("intruders", AFTER, "new directions {} %"),
-            ("intruders", SHUFFLED, "in a random change {} %"),
-        ):
-            found = rows_of(inputs.results, metric, state)
-            found = found[(found.layer < 0) & (found.task.map(task_label) == task)]
-            if len(found):
-                digits = 2 if metric == "effective_rank" else 1
-                text += f"; {words.format(number(found.value.iloc[0], digits))}"
-        parts.append(f"{text}.")
-    return " ".join(parts) or NOTHING
+    moved, ranks, new, random = (
+        _of_encoder(inputs, *of)
+        for of in (("weight_change",), ("effective_rank",), ("intruders",), ("intruders", SHUFFLED))
+    )
+    for task, total in moved.items():
+        text = f"{task}: the matrices of the layers moved by {number(total, 2)} %"
+        if task in ranks:
+            text += f"; effective rank {number(ranks[task], 2)} of a random change’s"
+        if task in new:
+            text += f"; new directions {number(new[task])} %"
+        if task in random:
+            text += f"; in a random change {number(random[task])} %"
+        yield f"{text}."
 
 
-def erasure_caption(inputs: PageInputs) -> str:
+@sentences
+def erasure_caption(inputs: PageInputs) -> Iterator[str]:
     """At which layer the label is needed most, before and after."""
-    parts = []
     for state, when in ((BEFORE, "before"), (AFTER, "after")):
-        for task, rows in _by_task(rows_of(inputs.results, "erasure_excess", state)):
-            inner = [row for row in rows if row["layer"] < depth(inputs.results)]
-            if inner:
-                most = max(inner, key=_value)
-                parts.append(
+        for task, rows in _by_task(inputs, "erasure_excess", state):
+            if inner := [row for row in rows if row["layer"] < depth(inputs.results)]:
+                most = _extreme(inner)
+                yield (
                     f"{task} {when} tuning: erased below the last layer it costs most at layer "
                     f"{most['layer']}, {signed(most['value'])} points beyond the control."
                 )
-    return " ".join(parts) or NOTHING
 
 
-def information_caption(inputs: PageInputs) -> str:
+@sentences
+def information_caption(inputs: PageInputs) -> Iterator[str]:
     """What tuning added in the last layer, and which words gained most."""
-    parts = []
-    for task, rows in _bits(inputs, "v_gain").groupby("task"):
-        last = max(records(rows), key=lambda row: int(row["layer"]))
-        text = f"{task_label(str(task))}: {signed(last['value'], 2)} bits in the last layer"
+    for task, rows in _bits("v_gain")(inputs).groupby("task"):
+        last = rows.value.iloc[rows.layer.argmax()]
+        text = f"{inputs.label(str(task))}: {signed(last, 2)} bits in the last layer"
         words = inputs.tables.get(f"{task}/classify/words")
         if words is not None and len(words):
-            most = ", ".join(
+            most = (
                 f"“{row['word']}” as {row['label']} {signed(row['gain'])}"
                 for row in records(words.head(3))
             )
-            text += f", most in {most}"
-        parts.append(f"{text}.")
-    return " ".join(parts) or NOTHING
+            text += f", most in {', '.join(most)}"
+        yield f"{text}."
 
 
-def path_caption(inputs: PageInputs) -> str:
+@sentences
+def path_caption(inputs: PageInputs) -> Iterator[str]:
     """The barrier of each task."""
-    parts = [
-        f"{task}: the loss comes {signed(row['value'], 2)} nats above the chord at most "
-        f"[{signed(row['low'], 2)}, {signed(row['high'], 2)}]."
-        for task, rows in _by_task(rows_of(inputs.results, "barrier"))
-        for row in rows
-    ]
-    return " ".join(parts) or NOTHING
+    for task, rows in _by_task(inputs, "barrier"):
+        value, low, high = (signed(one, 2) for one in estimate(rows[0]))
+        yield f"{task}: the loss comes {value} nats above the chord at most [{low}, {high}]."
 
 
-def patched_caption(inputs: PageInputs) -> str:
+@sentences
+def patched_caption(inputs: PageInputs) -> Iterator[str]:
     """What the tuned state of the match does to the pre-trained encoder, in the deepest layer."""
     rows = rows_of(inputs.results, "patch_excess", BEFORE, "match")
-    parts = [
-        f"{row['label'].replace('-', ' ')}: the tuned state of the match at layer {row['layer']}, "
-        f"put into the pre-trained encoder, moves the AUC by {signed(row['value'])} points."
-        for row in records(rows[rows.layer == rows.layer.max()])
-    ]
-    return " ".join(parts) or NOTHING
+    for row in records(rows[rows.layer == rows.layer.max()]):
+        yield (
+            f"{plain(row['label'])}: the tuned state of the match at layer {row['layer']}, "
+            f"put into the pre-trained encoder, moves the AUC by {signed(row['value'])} points."
+        )
 
 
-def _value(row: dict[str, Any]) -> float:
-    return float(row["value"])
+def _of_encoder(inputs: PageInputs, *of: Any) -> dict[str, float]:
+    """Label of a task to the number of all layers together."""
+    found = _by_task(inputs, *of)
+    return {task: rows[0]["value"] for task, rows in found if rows[0]["layer"] == NO_LAYER}
+
+
+def _tasks(*metrics: str) -> Callable[[PageInputs], list[str]]:
+    return lambda inputs: tasks_of(inputs.results, *metrics)
+
+
+def _bits(metric: str) -> Callable[[PageInputs], pd.DataFrame]:
+    """Bits of the MLP probe, over all labels."""
+    of = {"study": "classify", "metric": metric, "classifier": "mlp", "label": ""}
+    return lambda inputs: select(inputs.results[inputs.results.layer >= 0], **of)
+
+
+def _by_part(metric: str) -> Callable[[PageInputs], pd.DataFrame]:
+    """Numbers of the parts of each layer."""
+    of = {"study": STUDY, "metric": metric, "state": AFTER, "part": PARTS}
+    return lambda inputs: select(inputs.results[inputs.results.layer > 0], **of)
 
 
 MATTERED = HeatMaps(
@@ -227,9 +235,8 @@ MATTERED = HeatMaps(
     "a layer of the tuned encoder is put back to its pre-trained weights. Second: a tuned layer is "
     "put into the pre-trained encoder. Outlined: the paired interval leaves out zero.",
     caption=mattered_caption,
-    groups=lambda inputs: [
-        PUT[state] for state in PUT if len(rows_of(inputs.results, "layer_score_change", state))
-    ],
+    groups=lambda inputs: list(dict.fromkeys(mattered_rows(inputs).group)),
+    label=str,
     rows=mattered_rows,
     x="layer",
     y="task",
@@ -250,7 +257,7 @@ CHANGED = Curves(
     "one. A layer that moves far and costs nothing has changed without mattering. Bands are paired "
     "intervals over texts.",
     caption=changed_caption,
-    groups=lambda inputs: tasks_of(inputs.results),
+    groups=_tasks(),
     quantities=[
         Quantity("vectors moved, %", _of("difference", state=(AFTER, BEFORE)), around=[0.0]),
         Quantity(
@@ -258,7 +265,6 @@ CHANGED = Curves(
         ),
     ],
     series=BOTH,
-    **SHARED,
 )
 PUT_BACK = Curves(
     "put-back",
@@ -269,17 +275,11 @@ PUT_BACK = Curves(
     "head is the tuned one throughout, so at the last layer the blue curve is the pre-trained "
     "encoder and the orange one the tuned encoder. The most frequent answer stands in the heading.",
     caption=put_back_caption,
-    groups=lambda inputs: tasks_of(inputs.results),
+    groups=_tasks(),
     quantities=[
-        Quantity(
-            "score",
-            _of("up_to_score"),
-            baseline=_of("majority"),
-            baseline_label="majority",
-        )
+        Quantity("score", _of("up_to_score"), baseline=_of("majority"), baseline_label="majority")
     ],
     series=BOTH,
-    **SHARED,
 )
 WEIGHTS = Curves(
     "weights",
@@ -290,30 +290,15 @@ WEIGHTS = Curves(
     "random places, which is 1; and how much the loss of the tuned encoder rises when the part "
     "alone is put back. The first two have Student’s interval over matrices where there are some.",
     caption=weights_caption,
-    groups=lambda inputs: tasks_of(inputs.results),
+    groups=_tasks(),
     rev="part",
     quantities=[
-        Quantity(
-            "weights moved, %",
-            lambda inputs: _inner(rows_of(inputs.results, "weight_change", part=PARTS)),
-            around=[0.0],
-        ),
-        Quantity(
-            "effective rank",
-            lambda inputs: _inner(rows_of(inputs.results, "effective_rank", part=PARTS)),
-            digits=2,
-            around=[0.0, 1.0],
-        ),
-        Quantity(
-            "loss, part put back",
-            lambda inputs: rows_of(inputs.results, "layer_loss_change", part=PARTS),
-            digits=2,
-            around=[0.0],
-        ),
+        Quantity("weights moved, %", _by_part("weight_change"), around=[0.0]),
+        Quantity("effective rank", _by_part("effective_rank"), digits=2, around=[0.0, 1.0]),
+        Quantity("loss, part put back", _by_part("layer_loss_change"), digits=2, around=[0.0]),
     ],
-    series=PART_SERIES,
+    series=[renamed(look, part) for look, part in zip(RUNS[3:5], PARTS, strict=True)],
     in_row=3,
-    **SHARED,
 )
 ERASURE = Curves(
     "erasure",
@@ -326,7 +311,7 @@ ERASURE = Curves(
     "the last layer nothing can be restored; below it, what falls is what the layers above used. "
     "Bands are paired intervals over texts.",
     caption=erasure_caption,
-    groups=lambda inputs: tasks_of(inputs.results, "erasure_excess"),
+    groups=_tasks("erasure_excess"),
     quantities=[
         Quantity(
             "accuracy, label erased",
@@ -337,7 +322,6 @@ ERASURE = Curves(
         Quantity("below the control, points", _of("erasure_excess"), around=[0.0]),
     ],
     series=BOTH,
-    **SHARED,
 )
 
 
@@ -350,19 +334,18 @@ INFORMATION = Curves(
     "weights are the control. Second: what tuning added for the same examples. Bands are intervals "
     "over texts and initialisations, of the second a paired one.",
     caption=information_caption,
-    groups=lambda inputs: sorted(set(_bits(inputs, "v_information").task)),
+    groups=lambda inputs: sorted(set(_bits("v_information")(inputs).task)),
     quantities=[
         Quantity(
             "bits given",
-            lambda inputs: _bits(inputs, "v_information"),
+            _bits("v_information"),
             digits=2,
             around=[0.0],
             baseline={"study": "classify", "metric": "v_information", "classifier": "word-type"},
             baseline_label="word type",
         ),
-        Quantity("bits added", lambda inputs: _bits(inputs, "v_gain"), digits=2, around=[0.0]),
+        Quantity("bits added", _bits("v_gain"), digits=2, around=[0.0]),
     ],
-    **SHARED,
 )
 PATH = Curves(
     "path",
@@ -373,14 +356,13 @@ PATH = Curves(
     "are intervals over texts. A loss that rises above the straight line between its ends is a "
     "barrier.",
     caption=path_caption,
-    groups=lambda inputs: tasks_of(inputs.results, "path_loss"),
+    groups=_tasks("path_loss"),
     x="step",
     quantities=[
         Quantity("score", _of("path_score"), baseline=_of("majority"), baseline_label="majority"),
         Quantity("loss, nats", _of("path_loss"), digits=2),
     ],
     series=[FINETUNED],
-    **SHARED,
 )
 PATCHED = Curves(
     "patched",
@@ -392,28 +374,15 @@ PATCHED = Curves(
     "Bands are paired intervals over documents.",
     caption=patched_caption,
     groups=lambda inputs: patched_probes(inputs.results),
-    label=lambda probe: str(probe).replace("-", " "),
+    label=plain,
     by="label",
     rev="part",
     quantities=[
         Quantity("tuned into pre-trained", _of("patch_excess", state=BEFORE), around=[0.0]),
         Quantity("pre-trained into tuned", _of("patch_excess", state=AFTER), around=[0.0]),
     ],
-    series=[
-        replace(look, name=span, label=span)
-        for look, span in zip(BOTH, ("anchor", "match"), strict=True)
-    ],
+    series=[renamed(FINETUNED, "anchor"), renamed(PRETRAINED, "match")],
 )
-
-
-def _bits(inputs: PageInputs, metric: str) -> pd.DataFrame:
-    """Bits of the MLP probe, over all labels."""
-    found = select(inputs.results, study="classify", metric=metric, classifier="mlp", label="")
-    return found[found.layer >= 0]
-
-
-def _inner(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows.layer > 0]
 
 
 ANSWER = answer(
@@ -422,11 +391,6 @@ ANSWER = answer(
     "What matters: points that the tuned encoder loses with one layer put back.",
     Quantity("points lost, layer put back", lost_rows, around=[0.0], baseline=0.0),
 )
-
-
-def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
-    """None: what tuning changed is of two states, and runs are compared by one."""
-    return {}
 
 
 def methods(_: PageInputs) -> str:
@@ -473,8 +437,6 @@ CHANGE = Study(
     MEASURES,
     [MATTERED, PUT_BACK, CHANGED, WEIGHTS, ERASURE, INFORMATION, PATH, PATCHED],
     CHANGE_CLAIMS,
-    headline,
-    (),
     shown=("changed-mattered", "put-back"),
     answer=ANSWER,
     finding=finding,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate, estimates
-from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.collect.tables import at_last_layer, last_layer, select
 from tuneprobe.formats.results import OVER_BASELINE
 from tuneprobe.measures import PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
@@ -17,43 +17,45 @@ STUDIES = ("classify", "geometry", "similarity")
 BEFORE, AFTER = PRETRAINED, FINETUNED
 ORIGINAL: dict[str, Any] = {"against": BEFORE}  # a tuned space and the original one
 TRAIN_TEST: dict[str, Any] = {"splits": "train/test"}  # two splits of one space
-ETHAYARAJH = "Ethayarajh et al. 2022"
+ETHAYARAJH, HEWITT = "Ethayarajh et al. 2022", "Hewitt & Liang 2019"
 ZHOU, SIMPLE = "Zhou & Srikumar 2022", "DirectProbe, Zhou & Srikumar 2021"
 
 
-def _classify(name: str, label: str, unit: str = PERCENT, **more: Any) -> Measure:
-    facets = () if name == "majority" else ("classifier",)
-    return Measure("classify", name, label, unit, facets=facets, **more)
+def _classify(name: str, label: str, unit: str = PERCENT, cite: str = "") -> Measure:
+    return Measure("classify", name, label, unit, cite, ("classifier",))
 
 
-def _bits(name: str, label: str, *facets: str, **more: Any) -> Measure:
-    cited = {"cite": ETHAYARAJH, "chance": 0.0, "digits": 2, **more}
-    return Measure("classify", name, label, "bits", facets=facets, **cited)
+def _bits(name: str, label: str, *facets: str) -> Measure:
+    return Measure("classify", name, label, "bits", ETHAYARAJH, facets)
 
 
-def _space(name: str, label: str, unit: str = "", **more: Any) -> Measure:
-    return Measure("geometry", name, label, unit, cite=SIMPLE, facets=("label",), **more)
+def _space(name: str, label: str, unit: str = "") -> Measure:
+    return Measure("geometry", name, label, unit, SIMPLE, ("label",))
 
 
 def _alike(name: str, label: str, cite: str) -> Measure:
-    facets = ("against", "other", "splits")
-    return Measure("similarity", name, label, "", 2, chance=0, cite=cite, facets=facets)
+    return Measure("similarity", name, label, "", cite, ("against", "other", "splits"))
 
 
-CLASSIFIED = (
-    _classify("accuracy", "accuracy", better="higher", cite=ZHOU),
-    _classify("std", "standard deviation over initialisations", POINTS),
-    _classify("majority", "share of the largest class"),
-    _classify("control_accuracy", "accuracy on control labels", cite="Hewitt & Liang 2019"),
-    _classify("selectivity", "selectivity", POINTS, better="higher", cite="Hewitt & Liang 2019"),
-    _classify("codelength", "bits per example", "bits", digits=2, cite="Voita & Titov 2020"),
-    _classify("codelength_std", "bits per example, spread over orders", "bits", digits=2),
-    _classify("compression", "compression", "times", digits=2, better="higher"),
-)
+def _followed(name: str, label: str, *facets: str) -> Measure:
+    return Measure("dynamics", name, label, facets=facets)
+
+
+def _crossed(name: str, label: str, unit: str = "", *facets: str) -> Measure:
+    return Measure("cross-task", name, label, unit, facets=facets)
+
+
 MEASURES = (
-    *CLASSIFIED,
+    _classify("accuracy", "accuracy", cite=ZHOU),
+    _classify("std", "standard deviation over initialisations", POINTS),
+    Measure("classify", "majority", "share of the largest class", PERCENT),
+    _classify("control_accuracy", "accuracy on control labels", cite=HEWITT),
+    _classify("selectivity", "selectivity", POINTS, HEWITT),
+    _classify("codelength", "bits per example", "bits", "Voita & Titov 2020"),
+    _classify("codelength_std", "bits per example, spread over orders", "bits"),
+    _classify("compression", "compression", "times"),
     _bits("label_bits", "what the label costs without a vector"),
-    _bits("v_information", "what a vector gives of its label", "classifier", better="higher"),
+    _bits("v_information", "what a vector gives of its label", "classifier"),
     _bits("v_beyond_type", "the same, beyond the type of its word", "classifier"),
     _bits("v_gain", "what tuning added", "classifier", "against", "label"),
     Measure(
@@ -61,7 +63,6 @@ MEASURES = (
         "gap",
         "accuracy, tuned minus pre-trained",
         POINTS,
-        chance=0,
         facets=("classifier", "against"),
     ),
     Measure(
@@ -69,41 +70,38 @@ MEASURES = (
         OVER_BASELINE,
         "tuned minus a baseline",
         POINTS,
-        chance=0,
-        better="higher",
         facets=("classifier", "against", "score"),
     ),
-    _space("n_clusters", "clusters", digits=0),
-    _space("n_labels", "labels", digits=0),
-    _space("is_linear", "linear", digits=0),
-    _space("conflicts", "label pairs whose hulls meet", digits=0),
-    _space("n_shared", "examples with a copy under another label", digits=0),
+    _space("n_clusters", "clusters"),
+    _space("n_labels", "labels"),
+    _space("is_linear", "linear"),
+    _space("conflicts", "label pairs whose hulls meet"),
+    _space("n_shared", "examples with a copy under another label"),
     _space("outside_min", "distance to the nearest label"),
     _space("inside_mean", "mean distance inside a label"),
-    _space("separation", "distance to the nearest label over width", digits=2),
+    _space("separation", "distance to the nearest label over width"),
     _space("inside_max", "largest distance inside a label"),
-    _space("nearest_accuracy", "accuracy of the nearest cluster", PERCENT, better="higher"),
+    _space("nearest_accuracy", "accuracy of the nearest cluster", PERCENT),
     _alike("spatial_similarity", "spatial similarity", ZHOU),
     _alike("cka", "linear CKA", "Kornblith et al. 2019"),
     _alike("cka_debiased", "linear CKA, debiased", "Kornblith et al. 2019"),
     _alike("rsa", "RSA", "Kriegeskorte et al. 2008"),
     _alike("knn_overlap", "same neighbours", "Davari et al. 2023"),
     _alike("split_deficit", "below random splits", ZHOU),
-    Measure("dynamics", "outside_min_change", "change of the distance", facets=("label",)),
-    Measure("dynamics", "spatial_similarity", "spatial similarity", "", 2, facets=("step",)),
-    Measure("dynamics", "n_turning", "labels whose distance is not monotone", digits=0),
-    Measure("dynamics", "direction", "mean cosine of the ways of labels", "", 2, chance=0),
-    Measure("dynamics", "closest_parting", "parting of the closest labels, log2", "", 2, chance=0),
-    Measure("dynamics", "gain_by_label", "distance with recall, over labels", "", 2, chance=0),
-    Measure("dynamics", "gain_by_step", "distance with recall, over steps", "", 2, chance=0),
-    Measure("cross-task", "outside_min", "distance to the nearest label", facets=("label",)),
-    Measure("cross-task", "n_increased", "labels that rose", digits=0),
-    Measure("cross-task", "n_decreased", "labels that fell", digits=0),
-    Measure("cross-task", "mean_change", "mean change of the distance", digits=2),
-    *(
-        Measure("cross-task", one.name, one.label, one.unit, one.digits, facets=one.facets)
-        for one in CLASSIFIED[:3]
-    ),
+    _followed("outside_min_change", "change of the distance", "label"),
+    _followed("spatial_similarity", "spatial similarity", "step"),
+    _followed("n_turning", "labels whose distance is not monotone"),
+    _followed("direction", "mean cosine of the ways of labels"),
+    _followed("closest_parting", "parting of the closest labels, log2"),
+    _followed("gain_by_label", "distance with recall, over labels"),
+    _followed("gain_by_step", "distance with recall, over steps"),
+    _crossed("outside_min", "distance to the nearest label", "", "label"),
+    _crossed("n_increased", "labels that rose"),
+    _crossed("n_decreased", "labels that fell"),
+    _crossed("mean_change", "mean change of the distance"),
+    _crossed("accuracy", "accuracy", PERCENT, "classifier"),
+    _crossed("std", "standard deviation over initialisations", POINTS, "classifier"),
+    _crossed("majority", "share of the largest class", PERCENT),
 )
 
 
@@ -137,7 +135,7 @@ def estimates_at_last(
 ) -> dict[str, Estimate]:
     """Task to the estimate at its last layer, where it was measured."""
     rows = select(results, study=study, metric=metric, state=state, **({"label": ""} | facets))
-    rows = rows[rows.layer == rows.groupby("task").layer.transform("max")]
+    rows = at_last_layer(rows)
     return dict(zip(rows.task, estimates(rows), strict=True))
 
 
@@ -179,7 +177,7 @@ class CrossTask(NamedTuple):
 def cross_tasks(results: pd.DataFrame) -> list[CrossTask]:
     """The rows of Table 5: first tuned on the probed task itself, then related, then others."""
     rows = select(results, study="cross-task", state=AFTER, label="", classifier=["", "mlp"])
-    rows = rows[rows.layer == rows.groupby("task").layer.transform("max")]
+    rows = at_last_layer(rows)
     found = [
         _cross_task(str(task), str(tuned_on or task), of_task)
         for (task, tuned_on), of_task in rows.groupby(["task", "tuned_on"])

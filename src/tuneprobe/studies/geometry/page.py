@@ -1,7 +1,8 @@
 """The geometry study on the page: its figures, tables, methods and deviations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import isfinite, nan
 from statistics import fmean, median
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.collect.estimates import Estimate
-from tuneprobe.collect.tables import records, select
+from tuneprobe.collect.tables import select
+from tuneprobe.measures import PERCENT
 from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Rows, ScoreTable
-from tuneprobe.page.charts import RUNS, STATES
+from tuneprobe.page.charts import RUNS, STATES, renamed
 from tuneprobe.page.figures import (
     Curves,
     HeatMaps,
@@ -20,10 +22,10 @@ from tuneprobe.page.figures import (
     answer,
     most_and_least,
     over_tasks,
+    sentences,
 )
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.study import Study, published
-from tuneprobe.page.wording import listed, number, signed, task_label
 from tuneprobe.studies.geometry.claims import GEOMETRY_CLAIMS, KEPT, distance_changes
 from tuneprobe.studies.geometry.measures import (
     AFTER,
@@ -42,14 +44,12 @@ from tuneprobe.studies.geometry.measures import (
     tasks_of,
 )
 from tuneprobe.studies.geometry.steps import step_figures
+from tuneprobe.wording import listed, number, signed, spread
 
 NOTHING_TO_COMPARE = "There are no two states to compare."
 PUBLISHED = published(__file__)
 ALIKE = {"cka_debiased": "CKA, debiased", "rsa": "RSA", "knn_overlap": "same neighbours"}
-ALIKE_SERIES = [
-    replace(state, name=metric, label=label)
-    for (metric, label), state in zip(ALIKE.items(), RUNS[3:], strict=True)
-]
+ALIKE_SERIES = [renamed(look, *of) for of, look in zip(ALIKE.items(), RUNS[3:], strict=True)]
 Line = tuple[str, list[CellLike]]  # label, cells
 
 
@@ -70,103 +70,99 @@ def both(
     }
 
 
-def of_tasks(count: int, total: int) -> str:
-    """How many of the tasks.
+def how_many(pairs: Mapping[str, tuple[float, float]], sign: int = 1) -> str:
+    """In how many of the tasks a number rises, or falls.
 
-    >>> of_tasks(4, 5), of_tasks(1, 1)
-    ('4 of 5 tasks', 'the one task')
+    >>> how_many({"a": (1, 2), "b": (2, 1)}), how_many({"a": (1, 2)}), how_many({"a": (1, 2)}, -1)
+    ('1 of 2 tasks', 'the one task', 'not the one task')
     """
-    if total == 1:
+    count = sum(sign * after > sign * before for before, after in pairs.values())
+    if len(pairs) == 1:
         return "the one task" if count else "not the one task"
-    return f"{count} of {total} tasks"
+    return f"{count} of {len(pairs)} tasks"
 
 
-def linear_caption(inputs: PageInputs) -> str:
-    """The same of a linear classifier."""
-    return classifiers_caption(inputs, "linear")
-
-
-def classifiers_caption(inputs: PageInputs, classifier: str = "mlp") -> str:
+def classifiers_caption(classifier: str) -> Callable[[PageInputs], str]:
     """In how many tasks tuning raises the accuracy, and where most."""
-    found = both(inputs, "classify", "accuracy", classifier=classifier)
-    if not found:
-        return NOTHING_TO_COMPARE
-    gaps = {task: after - before for task, (before, after) in found.items()}
-    widest = max(gaps, key=lambda task: abs(gaps[task]))
-    text = (
-        f"At the last layer the {CLASSIFIERS[classifier]} classifier is more accurate after "
-        f"tuning in {of_tasks(sum(gap > 0 for gap in gaps.values()), len(gaps))}. The difference "
-        f"is widest in {task_label(widest)}: {_from_to(found[widest])} %."
-    )
-    random = at_last(inputs.results, "classify", "accuracy", "random", classifier=classifier)
-    if random:
-        text += f" An encoder with random weights gives {_range(list(random.values()))} %."
-    return text
+
+    @partial(sentences, nothing=NOTHING_TO_COMPARE)
+    def caption(inputs: PageInputs) -> Iterator[str]:
+        found = both(inputs, "classify", "accuracy", classifier=classifier)
+        if found:
+            widest = max(found, key=lambda task: abs(found[task][1] - found[task][0]))
+            yield (
+                f"At the last layer the {CLASSIFIERS[classifier]} classifier is more accurate "
+                f"after tuning in {how_many(found)}. The difference is widest in "
+                f"{inputs.label(widest)}: {_from_to(found[widest])} %."
+            )
+            random = at_last(
+                inputs.results, "classify", "accuracy", "random", classifier=classifier
+            )
+            if random:
+                yield f"An encoder with random weights gives {spread(list(random.values()))} %."
+
+    return caption
 
 
-def clusters_caption(inputs: PageInputs) -> str:
+@partial(sentences, nothing="DirectProbe has not run.")
+def clusters_caption(inputs: PageInputs) -> Iterator[str]:
     """How many spaces are linear, before and after."""
     rows = select(inputs.results, study="geometry", metric="is_linear")
-    if not len(rows):
-        return "DirectProbe has not run."
-    parts = []
-    for state, name in ((BEFORE, "before"), (AFTER, "after")):
-        of_state = select(rows, state=state)
-        if len(of_state):
-            parts.append(f"{int(of_state.value.sum())} of {len(of_state)} {name} tuning")
-    text = f"Spaces (a task at a layer) whose labels are one cluster each: {listed(parts)}."
+    parts = [
+        f"{int(of_state.value.sum())} of {len(of_state)} {name} tuning"
+        for state, name in ((BEFORE, "before"), (AFTER, "after"))
+        if len(of_state := select(rows, state=state))
+    ]
+    if len(rows):
+        yield f"Spaces (a task at a layer) whose labels are one cluster each: {listed(parts)}."
     labels = at_last(inputs.results, "geometry", "n_labels", BEFORE)
     shown = [
-        f"{task_label(task)} {_from_to(pair, 0)}"
+        f"{inputs.label(task)} {_from_to(pair, 0)}"
         for task, pair in both(inputs, "geometry", "n_clusters").items()
         if pair[0] > labels.get(task, pair[0])
     ]
-    return text + (f" Clusters at the last layer: {'; '.join(shown)}." if shown else "")
+    if shown:
+        yield f"Clusters at the last layer: {'; '.join(shown)}."
 
 
-def distances_caption(inputs: PageInputs) -> str:
+@partial(sentences, nothing=NOTHING_TO_COMPARE)
+def distances_caption(inputs: PageInputs) -> Iterator[str]:
     """How many labels move apart, and by how much against the width of labels."""
-    parts = []
-    for task in tasks_of(inputs.results, "geometry"):
-        changes = distance_changes(inputs.evidence, task)
-        if changes:
-            risen = sum(change > 0 for change in changes.values())
-            parts.append(f"{risen} of {len(changes)} ({task_label(task)})")
-    if not parts:
-        return NOTHING_TO_COMPARE
-    text = (
-        "Labels whose nearest other label is farther away after tuning, at the last layer: "
-        f"{listed(parts)}."
-    )
-    wide = both(inputs, "geometry", "inside_mean")
-    if wide:
-        narrower = sum(after < before for before, after in wide.values())
-        text += f" The labels themselves become narrower in {of_tasks(narrower, len(wide))}."
-    return text
+    tasks = tasks_of(inputs.results, "geometry")
+    found = {task: distance_changes(inputs.evidence, task).values() for task in tasks}
+    parts = [
+        f"{sum(change > 0 for change in changes)} of {len(changes)} ({inputs.label(task)})"
+        for task, changes in found.items()
+        if changes
+    ]
+    if parts:
+        yield (
+            "Labels whose nearest other label is farther away after tuning, at the last layer: "
+            f"{listed(parts)}."
+        )
+        if wide := both(inputs, "geometry", "inside_mean"):
+            yield f"The labels themselves become narrower in {how_many(wide, -1)}."
 
 
-def spatial_caption(inputs: PageInputs) -> str:
+@partial(sentences, nothing="No pair of linear spaces was compared.")
+def spatial_caption(inputs: PageInputs) -> Iterator[str]:
     """The least similarity to the original; whether train and test part."""
     rows = select(
         inputs.results, study="similarity", metric="spatial_similarity", state=AFTER, **ORIGINAL
     )
-    parts = []
     if len(rows):
-        least = lowest(rows)
-        parts.append(
+        _, least = most_and_least(rows)
+        yield (
             f"The tuned spaces keep a similarity of at least {number(least['value'], 2)} to the "
-            f"original ones ({task_label(least['task'])}, layer {least['layer']}); the paper finds "
-            f"{number(KEPT, 1)} or more."
+            f"original ones ({inputs.label(least['task'])}, layer {least['layer']}); the paper "
+            f"finds {number(KEPT, 1)} or more."
         )
     found = both(inputs, "similarity", "spatial_similarity", **TRAIN_TEST)
     if found:
-        fell = sum(after < before for before, after in found.values())
-        before, after = (fmean(values) for values in zip(*found.values(), strict=True))
-        parts.append(
-            f"At the last layer train and test are less alike after tuning in "
-            f"{of_tasks(fell, len(found))}; on average {_from_to((before, after), 2)}."
+        yield (
+            "At the last layer train and test are less alike after tuning in "
+            f"{how_many(found, -1)}; on average {_from_to(_means(found), 2)}."
         )
-    return " ".join(parts) or "No pair of linear spaces was compared."
 
 
 def alike_rows(inputs: PageInputs) -> pd.DataFrame:
@@ -180,30 +176,25 @@ def alike_caption(inputs: PageInputs) -> str:
     for metric, name in ALIKE.items():
         of_metric = select(alike_rows(inputs), metric=metric)
         if len(of_metric):
-            least = lowest(of_metric)
+            _, least = most_and_least(of_metric)
             parts.append(
-                f"{name} is lowest in {task_label(least['task'])} at layer {least['layer']}, "
+                f"{name} is lowest in {inputs.label(least['task'])} at layer {least['layer']}, "
                 f"{number(least['value'], 2)}"
             )
     return f"{'; '.join(parts)}." if parts else "No two states were compared."
 
 
-def controls_caption(inputs: PageInputs) -> str:
+@partial(sentences, nothing="Neither control labels nor codelength were measured in two states.")
+def controls_caption(inputs: PageInputs) -> Iterator[str]:
     """Whether tuning raises selectivity and shortens the code."""
-    chosen = both(inputs, "classify", "selectivity", classifier="mlp")
-    coded = both(inputs, "classify", "compression", classifier="mlp")
-    parts = []
-    if chosen:
-        rose = sum(after > before for before, after in chosen.values())
+    if chosen := both(inputs, "classify", "selectivity", classifier="mlp"):
         middle = median(after - before for before, after in chosen.values())
-        parts.append(
-            f"The MLP becomes more selective with tuning in {of_tasks(rose, len(chosen))} (median "
-            f"change {signed(middle)} points)."
+        yield (
+            f"The MLP becomes more selective with tuning in {how_many(chosen)} (median change "
+            f"{signed(middle)} points)."
         )
-    if coded:
-        rose = sum(after > before for before, after in coded.values())
-        parts.append(f"The labels compress better after it in {of_tasks(rose, len(coded))}.")
-    return " ".join(parts) or "Neither control labels nor codelength were measured in two states."
+    if coded := both(inputs, "classify", "compression", classifier="mlp"):
+        yield f"The labels compress better after it in {how_many(coded)}."
 
 
 def layer_map_caption(inputs: PageInputs) -> str:
@@ -211,25 +202,20 @@ def layer_map_caption(inputs: PageInputs) -> str:
     parts: dict[str, list[str]] = {}
     for (task, _), rows in layer_pairs(inputs).groupby(["group", "measure"], sort=False):
         ends = rows[(rows.layer == rows.layer.min()) & (rows.other == rows.other.max())]
-        parts.setdefault(task_label(str(task)), []).append(number(float(ends.value.iloc[0]), 2))
+        parts.setdefault(inputs.label(str(task)), []).append(number(float(ends.value.iloc[0]), 2))
     if not parts:
         return "No two layers of one state were compared."
     shown = "; ".join(f"{task} {' and '.join(values)}" for task, values in parts.items())
     return f"Similarity of the lowest to the last layer, before and after tuning: {shown}."
 
 
-def lowest(rows: pd.DataFrame) -> dict[str, Any]:
-    """The row with the least value."""
-    return min(records(rows), key=lambda row: float(row["value"]))
-
-
 def _from_to(pair: tuple[float, float], digits: int = 1) -> str:
     return f"{number(pair[0], digits)} to {number(pair[1], digits)}"
 
 
-def _range(values: list[float]) -> str:
-    low, high = number(min(values)), number(max(values))
-    return low if low == high else f"{low} to {high}"
+def _means(pairs: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+    before, after = (fmean(values) for values in zip(*pairs.values(), strict=True))
+    return before, after
 
 
 # figures
@@ -283,9 +269,8 @@ BOTH_CLASSIFIERS = Curves(
     "without (linear), trained on the frozen vectors of a layer. Bands are the intervals of the "
     "mean over initialisations of the classifier. The share of the largest class, which needs no "
     "vectors, stands in the heading, and as a dotted line where the axis reaches it.",
-    caption=classifiers_caption,
+    caption=classifiers_caption("mlp"),
     groups=_tasks("classify"),
-    label=task_label,
     quantities=[
         Quantity(
             label,
@@ -298,15 +283,16 @@ BOTH_CLASSIFIERS = Curves(
     better=True,
     plot=Plot("accuracy", "curves", "layer", "accuracy, %"),
 )
-CLASSIFIERS_FIGURE, LINEAR_FIGURE = (
-    replace(BOTH_CLASSIFIERS, name=name, title=title, caption=caption, quantities=[one], plot=None)
-    for name, title, caption, one in zip(
-        ("classifiers", "linear-classifier"),
-        (BOTH_CLASSIFIERS.title, "The same without hidden layers"),
-        (classifiers_caption, linear_caption),
-        BOTH_CLASSIFIERS.quantities,
-        strict=True,
-    )
+CLASSIFIERS_FIGURE = replace(
+    BOTH_CLASSIFIERS, quantities=BOTH_CLASSIFIERS.quantities[:1], plot=None
+)
+LINEAR_FIGURE = replace(
+    BOTH_CLASSIFIERS,
+    name="linear-classifier",
+    title="The same without hidden layers",
+    caption=classifiers_caption("linear"),
+    quantities=BOTH_CLASSIFIERS.quantities[1:],
+    plot=None,
 )
 CLUSTERS = Curves(
     "clusters",
@@ -317,7 +303,6 @@ CLUSTERS = Curves(
     "separates all training examples. The axis is logarithmic.",
     caption=clusters_caption,
     groups=_tasks("geometry"),
-    label=task_label,
     quantities=[
         Quantity(
             "clusters per label",
@@ -337,7 +322,6 @@ DISTANCES = Curves(
     reading=_distances_reading,
     caption=distances_caption,
     groups=_tasks("geometry"),
-    label=task_label,
     quantities=[
         Quantity("to the nearest label", _space("outside_min")),
         Quantity("inside a label", _space("inside_mean")),
@@ -354,7 +338,6 @@ SPATIAL = Curves(
     "not linear.",
     caption=spatial_caption,
     groups=_tasks("similarity"),
-    label=task_label,
     quantities=[
         Quantity(
             label,
@@ -385,7 +368,6 @@ ALIKE_FIGURE = Curves(
     groups=lambda inputs: (
         tasks_of(alike_rows(inputs), "similarity") or tasks_of(inputs.results, "similarity")
     ),
-    label=task_label,
     quantities=[Quantity("tuned to original", alike_rows, around=[1.0], digits=2)],
     rev="metric",
     series=ALIKE_SERIES,
@@ -414,7 +396,6 @@ LAYER_MAP = HeatMaps(
     "examples. A bright block is a run of layers that changes little; a dark edge is a step.",
     caption=layer_map_caption,
     groups=_tasks("similarity"),
-    label=task_label,
     rows=layer_pairs,
     x="other",
     y="layer",
@@ -453,9 +434,7 @@ def finding(inputs: PageInputs) -> str:
     )
     found = both(inputs, "classify", "accuracy", classifier="mlp")
     if found:
-        before, after = (fmean(values) for values in zip(*found.values(), strict=True))
-        text += f"; the accuracy of the MLP at the last layer goes from {number(before)} to "
-        text += f"{number(after)} %"
+        text += f"; the accuracy of the MLP at the last layer goes from {_from_to(_means(found))} %"
         random = at_last(inputs.results, "classify", "accuracy", "random", classifier="mlp")
         if random:
             text += f", {number(fmean(random.values()))} % with random weights"
@@ -469,8 +448,16 @@ def _ours(inputs: PageInputs, lines: Sequence[Line]) -> Rows:
     return Rows(f"This run, {inputs.encoder}", True, lines)
 
 
-def _theirs(lines: dict[str, list[Line]]) -> list[Rows]:
-    return [Rows(f"{ZHOU}, {encoder}", False, found) for encoder, found in lines.items()]
+def _theirs(cells: Callable[..., list[CellLike]], needed: str) -> list[Rows]:
+    """What the paper prints of the tasks that have a number: `cells` of the numbers of each."""
+    return [
+        Rows(
+            f"{ZHOU}, {encoder}",
+            False,
+            [(t, cells(**of)) for t, of in tasks.items() if needed in of],
+        )
+        for encoder, tasks in PUBLISHED["tasks"].items()
+    ]
 
 
 def _pair(
@@ -505,18 +492,16 @@ def gain(value: float, others: Sequence[float]) -> float:
 def accuracy_table(inputs: PageInputs) -> ScoreTable:
     """Accuracy and clusters at the last layer, before and after, beside the baselines."""
     ours: list[Line] = [
-        (task_label(task), _accuracy_cells(inputs, task))
+        (inputs.label(task), _accuracy_cells(inputs, task))
         for task in tasks_of(inputs.results, "classify", "geometry")
     ]
-    lines: dict[str, list[Line]] = {}
-    for encoder, tasks in PUBLISHED["tasks"].items():
-        for task, row in tasks.items():
-            before, after = row["accuracy"]
-            scores = [Cell(value, digits=2) for value in (before, after)]
-            change = Cell(after - before, digits=2, signed=True)
-            clusters = [Cell(value, digits=0) for value in row.get("clusters", (nan, nan))]
-            cells: list[CellLike] = [NOTHING, NOTHING, *scores, change, *clusters, NOTHING]
-            lines.setdefault(encoder, []).append((task, cells))
+
+    def theirs(
+        accuracy: Sequence[float], clusters: Sequence[float] = (nan, nan), **_: Any
+    ) -> list[CellLike]:
+        counts = (Cell(value, digits=0) for value in clusters)
+        return [NOTHING, NOTHING, *_with_change(*accuracy), *counts, NOTHING]
+
     return ScoreTable(
         "accuracies",
         "Tables 2, 3 and 7 of Zhou & Srikumar 2022",
@@ -525,7 +510,7 @@ def accuracy_table(inputs: PageInputs) -> ScoreTable:
         f"before and after tuning, beside {ZHOU}",
         [("Baselines, %", 2), ("Accuracy, %", 3), ("Clusters", 3)],
         ["majority", "random", "before", "after", "gain", "before", "after", "labels"],
-        [_ours(inputs, ours), *_theirs(lines)],
+        [_ours(inputs, ours), *_theirs(theirs, "accuracy")],
         [
             "The gain of this run is over the best of the largest class, the random encoder and "
             "the encoder before tuning; that of the paper, which prints no baselines, over the "
@@ -573,7 +558,7 @@ def controls_table(inputs: PageInputs) -> ScoreTable:
             for value in _pair(inputs, "classify", task, metric, classifier="mlp")
         ]
         if any(isfinite(cell.value) for cell in cells):
-            lines.append((task_label(task), [*cells]))
+            lines.append((inputs.label(task), [*cells]))
     return ScoreTable(
         "controls",
         "Control",
@@ -608,14 +593,12 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
             for metric in ("spatial_similarity", "split_deficit")
         )
         if any(map(isfinite, pair)):
-            cells = [*_similarity_cells(*pair), *(Cell(one, digits=2) for one in below)]
-            ours.append((task_label(task), cells))
-    lines: dict[str, list[Line]] = {}
-    for encoder, tasks in PUBLISHED["tasks"].items():
-        for task, row in tasks.items():
-            if "similarity" in row:
-                theirs = [*_similarity_cells(*row["similarity"]), NOTHING, NOTHING]
-                lines.setdefault(encoder, []).append((task, theirs))
+            cells = [*_with_change(*pair), *(Cell(one, digits=2) for one in below)]
+            ours.append((inputs.label(task), cells))
+
+    def theirs(similarity: Sequence[float], **_: Any) -> list[CellLike]:
+        return [*_with_change(*similarity), NOTHING, NOTHING]
+
     return ScoreTable(
         "train-test",
         "Tables 2 and 7 of Zhou & Srikumar 2022",
@@ -623,7 +606,7 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
         f"Spatial similarity of training to test examples before and after, beside {ZHOU}",
         [("Similarity of train to test", 3), ("Below random splits", 2)],
         ["before", "after", "change", "before", "after"],
-        [_ours(inputs, ours), *_theirs(lines)],
+        [_ours(inputs, ours), *_theirs(theirs, "similarity")],
         [
             "Labels that one of the two sets lacks take no part. Two parts of one set are not "
             "fully alike either: the last columns are the mean similarity of random splits of the "
@@ -634,7 +617,7 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
     )
 
 
-def _similarity_cells(before: float, after: float) -> list[CellLike]:
+def _with_change(before: float, after: float) -> list[CellLike]:
     change = Cell(after - before, digits=2, signed=True)
     return [Cell(before, digits=2), Cell(after, digits=2), change]
 
@@ -651,8 +634,10 @@ def cross_table(inputs: PageInputs) -> ScoreTable:
         lines: list[Line] = [("not tuned", [NOTHING, NOTHING, NOTHING, Cell(before.value)])]
         for row in of_task:
             cells = _cross_cells(row.rose, row.fell, row.change, row.accuracy, digits=1)
-            lines.append((task_label(row.tuned_on), cells))
-        groups.append(Rows(f"This run, {inputs.encoder} probed on {task_label(task)}", True, lines))
+            lines.append((inputs.label(row.tuned_on), cells))
+        groups.append(
+            Rows(f"This run, {inputs.encoder} probed on {inputs.label(task)}", True, lines)
+        )
     theirs: list[Line] = [
         (task, _cross_cells(*numbers, digits=2))
         for task, numbers in PUBLISHED["cross_task"].items()
@@ -669,8 +654,8 @@ def cross_table(inputs: PageInputs) -> ScoreTable:
         ["Rows name the task that the encoder was tuned on; all at the last layer."],
         [] if found else ["the study ‘cross-task’ has not run; only the published rows are shown"],
         said=" ".join(
-            f"Tuned on {task_label(row.tuned_on)}, {row.rose} of {row.rose + row.fell} labels of "
-            f"{task_label(row.task)} rise."
+            f"Tuned on {inputs.label(row.tuned_on)}, {row.rose} of {row.rose + row.fell} labels of "
+            f"{inputs.label(row.task)} rise."
             for row in found
         ),
     )
@@ -685,11 +670,16 @@ def _cross_cells(
 
 # headline
 
-HEADLINE_NAMES = (
-    *(f"{key.removesuffix('-50').replace('-', '_')}_accuracy" for key in TASKS),
-    "linear_layers",
-    "train_test_similarity",
-)
+
+def _accuracy_name(key: str) -> str:
+    return f"{key.removesuffix('-50').replace('-', '_')}_accuracy"
+
+
+HEADLINE_UNITS = {
+    **{_accuracy_name(key): PERCENT for key in TASKS},
+    "linear_layers": "layers",
+    "train_test_similarity": "correlation",
+}
 
 
 def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
@@ -705,8 +695,7 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
     accuracy = estimates_at_last(results, "classify", "accuracy", focus, classifier="mlp")
     for task in tasks_of(results, "classify"):
         if task_key(task) in TASKS and task in accuracy:
-            name = task_key(task).removesuffix("-50").replace("-", "_")
-            found.setdefault(f"{name}_accuracy", accuracy[task])
+            found.setdefault(_accuracy_name(task_key(task)), accuracy[task])
     linear = select(results, study="geometry", metric="is_linear", state=focus)
     if len(linear):
         found["linear_layers"] = Estimate(float(linear.value.sum()))
@@ -774,9 +763,10 @@ GEOMETRY = Study(
     ],
     GEOMETRY_CLAIMS,
     headline,
-    HEADLINE_NAMES,
+    HEADLINE_UNITS,
     plots=[BOTH_CLASSIFIERS],
     shown=("classifiers", "alike"),
     answer=ANSWER,
     finding=finding,
+    published=PUBLISHED,
 )

@@ -8,11 +8,24 @@ import pandas as pd
 
 from tuneprobe.collect.tables import select
 from tuneprobe.page.blocks import Cell, CellLike, Figure, Panel, Table
-from tuneprobe.page.charts import GAP, LESS, MORE, RUNS, WIDTH, Series, draw, fill_anchors, swatch
+from tuneprobe.page.charts import (
+    GAP,
+    LESS,
+    MORE,
+    RUNS,
+    WIDTH,
+    Series,
+    colours_of,
+    dashes_of,
+    draw,
+    fill_anchors,
+    renamed,
+    swatch,
+)
 from tuneprobe.page.figures import Curves, Quantity
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.render import draw_figure
-from tuneprobe.page.wording import listed, number, signed, task_label
+from tuneprobe.wording import listed, number, signed
 
 DASHES: tuple[tuple[float, ...], ...] = ((1, 0), (6, 3), (1.5, 2.5))
 N_SHOWN = len(DASHES)
@@ -45,20 +58,20 @@ def label_steps_figure(task: str, steps: pd.DataFrame, inputs: PageInputs) -> Fi
     )
     if turning := _measured(inputs, task, "n_turning"):
         caption += f" {turning[max(turning)]:.0f} do not go one way all the while."
-    spec = _by_layer(
+    return _by_layer(
+        inputs,
         f"steps-{task}",
-        f"Labels while they are tuned: {task_label(task)}",
+        f"Labels while they are tuned: {inputs.label(task)}",
+        rows,
+        caption,
         axis="Euclidean distance",
-        caption=lambda _: caption,
         reading="A panel per layer; the curves are the distance from a label’s hull to the nearest "
         "other hull after so many updates. Green: the labels whose distance rises most at the last "
         "layer; purple: those whose distance rises least, or falls.",
-        layers=sorted(rows.layer.unique()),
         quantities=[Quantity("to the nearest label", lambda _: rows, digits=2)],
         rev="label",
         series=_label_series(most, MORE) + _label_series(least, LESS),
     )
-    return draw_figure(spec, inputs)
 
 
 def similarity_steps_figure(task: str, similarity: pd.DataFrame, inputs: PageInputs) -> Figure:
@@ -74,40 +87,30 @@ def similarity_steps_figure(task: str, similarity: pd.DataFrame, inputs: PageInp
             f"After {least.step} updates layer {least.layer} is least like it was, "
             f"{number(least.value, 2)}."
         )
-    spec = _by_layer(
+    kept: dict[str, Any] = {"around": [1.0], "digits": 2, "undefined": lambda _: never}
+    return _by_layer(
+        inputs,
         f"kept-{task}",
-        f"The space while it is tuned: {task_label(task)}",
+        f"The space while it is tuned: {inputs.label(task)}",
+        similarity,
+        caption,
         axis="correlation",
-        caption=lambda _: caption,
         reading="A panel per layer; the curve is the spatial similarity of the training examples "
         "after so many updates to those before the first. A point is missing where a space is not "
         "linear.",
-        layers=sorted(similarity.layer.unique()),
-        quantities=[
-            Quantity(
-                "to the original",
-                lambda _: points,
-                around=[1.0],
-                digits=2,
-                undefined=lambda _: never,
-            )
-        ],
+        quantities=[Quantity("to the original", lambda _: points, **kept)],
         rev="look",
         series=[replace(GAP, label="to the space before tuning")],
     )
-    return draw_figure(spec, inputs)
 
 
-def _by_layer(name: str, title: str, *, layers: list[int], **how: Any) -> Curves:
-    return Curves(
-        name,
-        title,
-        groups=lambda _: layers,
-        label=_layer_name,
-        by="layer",
-        x="step",
-        **how,
-    )
+def _by_layer(
+    inputs: PageInputs, name: str, title: str, rows: pd.DataFrame, caption: str, **how: Any
+) -> Figure:
+    """Curves over the steps, a panel per layer of the rows."""
+    layers = sorted(rows.layer.unique())
+    how |= {"groups": lambda _: layers, "caption": lambda _: caption, "label": _layer_name}
+    return draw_figure(Curves(name, title, by="layer", x="step", **how), inputs)
 
 
 def paths_figure(task: str, paths: pd.DataFrame, inputs: PageInputs) -> Figure:
@@ -115,15 +118,12 @@ def paths_figure(task: str, paths: pd.DataFrame, inputs: PageInputs) -> Figure:
     labels = sorted(paths.label.unique())[:N_SHOWN]
     first = min(layer for layer in paths.layer if layer > 0 or (paths.layer == 0).all())
     rows = paths[paths.label.isin(labels) & paths.layer.isin([first, paths.layer.max()])]
-    series = [
-        replace(state, name=label, label=label)
-        for label, state in zip(labels, RUNS[3:], strict=False)
-    ]
+    series = [renamed(look, label) for label, look in zip(labels, RUNS[3:], strict=False)]
     lengths = _lengths(rows)
     layer, farthest = max(lengths, key=lambda key: lengths[key])
     return Figure(
         f"paths-{task}",
-        f"Where centroids go: {task_label(task)}",
+        f"Where centroids go: {inputs.label(task)}",
         f"In the plane drawn, the centroid of {farthest} at layer {layer} ends farthest from its "
         f"start, {number(lengths[layer, farthest], 2)}.",
         "The centroids of some labels from before the first update (ring) to after the last "
@@ -150,7 +150,7 @@ def differences_figure(task: str, differences: pd.DataFrame, inputs: PageInputs)
     cosines = listed([f"{number(cosine, 2)} at layer {layer}" for layer, cosine in ways.items()])
     return Figure(
         f"moves-{task}",
-        f"Which way labels move: {task_label(task)}",
+        f"Which way labels move: {inputs.label(task)}",
         f"Centroids move farthest at layer {mean.idxmax()} (on average {number(mean.max(), 2)}) "
         f"and least at layer {mean.idxmin()} ({number(mean.min(), 2)})."
         + (f" The mean cosine of the ways of two labels is {cosines}." if ways else ""),
@@ -193,24 +193,15 @@ def _plane_panels(
             x="x",
             y="y",
             x_label="first component",
-            color={
-                "field": "rev",
-                "scale": {
-                    "domain": [one.name for one in series],
-                    "range": [one.colour for one in series],
-                },
-            },
+            color=colours_of(series),
             plot_height=WIDTH,
         )
         lines = spec["spec"]["layer"][0]["encoding"]
         for axis, centre in zip("xy", middle, strict=True):
             lines[axis]["scale"] = {"domain": [centre - reach, centre + reach], "nice": False}
-        lines["strokeDash"]["scale"] = {
-            "domain": [one.name for one in series],
-            "range": [list(one.dash) for one in series],
-        }
+        lines["strokeDash"]["scale"] = dashes_of(series)
         names = listed(sorted(here.label[here.text != ""].unique()))
-        label = f"{task_label(task)}, layer {layer}: centroids of {here.label.nunique()} labels"
+        label = f"{inputs.label(task)}, layer {layer}: centroids of {here.label.nunique()} labels"
         spoken = f"{label}, among them {names}"
         yield Panel(_layer_name(layer), "principal components", draw(spec, spoken))
 
@@ -240,10 +231,8 @@ def _plane_table(rows: pd.DataFrame, keys: list[str]) -> Table:
 
 
 def _label_series(labels: list[str], like: Series) -> list[Series]:
-    return [
-        Series(label, label, like.colour, dash, like.variable)
-        for label, dash in zip(labels, DASHES, strict=False)
-    ]
+    pairs = zip(labels, DASHES, strict=False)
+    return [renamed(replace(like, dash=dash), label) for label, dash in pairs]
 
 
 def _measured(inputs: PageInputs, task: str, metric: str) -> dict[int, float]:

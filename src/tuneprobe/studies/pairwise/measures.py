@@ -5,6 +5,7 @@ from typing import Any
 from tuneprobe.formats.results import OVER_BASELINE
 from tuneprobe.measures import FRACTION, PERCENT, POINTS, Measure
 from tuneprobe.states import FINETUNED, PRETRAINED
+from tuneprobe.wording import score_label
 
 STUDY = "pairwise"  # the tasks of its rows are probes, all of what the same encoder reads
 PROBES = ("synonyms", "abbreviation", "coreference", "answer-type", "boundary")
@@ -40,57 +41,44 @@ def usual(probe: str) -> dict[str, Any]:
     return LINEAR if probe == "boundary" else COSINE
 
 
-def _of_pairs(name: str, label: str, unit: str = PERCENT, **more: Any) -> Measure:
-    return Measure(STUDY, name, label, unit, **{"cite": CITE, "facets": HOW, **more})
+def _of_pairs(name: str, label: str, unit: str = PERCENT, cite: str = CITE) -> Measure:
+    return Measure(STUDY, name, label, unit, cite, HOW)
+
+
+def _tested(name: str, label: str, unit: str = POINTS) -> Measure:
+    return Measure(STUDY, name, label, unit, CITE, TESTED)
 
 
 MEASURES = (
     _of_pairs("eq3", "share of the paragraph below the match", cite=f"{CITE}, eq. 3"),
-    _of_pairs("auc_micro", "AUC over all negatives", chance=50, better="higher"),
-    _of_pairs("auc_macro", "AUC, mean over examples", chance=50, better="higher"),
-    _of_pairs("trend", "trend of the AUC over layers", "", digits=2, chance=0),
-    _of_pairs("trend_eq3", "trend of equation 3 over layers", "", digits=2, chance=0),
-    _of_pairs("rise_eq3", "eq. 3, last third of the layers minus first third", POINTS, chance=0),
-    _of_pairs("best_layer", "best layer on one half of the examples", "", digits=0),
-    _of_pairs("best_auc", "AUC there on the other half", better="higher"),
-    _of_pairs("axis_share", "variance along the principal axis", FRACTION, digits=2),
-    _of_pairs("excluded", "examples without a negative", "", digits=0),
-    *(
-        _of_pairs(name, label, POINTS, facets=TESTED)
-        for name, label in (
-            ("gap", "fine-tuned minus pre-trained"),
-            ("equivalence", "fine-tuned minus pre-trained, interval of the equivalence test"),
-            ("contrast", "gap above the mark minus gap up to it"),
-        )
-    ),
-    *(
-        _of_pairs(name, f"p-value of {what}", "", digits=3, facets=TESTED)
-        for name, what in (
-            ("p", "the gap"),
-            ("p_holm", "the gap, Holm"),
-            ("equivalence_p", "equivalence"),
-            ("contrast_p", "the contrast"),
-        )
-    ),
+    _of_pairs("auc_micro", "AUC over all negatives"),
+    _of_pairs("auc_macro", "AUC, mean over examples"),
+    _of_pairs("trend", "trend of the AUC over layers", ""),
+    _of_pairs("trend_eq3", "trend of equation 3 over layers", ""),
+    _of_pairs("rise_eq3", "eq. 3, last third of the layers minus first third", POINTS),
+    _of_pairs("best_layer", "best layer on one half of the examples", ""),
+    _of_pairs("best_auc", "AUC there on the other half"),
+    _of_pairs("axis_share", "variance along the principal axis", FRACTION),
+    _of_pairs("excluded", "examples without a negative", ""),
+    _tested("gap", "fine-tuned minus pre-trained"),
+    _tested("equivalence", "fine-tuned minus pre-trained, interval of the equivalence test"),
+    _tested("contrast", "gap above the mark minus gap up to it"),
+    _tested("p", "p-value of the gap", ""),
+    _tested("p_holm", "p-value of the gap, Holm", ""),
+    _tested("equivalence_p", "p-value of equivalence", ""),
+    _tested("contrast_p", "p-value of the contrast", ""),
     *(
         Measure(
             "evaluate",
             metric,
-            metric.replace("_", " ").replace("f1", "F1"),
+            score_label(metric),
             PERCENT,
-            better="higher",
             facets=("threshold", "readout", "classifier"),
         )
         for metric in ANSWER_METRICS
         if metric != "f1"
     ),
     Measure(
-        "evaluate",
-        OVER_BASELINE,
-        "tuned minus a baseline",
-        POINTS,
-        chance=0,
-        better="higher",
-        facets=("against", "score"),
+        "evaluate", OVER_BASELINE, "tuned minus a baseline", POINTS, facets=("against", "score")
     ),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import isfinite, nan
 from statistics import fmean
@@ -10,14 +11,23 @@ from typing import Any
 import pandas as pd
 
 from tuneprobe.collect.estimates import NOT_MEASURED, Estimate, estimates
-from tuneprobe.collect.tables import last_layer, select
+from tuneprobe.collect.tables import last_layer, records, select
+from tuneprobe.measures import PERCENT, POINTS
 from tuneprobe.page.blocks import NOTHING, Cell, Funnel, Rows, ScoreTable
 from tuneprobe.page.charts import GAP as GAP_LOOK
 from tuneprobe.page.charts import STATES
-from tuneprobe.page.figures import Beside, Curves, Plot, Quantity, Tabled, answer, over_tasks
+from tuneprobe.page.figures import (
+    Beside,
+    Curves,
+    Plot,
+    Quantity,
+    Tabled,
+    answer,
+    over_tasks,
+    sentences,
+)
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.study import Study, published
-from tuneprobe.page.wording import bounded, layer_ranges, listed, number, plain, signed, spread
 from tuneprobe.states import NO_ENCODER
 from tuneprobe.studies.pairwise.claims import PAIRWISE_CLAIMS
 from tuneprobe.studies.pairwise.measures import (
@@ -40,6 +50,16 @@ from tuneprobe.studies.pairwise.measures import (
     TYPE,
     WORDS,
     usual,
+)
+from tuneprobe.wording import (
+    bounded,
+    layer_ranges,
+    listed,
+    number,
+    plain,
+    score_label,
+    signed,
+    spread,
 )
 
 CHANCE = 50.0
@@ -83,15 +103,10 @@ def significance(inputs: PageInputs, gaps: pd.DataFrame) -> pd.DataFrame:
 
 def at_last(inputs: PageInputs, facets: Mapping[str, Any] | None = None) -> dict[Any, float]:
     """(probe, state) to auc_macro at the last layer, where measured."""
-    evidence = inputs.evidence
-    found = {
-        (probe, state.name): evidence.number(
-            probe, state.name, "auc_macro", evidence.last, **(facets or {})
-        ).value
-        for probe in PROBES
-        for state in STATES
-    }
-    return {key: value for key, value in found.items() if isfinite(value)}
+    evidence, places = inputs.evidence, product(PROBES, [state.name for state in STATES])
+    of = ("auc_macro", evidence.last)
+    found = {place: evidence.number(*place, *of, **(facets or {})).value for place in places}
+    return {place: value for place, value in found.items() if isfinite(value)}
 
 
 def differences(values: At) -> dict[str, float]:
@@ -103,59 +118,58 @@ def differences(values: At) -> dict[str, float]:
     }
 
 
-def layers_caption(inputs: PageInputs) -> str:
+@partial(sentences, nothing="There are no two states to compare.")
+def layers_caption(inputs: PageInputs) -> Iterator[str]:
     """In how many probes fine-tuned is above pre-trained, and where most."""
     values = at_last(inputs)
-    gaps = differences(values)
-    if not gaps:
-        return "There are no two states to compare."
-    higher = sum(gap > 0 for gap in gaps.values())
-    widest = max(gaps, key=lambda probe: abs(gaps[probe]))
-    after, before = values[widest, AFTER], values[widest, BEFORE]
-    text = (
-        f"At layer {inputs.evidence.last} the fine-tuned encoder scores above the pre-trained one "
-        f"in {higher} of {len(gaps)} probes (cosine; for boundary the linear head). The difference "
-        f"is widest in {plain(widest)}: {number(after)} against {number(before)}."
-    )
-    random = [values[probe, "random"] for probe in PROBES if (probe, "random") in values]
-    if random:
-        text += f" An encoder with random weights scores {spread(random)} there."
-    return text
+    if gaps := differences(values):
+        widest = _widest(gaps)
+        yield (
+            f"At layer {inputs.evidence.last} the fine-tuned encoder scores above the pre-trained "
+            f"one in {sum(gap > 0 for gap in gaps.values())} of {len(gaps)} probes (cosine; for "
+            f"boundary the linear head). The difference is widest in {plain(widest)}: "
+            f"{number(values[widest, AFTER])} against {number(values[widest, BEFORE])}."
+        )
+        if random := _of_state(values, "random"):
+            yield f"An encoder with random weights scores {spread(random)} there."
 
 
 def trend_caption(inputs: PageInputs) -> str:
     """What Euclidean distance gives at the last layer in each state."""
     values = at_last(inputs, EUCLIDEAN)
     parts = [
-        f"{state.label} {spread([values[one] for one in values if one[1] == state.name])}"
+        f"{state.label} {spread(found)}"
         for state in STATES
-        if any(one[1] == state.name for one in values)
+        if (found := _of_state(values, state.name))
     ]
     if not parts:
         return "Euclidean distance was not measured."
     return f"By Euclidean distance the last layer scores {listed(parts)}."
 
 
+def _of_state(values: At, name: str) -> list[float]:
+    return [value for (_, state), value in values.items() if state == name]
+
+
+def _widest(gaps: Mapping[str, float]) -> str:
+    return max(gaps, key=lambda probe: abs(gaps[probe]))
+
+
 def finding(inputs: PageInputs) -> str:
     """What the pairs say at the last layer, and what of it is due to the pair itself."""
     values = at_last(inputs)
-    means = {
-        state.name: fmean(of_state)
-        for state in STATES
-        if (of_state := [value for (_, one), value in values.items() if one == state.name])
-    }
-    if not {BEFORE, AFTER} <= means.keys():
+    means = {state.name: fmean(_of_state(values, state.name) or [nan]) for state in STATES}
+    if not (isfinite(means[BEFORE]) and isfinite(means[AFTER])):
         return ""
     text = (
         f"Pairs: at the last layer {number(means[AFTER])} % of the unmatched pairs score below the "
         f"matched one after tuning, {number(means[BEFORE])} % before"
     )
-    if "random" in means:
+    if isfinite(means["random"]):
         text += f", {number(means['random'])} % with random weights"
     text += " (mean of the abilities; chance 50)"
-    changes = specific_changes(inputs)
-    if changes:
-        widest = max(changes, key=lambda probe: abs(changes[probe].value))
+    if changes := specific_changes(inputs):
+        widest = _widest({probe: change.value for probe, change in changes.items()})
         text += (
             f"; what is due to the pair itself changes most in {plain(widest)}, by "
             f"{bounded(*changes[widest], sign=True)} points"
@@ -163,61 +177,59 @@ def finding(inputs: PageInputs) -> str:
     return f"{text}."
 
 
-def gaps_caption(inputs: PageInputs) -> str:
+@partial(sentences, nothing="There are no gaps to show.")
+def gaps_caption(inputs: PageInputs) -> Iterator[str]:
     """Which layers differ, and in which probes the gap grows across the mark."""
     evidence = inputs.evidence
     rows = select(inputs.results, study="pairwise", metric="gap", state=AFTER, **GAP)
     if not len(rows):
-        return "There are no gaps to show."
+        return
     points = significance(inputs, rows)
     different, equal = [], []
     for probe in PROBES:
         rows = select(points, task=probe, **usual(probe))
-        layers = rows.layer[rows.significant == "yes"].tolist()
-        if layers:
+        if layers := rows.layer[rows.significant == "yes"].tolist():
             different.append(f"{plain(probe)} (layers {layer_ranges(layers)})")
         elif len(rows):
             equal.append(plain(probe))
-    text = (
-        f"The two states differ significantly in {listed(different)}."
-        if different
-        else "No layer of any probe differs significantly."
-    )
-    if different and equal:
-        text += f" No layer differs in {listed(equal)}."
+    if different:
+        yield f"The two states differ significantly in {listed(different)}."
+        if equal:
+            yield f"No layer differs in {listed(equal)}."
+    else:
+        yield "No layer of any probe differs significantly."
     growth = [(probe, evidence.number(probe, AFTER, "contrast", **GAP)) for probe in PROBES]
-    grown = [f"{plain(probe)} {bounded(*cell, sign=True)}" for probe, cell in growth if cell[1] > 0]
+    grown = [f"{plain(probe)} {bounded(*one, sign=True)}" for probe, one in growth if one.low > 0]
     above = f"above layer {evidence.mark} than up to it"
-    return text + (
-        f" The gap is larger {above} in {listed(grown)}."
-        if grown
-        else f" In no probe is the gap shown to be larger {above}."
-    )
+    if grown:
+        yield f"The gap is larger {above} in {listed(grown)}."
+    else:
+        yield f"In no probe is the gap shown to be larger {above}."
 
 
-def negatives_caption(inputs: PageInputs) -> str:
+@partial(sentences, nothing="The random encoder, which would show the bias, is missing.")
+def negatives_caption(inputs: PageInputs) -> Iterator[str]:
     """What the random encoder scores with and without the bias; which gaps survive."""
     words, matched = (at_last(inputs, EUCLIDEAN | one) for one in ({}, MATCHED))
-    both = [probe for probe in PAIR_PROBES if {(probe, "random")} <= words.keys() & matched.keys()]
-    if not both:
-        return "The random encoder, which would show the bias, is missing."
     pairs = [
         f"{plain(probe)} {number(words[probe, 'random'])} and {number(matched[probe, 'random'])}"
-        for probe in both
+        for probe in PAIR_PROBES
+        if (probe, "random") in words.keys() & matched.keys()
     ]
-    text = (
+    if not pairs:
+        return
+    yield (
         "Under Euclidean distance an encoder with random weights, which should be at chance, 50, "
         "scores at its last layer against single words and against windows as long as the match: "
         f"{'; '.join(pairs)}."
     )
     gaps, controlled = differences(words), differences(matched)
-    kept = [probe for probe in gaps if gaps[probe] * controlled.get(probe, nan) > 0]
     if gaps:
-        text += (
-            " The gap between fine-tuned and pre-trained has the same sign under the control in "
-            f"{len(kept)} of {len(gaps)} probes."
+        kept = sum(gap * controlled.get(probe, nan) > 0 for probe, gap in gaps.items())
+        yield (
+            "The gap between fine-tuned and pre-trained has the same sign under the control in "
+            f"{kept} of {len(gaps)} probes."
         )
-    return text
 
 
 def centred_caption(inputs: PageInputs) -> str:
@@ -228,10 +240,10 @@ def centred_caption(inputs: PageInputs) -> str:
         moved = {
             probe: centred[probe, state.name] - as_it_is[probe, state.name]
             for probe in PAIR_PROBES
-            if {(probe, state.name)} <= as_it_is.keys() & centred.keys()
+            if (probe, state.name) in as_it_is.keys() & centred.keys()
         }
         if moved:
-            widest = max(moved, key=lambda probe: abs(moved[probe]))
+            widest = _widest(moved)
             parts.append(f"{signed(moved[widest])} ({state.label}, {plain(widest)})")
     if not parts:
         return "There are no centred vectors to compare."
@@ -243,11 +255,9 @@ def centred_caption(inputs: PageInputs) -> str:
 
 def specific_changes(inputs: PageInputs) -> dict[str, Estimate]:
     """What tuning adds to the pair-specific part of each probe at the last layer."""
-    evidence = inputs.evidence
+    of = (AFTER, "gap", inputs.evidence.last)
     changes = {
-        probe: evidence.number(
-            probe, AFTER, "gap", evidence.last, **{**usual(probe), **SPECIFIC, **GAP}
-        )
+        probe: inputs.evidence.number(probe, *of, **{**usual(probe), **SPECIFIC, **GAP})
         for probe in PROBES
     }
     return {probe: change for probe, change in changes.items() if isfinite(change.value)}
@@ -364,8 +374,6 @@ PAIR_CONTROLS = Curves(
 CONTROLS = Curves(
     "controls",
     "Controls, layer by layer",
-    reading="",
-    caption=centred_caption,
     quantities=[
         _auc("cosine, length-matched", COSINE | MATCHED),
         _auc("cosine, centred", COSINE | CENTRED),
@@ -469,34 +477,21 @@ def answers_of(results: pd.DataFrame) -> pd.DataFrame:
 def answer_rows(inputs: PageInputs) -> Iterator[tuple[str, list[Cell]]]:
     """Our rows of Table 2: label, and the numbers of `ANSWER_METRICS`."""
     rows = answers_of(inputs.results)
-    for state, label in ANSWER_STATES.items():
-        of_state = select(rows, state=state)
-        if len(of_state):
-            found = dict(zip(of_state.metric, estimates(of_state), strict=True))
+    of_states = [(label, select(rows, state=state)) for state, label in ANSWER_STATES.items()]
+    baselines = select(rows, state=NO_ENCODER).groupby("classifier")
+    for label, some in [*of_states, *((f"No encoder: {plain(str(n))}", of) for n, of in baselines)]:
+        if len(some):
+            found = dict(zip(some.metric, estimates(some), strict=True))
             yield label, [Cell(*found.get(name, NOT_MEASURED)) for name in ANSWER_METRICS]
-    for baseline, of_baseline in select(rows, state=NO_ENCODER).groupby("classifier"):
-        found = dict(zip(of_baseline.metric, estimates(of_baseline), strict=True))
-        label = f"No encoder: {plain(str(baseline))}"
-        yield label, [Cell(*found.get(name, NOT_MEASURED)) for name in ANSWER_METRICS]
 
 
 def funnel(inputs: PageInputs) -> Funnel:
     """Where the examples come from."""
     groups = []
     for probe in dict.fromkeys(inputs.funnel.probe):
-        rows = inputs.funnel[inputs.funnel.probe == probe]
-        largest = max(1, (rows.kept + rows.dropped).max())
-        steps = [
-            {
-                "step": row.step,
-                "kept": row.kept,
-                "dropped": row.dropped,
-                "reason": row.reason if isinstance(row.reason, str) else "",
-                "share": round(100 * row.kept / largest, 1),
-            }
-            for row in rows.itertuples()
-        ]
-        groups.append((probe, steps))
+        rows = inputs.funnel[inputs.funnel.probe == probe].drop(columns="probe")
+        share = (100 * rows.kept / max(1, (rows.kept + rows.dropped).max())).round(1)
+        groups.append((probe, records(rows.fillna({"reason": ""}).assign(share=share))))
     kept = [f"{plain(str(probe))} {steps[-1]['kept']:,}" for probe, steps in groups]
     said = f"Examples kept: {', '.join(kept)}." if kept else ""
     return Funnel("funnel", "Where the examples come from", groups, said)
@@ -504,10 +499,15 @@ def funnel(inputs: PageInputs) -> Funnel:
 
 # headline
 
-HEADLINE_NAMES = (
-    *(f"{probe.replace('-', '_')}_{what}" for probe in PROBES for what in ("last", "specific")),
-    *HEADLINE_ANSWERS,
-)
+HEADLINE_PARTS = {"last": (PERCENT, {}), "specific": (POINTS, SPECIFIC)}
+HEADLINE_UNITS = {
+    **{
+        f"{probe.replace('-', '_')}_{what}": unit
+        for probe in PROBES
+        for what, (unit, _) in HEADLINE_PARTS.items()
+    },
+    **dict.fromkeys(HEADLINE_ANSWERS, PERCENT),
+}
 
 
 def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
@@ -525,9 +525,8 @@ def headline(results: pd.DataFrame, focus: str) -> dict[str, Estimate]:
 def _probe_numbers(results: pd.DataFrame, focus: str) -> Iterator[tuple[str, Estimate]]:
     rows = select(results, study="pairwise", metric="auc_macro", state=focus)
     rows = select(rows, layer=last_layer(results))
-    for probe, (what, part) in product(PROBES, (("last", {}), ("specific", SPECIFIC))):
-        found = estimates(select(rows, task=probe, **{**usual(probe), **part}))
-        if found:
+    for probe, (what, (_, part)) in product(PROBES, HEADLINE_PARTS.items()):
+        if found := estimates(select(rows, task=probe, **{**usual(probe), **part})):
             yield f"{probe.replace('-', '_')}_{what}", found[0]
 
 
@@ -539,7 +538,7 @@ def scores_table(inputs: PageInputs, focus: str) -> pd.DataFrame:
         if metric in rows.index:
             answer, _, name = metric.partition("_")
             nested = answer in ("long", "short")
-            label = (name if nested else metric).replace("_", " ").replace("f1", "F1")
+            label = score_label(name if nested else metric)
             body.append((f"{answer if nested else 'single'} answer", label, rows[metric]))
     return pd.DataFrame(body, columns=["panel", "metric", "value"])
 
@@ -606,9 +605,10 @@ PAIRWISE = Study(
     [LAYERS, SPECIFIC_FIGURE, GAPS, OTHER_SCORES, PAIR_CONTROLS, answer_table, funnel],
     PAIRWISE_CLAIMS,
     headline,
-    HEADLINE_NAMES,
+    HEADLINE_UNITS,
     plots=[LAYERS_PLOT, CONTROLS, SCORES],
     shown=("layers", "specific"),
     answer=ANSWER,
     finding=finding,
+    published=PUBLISHED,
 )

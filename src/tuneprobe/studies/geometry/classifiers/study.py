@@ -250,8 +250,8 @@ def over_baselines(
 
     if typed(test):
         others[WORD_TYPE] = 100.0 * type_answers(train, test, most).to_numpy()[:, None]
-        where = {"state": NO_ENCODER, "classifier": WORD_TYPE}
-        add("accuracy", others[WORD_TYPE], WORD_TYPE, **where)
+        of = {"state": NO_ENCODER, "classifier": WORD_TYPE}
+        add("accuracy", others[WORD_TYPE], WORD_TYPE, **of)
     drawn = [
         found.mean(axis=1) for name, found in right.items() if name.partition(":")[0] == RANDOM
     ]

@@ -1,8 +1,9 @@
 """How the page writes numbers, lists and layers."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 from tuneprobe.paths import reading_task
 
@@ -26,7 +27,6 @@ SPELLED = {
     "framenet-1.7": "FrameNet 1.7",
 }
 LABELLED = tuple(SPELLED)[:5]  # of words and questions: called without their corpus
-_called: dict[str, str] = {}  # what the entries of `tasks:` say
 
 
 def number(value: float, digits: int = 1) -> str:
@@ -118,22 +118,23 @@ def plain(name: str) -> str:
     return re.sub("(?<=[a-z])[-_]|(?<![A-Z])[-_](?=[a-z])", " ", name)
 
 
-def call_tasks(labels: Mapping[str, str]) -> None:
-    """Take over what the entries of ``tasks:`` are to be called; an empty label says nothing."""
-    _called.clear()
-    _called.update({task: label for task, label in labels.items() if label})
+def score_label(metric: str) -> str:
+    """A score in running text.
+
+    >>> score_label("short_f1"), score_label("exact_match")
+    ('short F1', 'exact match')
+    """
+    return metric.replace("_", " ").replace("f1", "F1")
 
 
 def task_label(task: str) -> str:
-    """What the page calls a task: the label of its entry, else its name as the papers spell it.
+    """The name of a task as the papers spell it.
 
     >>> task_label("world-qa"), task_label("ewt-ps-role"), task_label("world-rte")
     ('reading world', 'PS-role', 'world RTE')
     >>> task_label("framenet-1.5"), task_label("my-task")
     ('FrameNet 1.5', 'my task')
     """
-    if task in _called:
-        return _called[task]
     if read := reading_task(task):
         return f"reading {task_label(read)}"
     key = next((one for one in SPELLED if task == one or task.endswith(f"-{one}")), "")
@@ -148,3 +149,17 @@ def baseline_label(name: str) -> str:
     ('random weights', 'word overlap')
     """
     return {"random": "random weights", "random-answer": "random answers"}.get(name, plain(name))
+
+
+def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested parameters as dotted names and texts; a list is one text.
+
+    >>> dict(flat({"finetune": {"epochs": 2, "rates": [1, 2]}}))
+    {'finetune.epochs': '2', 'finetune.rates': '1, 2'}
+    """
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            several = isinstance(value, list | tuple)
+            yield f"{prefix}{key}", ", ".join(map(str, value)) if several else str(value)
