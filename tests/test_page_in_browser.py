@@ -84,7 +84,7 @@ SCREENS = 12
 QUESTIONS = {  # id of what answers it, and words that stand there
     "What did tuning teach, and is it more than a baseline?": ("taught", "gain"),
     "Is the reader better than word overlap?": ("taught", "reading world.*word overlap"),
-    "Does it hold over seeds?": ("taught", "seeds that agree.*1 of 1"),
+    "Does it hold over seeds?": ("run", "this run has one"),
     "What would an encoder with random weights give?": ("taught", "random weights"),
     "Which layers do labels move in most?": ("answer-geometry", "layer \\d moves most"),
     "Which layers do attention maps change in most?": ("answer-attention", "layer \\d change"),

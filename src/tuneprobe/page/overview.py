@@ -23,7 +23,7 @@ from tuneprobe.wording import baseline_label, number, plain, score_label, task_l
 
 STATES = (RANDOM, PRETRAINED, FINETUNED)
 BASES = {RANDOM: "random weights", PRETRAINED: "pre-trained"}
-GAINS = ("best baseline", "gain", "learned", "seeds that agree")
+GAINS = ("best baseline", "gain", "learned")
 TAUGHT = (
     "What tuning taught: scores in percent; the gain in points over the best baseline, paired over "
     "the test examples."
@@ -71,12 +71,15 @@ def tasks_table(
 ) -> Table:
     """Each tuned task: its score in each state, and the paired gain over the best baseline.
 
-    `seeds` are the rows of every seed, of which the last column counts those that agree on whether
+    `seeds` are the rows of every seed: of several, a last column counts those that agree on whether
     the task was learned.
     """
     head = ["tuned on", "score", "majority", *BASES.values(), "fine-tuned", *GAINS]
-    rows = [] if seeds is None else [of_seed for _, of_seed in seeds.groupby("seed")]
-    alone = [competences(of_seed) for of_seed in rows]
+    by_seed = [] if seeds is None else [competences(rows) for _, rows in seeds.groupby("seed")]
+    tuned = [of for of in by_seed if of]  # the others are draws of random weights
+    alone = tuned if len(tuned) > 1 else []
+    if alone:
+        head.append("seeds that agree")
     found = competences(results)
     lines = [
         [label(name), *_task_row(results, one, [of[name] for of in alone if name in of])]
@@ -145,7 +148,7 @@ def _task_row(
     majority = tuned - gaps["majority"].value if "majority" in gaps else nan
     cells = [Cell(float(scores.get(state, nan))) for state in BASES]
     best = f"{baseline_label(nearest.baseline)} {number(tuned - nearest.estimate.value)}"
-    agree = sum(of.learned == one.learned for of in alone) if alone else 1
+    agree = sum(of.learned == one.learned for of in alone)
     return [
         score_label(nearest.score),
         Cell(majority),
@@ -154,7 +157,7 @@ def _task_row(
         best,
         Cell(*nearest.estimate, signed=True),
         "yes" if one.learned else "no",
-        f"{agree} of {len(alone) or 1}",
+        *([f"{agree} of {len(alone)}"] if alone else []),
     ]
 
 
