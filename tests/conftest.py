@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests; each imports what it needs, since every process reads this file."""
 
 import json
 import os
@@ -6,16 +6,17 @@ import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 import vl_convert
-from distributed import Client, LocalCluster
 from forked import Forked
-from tiny_reader import write_tiny_bert
 
-from tuneprobe.backends import ADDRESS
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from tuneprobe.page.blocks import Chapter
+    from tuneprobe.page.inputs import PageInputs
 
 DASK = ["-m", "dask"]
 WORKER = ["--nthreads", "1", "--no-dashboard", "--no-nanny"]
@@ -62,6 +63,32 @@ def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     vl_convert.vegalite_to_svg = kept
 
 
+@pytest.fixture(scope="session")
+def page_inputs(tmp_path_factory: pytest.TempPathFactory) -> "PageInputs":
+    """What a page of all studies is written from."""
+    from made_up_page import made_up_page
+
+    return made_up_page(ROOT, tmp_path_factory.mktemp("maps"))
+
+
+@pytest.fixture(scope="session")
+def page_chapters(page_inputs: "PageInputs") -> "list[Chapter]":
+    """The chapters of that page, drawn."""
+    from tuneprobe.page.page import draw_chapters
+
+    return draw_chapters(page_inputs)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The corpus that is generated, as the code writes it now."""
+    from tuneprobe.corpora.world import write_world
+
+    folder = tmp_path_factory.mktemp("world") / "world"
+    write_world(folder)
+    return folder
+
+
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of the text: every chart is an empty drawing."""
@@ -72,6 +99,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """One thread of torch, on which the last bits of a training depend."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -81,12 +110,16 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a small BERT."""
+    from tiny_reader import write_tiny_bert
+
     return write_tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[Client, list[Forked]]]:
+def cluster(tmp_path: Path) -> Iterator["tuple[Client, list[Forked]]"]:
     """A scheduler and two workers, real processes in a folder of their own."""
+    from distributed import Client
+
     file = tmp_path / "scheduler.json"
     scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
     worker = ["worker", *WORKER]
@@ -110,6 +143,10 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Client, list[Forked]]]:
 @pytest.fixture
 def thread_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A cluster within this process, of one worker with one thread."""
+    from distributed import LocalCluster
+
+    from tuneprobe.backends import ADDRESS
+
     shape = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(processes=False, **shape) as small:
         monkeypatch.setenv(ADDRESS, small.scheduler_address)

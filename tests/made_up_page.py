@@ -1,5 +1,6 @@
 """What a page of all four studies is written from, made up by formula."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tuneprobe.page.inputs import PageInputs
 from tuneprobe.studies.attention.example_figure import changed_cells, map_cells
 from tuneprobe.studies.attention.maps.example_maps import INDEX
 
+FEW = ("boundary", "coreference", "words", "world-qa", "world-pos", "world-rte")
 PIECES = "[CLS] the gull ##s slept [SEP] again the gull ##s were seen to sleep [SEP]"
 
 
@@ -28,6 +30,12 @@ def store_maps(folder: Path) -> None:
         rows.append((f"{state}.npy", 0, state, PIECES))
     index = pd.DataFrame(rows, columns=["file", "text", "state", "pieces"])
     index.to_csv(folder / INDEX, index=False)
+
+
+def few_tasks(inputs: PageInputs) -> PageInputs:
+    """The same page of one task of each study and two of pairs: drawn in half the time."""
+    kept = inputs.results.task.isin(FEW)
+    return replace(inputs, results=inputs.results[kept].reset_index(drop=True))
 
 
 def made_up_page(root: Path, folder: Path) -> PageInputs:

@@ -6,8 +6,6 @@ import json
 import os
 import pickle
 import re
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 from forked import finished
-from made_up_page import made_up_page
+from made_up_page import few_tasks
 from test_report import Outline
 
 from tuneprobe.bundle import BundleError, recorded_outputs, verify_bundle
@@ -27,6 +25,7 @@ from tuneprobe.corpora.archives import unpack_tar
 from tuneprobe.corpora.lines import CorpusError
 from tuneprobe.formats.representations import Representations
 from tuneprobe.page.compare import render_comparison
+from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.page import render_page
 from tuneprobe.params import ParamsError, load_params
 
@@ -209,8 +208,8 @@ def only_harmless(page: str) -> None:
     assert "alert(1)" in page
 
 
-def test_a_page_shows_tags_in_names_and_words_as_text(root: Path, tmp_path: Path) -> None:
-    inputs = made_up_page(root, tmp_path)
+def test_a_page_shows_tags_in_names_and_words_as_text(page_inputs: PageInputs) -> None:
+    inputs = few_tasks(page_inputs)
     results = inputs.results.replace({"label": dict.fromkeys(["NOUN"], TAGGED)})
     tables = {
         name: table.replace({column: tagged(table[column].iloc[0]) for column in words_of(table)})
@@ -240,16 +239,8 @@ def test_a_comparison_shows_tags_as_text() -> None:
 
 
 @pytest.mark.parametrize("words", [["show"], ["check"], ["compare", "x"], ["data", "fetch", "x"]])
-def test_no_secret_of_the_environment_is_printed(
-    root: Path, tmp_path: Path, words: list[str]
-) -> None:
+def test_no_secret_of_the_environment_is_printed(tmp_path: Path, words: list[str]) -> None:
     secrets = {"AWS_SECRET_ACCESS_KEY": KEY, "AWS_ACCESS_KEY_ID": KEY, "HF_TOKEN": KEY}
-    done = subprocess.run(
-        [sys.executable, "-c", "from tuneprobe.cli import main; main()", *words],
-        cwd=tmp_path,
-        env={**os.environ, **secrets, "PYTHONPATH": str(root / "src")},
-        capture_output=True,
-        text=True,
-    )
+    done = finished(["tuneprobe", *words], tmp_path, {**os.environ, **secrets})
     assert done.returncode == 2
     assert KEY not in done.stdout + done.stderr

@@ -161,10 +161,11 @@ def test_what_is_missing_is_named_and_the_page_still_builds(inputs, missing, blo
     for column, names in missing.items():
         rows = rows[~rows[column].isin(names)]
     partial = replace(inputs, results=rows, tables={})
-    blocks = blocks_of(partial)
+    chapter = ATTENTION.chapter(partial)
+    blocks = {block.name: block for block in chapter.blocks}
     assert says in "; ".join(blocks[block].missing)
     assert blocks["attention-maps"].missing
-    assert 'id="head-ablation"' in render_page(partial)
+    assert 'id="head-ablation"' in render_page(partial, [chapter])
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -5,38 +5,28 @@ import re
 from dataclasses import replace
 from io import StringIO
 from math import nan
-from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from made_up_page import made_up_page
+from made_up_page import few_tasks
 
-from tuneprobe.page.blocks import Cell, Chapter, Figure, Panel, Table
+from tuneprobe.page.blocks import Cell, Figure, Panel, Table
 from tuneprobe.page.charts import STATES
 from tuneprobe.page.figures import Curves, Quantity
 from tuneprobe.page.files import figure_svg, table_csv, write_figures
-from tuneprobe.page.page import draw_chapters, figures_of, render_page
+from tuneprobe.page.page import figures_of, render_page
 from tuneprobe.page.render import draw_figure
+from tuneprobe.studies.geometry.page import GEOMETRY
 
 SVG = "{http://www.w3.org/2000/svg}"
 OF_EACH_KIND = {"layers", "gaps", "clusters", "attention-maps", "patterns"}
 
 
 @pytest.fixture(scope="module")
-def inputs(root: Path, tmp_path_factory: pytest.TempPathFactory):
-    return made_up_page(root, tmp_path_factory.mktemp("maps"))
-
-
-@pytest.fixture(scope="module")
-def studies(inputs) -> list[Chapter]:
-    return draw_chapters(inputs)
-
-
-@pytest.fixture(scope="module")
-def figures(studies) -> list[Figure]:
-    return figures_of(studies)
+def figures(page_chapters) -> list[Figure]:
+    return figures_of(page_chapters)
 
 
 def section_of(page: str, figure: Figure) -> str:
@@ -49,9 +39,9 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def test_every_figure_has_anchor_caption_reading_named_drawings_and_its_data(
-    inputs, studies, figures
+    page_inputs, page_chapters, figures
 ):
-    page = render_page(inputs, studies)
+    page = render_page(page_inputs, page_chapters)
     assert len(figures) == 35
     for number, figure in enumerate(figures, 1):
         section = section_of(page, figure)
@@ -103,7 +93,7 @@ def test_no_two_panels_of_a_file_overlap_and_none_leaves_it(figures):
                 assert x >= a + c or a >= x + w or y >= b + d or b >= y + h, figure.name
 
 
-def test_what_does_not_exist_is_not_called_missing(inputs):
+def test_what_does_not_exist_is_not_called_missing(page_inputs):
     rows = pd.DataFrame(
         [("a", "finetuned", 1, 2.0, nan, nan), ("b", "finetuned", 1, 3.0, nan, nan)],
         columns=["task", "state", "layer", "value", "low", "high"],
@@ -119,20 +109,17 @@ def test_what_does_not_exist_is_not_called_missing(inputs):
             Quantity("compression", lambda _: rows[rows.task == "a"]),
         ],
     )
-    drawn = draw_figure(spec, inputs)
+    drawn = draw_figure(spec, page_inputs)
     assert drawn.undefined == ["b, selectivity"]
     assert drawn.missing == ["b, compression"]
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_csv_of_a_figure_loses_no_digit_that_its_page_rounds_away(inputs, figures):
+def test_the_csv_of_a_figure_loses_no_digit_that_its_page_rounds_away(page_inputs, figures):
     table = next(figure.table for figure in figures if figure.name == "spatial")
-    moved = inputs.results.assign(value=inputs.results.value + 1e-4 / 3)
-    [spatial] = [
-        figure
-        for figure in figures_of(draw_chapters(replace(inputs, results=moved, tables={})))
-        if figure.name == "spatial"
-    ]
+    moved = page_inputs.results.assign(value=page_inputs.results.value + 1e-4 / 3)
+    spec = next(one for one in GEOMETRY.blocks if getattr(one, "name", "") == "spatial")
+    spatial = draw_figure(spec, replace(page_inputs, results=moved))
     before, after = (
         [float(row[2]) for row in rows_of(table_csv(one))[1:]] for one in (table, spatial.table)
     )
@@ -157,7 +144,8 @@ def test_a_picture_has_room_for_headings_longer_than_the_drawing():
         ("finetuned", "no two states to compare"),
     ],
 )
-def test_a_page_without_a_state_says_what_is_missing(inputs, state, says):
+def test_a_page_without_a_state_says_what_is_missing(page_inputs, state, says):
+    inputs = few_tasks(page_inputs)
     results = inputs.results[inputs.results.state != state]
     text = re.sub(r"<[^>]+>", " ", render_page(replace(inputs, results=results)))
     assert says in re.sub(r"\s+", " ", text)
@@ -165,7 +153,8 @@ def test_a_page_without_a_state_says_what_is_missing(inputs, state, says):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_numbers_without_an_interval_stand_alone_and_decide_no_claim(inputs):
+def test_numbers_without_an_interval_stand_alone_and_decide_no_claim(page_inputs):
+    inputs = few_tasks(page_inputs)
     results = inputs.results.assign(low=nan, high=nan)
     page = render_page(replace(inputs, results=results, tables={}))
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))

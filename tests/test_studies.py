@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from made_up_page import made_up_page
 
 from tuneprobe.claims.verdicts import Evidence, judge, read_claims
 from tuneprobe.collect.metrics import MetricsError, headline, plot_entries, plot_tables
@@ -28,21 +27,18 @@ from tuneprobe.studies.geometry import claims as geometry_claims
 from tuneprobe.studies.geometry import page as geometry_page
 from tuneprobe.studies.geometry.page import BOTH_CLASSIFIERS, GEOMETRY
 
-EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
 
 @pytest.fixture(scope="module")
-def inputs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> PageInputs:
-    return made_up_page(root, tmp_path_factory.mktemp("maps"))
+def inputs(page_inputs: PageInputs) -> PageInputs:
+    return page_inputs
 
 
 @pytest.fixture(scope="module")
-def chapters(inputs) -> dict[str, Chapter]:
-    """Every study with empty drawings."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
-        return {name: study.chapter(inputs) for name, study in STUDIES.items()}
+def chapters(page_chapters: list[Chapter]) -> dict[str, Chapter]:
+    """Every study, by its name."""
+    return dict(zip(STUDIES, page_chapters, strict=True))
 
 
 def rows_of(study: Study, results: pd.DataFrame) -> pd.DataFrame:
@@ -149,8 +145,8 @@ def test_the_headline_has_the_names_that_the_study_lists(study, inputs):
 
 
 @every_study
-def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs, monkeypatch):
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+@pytest.mark.usefixtures("undrawn")
+def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs):
     empty = PageInputs(inputs.results.iloc[:0])
     blocks = study.chapter(empty).blocks
     for block in blocks:
@@ -210,10 +206,10 @@ def recipe(root: Path, heading: str, names: dict[str, Any]) -> dict[str, Any]:
     return defined
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_recipe_of_a_figure_gives_a_drawing_its_data_and_an_entry_of_dvc_yaml(
     root, inputs, monkeypatch
 ):
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
     spec = recipe(root, "Add a figure", vars(geometry_page))["NEAREST"]
     figure = draw_figure(spec, inputs)
     assert [panel.ability for panel in figure.panels][:2] == ["POS", "DEP"]
@@ -284,13 +280,13 @@ def test_the_interval_over_seeds_is_worked_out_by_hand():
     assert found[2] == pytest.approx((4, 4 - 12.7062, 4 + 12.7062), rel=1e-4)
 
 
-def test_panels_and_rows_of_a_further_encoder_name_it(inputs, monkeypatch):
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+@pytest.mark.usefixtures("undrawn")
+def test_panels_and_rows_of_a_further_encoder_name_it(inputs, chapters):
     other = inputs.results.assign(encoder="bert-base", value=inputs.results.value + 1)
     both = replace(inputs, results=pd.concat([inputs.results, other], ignore_index=True))
     assert both.encoders == ["minilm-l6", "bert-base"]
     blocks = {block.name: block for block in STUDIES["geometry"].chapter(both).blocks}
-    alone = {block.name: block for block in STUDIES["geometry"].chapter(inputs).blocks}
+    alone = {block.name: block for block in chapters["geometry"].blocks}
     abilities = [panel.ability for panel in blocks["clusters"].panels]
     assert abilities[0] == "POS"
     assert abilities[5] == "POS, bert-base"
