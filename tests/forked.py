@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
+from shutil import rmtree
 from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import mkdtemp
+from weakref import finalize
 
 CONTEXT = get_context("forkserver")
 LIBRARIES = (  # one server forks all processes of a test process: the first that starts it says
@@ -42,6 +44,7 @@ class Forked:
         self, words: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None
     ) -> None:
         folder = Path(mkdtemp(prefix="forked-"))
+        finalize(self, rmtree, folder, ignore_errors=True)
         self.words, self.out, self.err = list(words), folder / "out", folder / "err"
         settings = (self.words, cwd, dict(os.environ if env is None else env), self.out, self.err)
         self.process = CONTEXT.Process(target=_become, args=settings)

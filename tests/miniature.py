@@ -271,7 +271,7 @@ class Server:
             "--addr",
             f"127.0.0.1:{self.port}",
             "--dir-cache-time",
-            "1s",
+            "200ms",
             "--config",
             "",
         ]
