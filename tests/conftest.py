@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DASK = ["-m", "dask"]
 WORKER = ["--nthreads", "1", "--no-dashboard", "--no-nanny"]
 DRAW = vl_convert.vegalite_to_svg
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -92,8 +93,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of the text: every chart is an empty drawing."""
-    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: empty)
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
 
 
 @pytest.fixture(scope="module")

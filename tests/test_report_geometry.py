@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from conftest import EMPTY
 from made_up_geometry import N_LAYERS, TASKS, accuracy, made_up_dynamics, made_up_spaces
 
 from tuneprobe.collect.metrics import headline, plot_tables
@@ -31,9 +32,8 @@ def inputs(page_inputs: PageInputs, results: pd.DataFrame) -> PageInputs:
 @pytest.fixture(scope="module")
 def study(inputs) -> Chapter:
     """The chapter with empty drawings; tests/test_report_figures.py looks at the drawn ones."""
-    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: empty)
+        patch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
         return GEOMETRY.chapter(inputs)
 
 

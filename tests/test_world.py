@@ -12,7 +12,6 @@ import pytest
 
 from tuneprobe.corpora.framenet import read_framenet
 from tuneprobe.corpora.nq import read_nq
-from tuneprobe.corpora.world import write_world
 from tuneprobe.corpora.world.draws import Draws
 from tuneprobe.corpora.world.entities import PRONOUNS, person, words
 from tuneprobe.corpora.world.grammar import GrammarError, Token, Tokens, parse, render
@@ -34,14 +33,6 @@ FILES = (
     *(f"{folder}/{split}.tsv" for folder in ("rte", "sst2") for split in ("dev", "train")),
     *(f"train.{ending}" for ending in ("conllu", "conllulex", "jsonl", "label")),
 )
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The corpus of the default seed."""
-    folder = tmp_path_factory.mktemp("world") / "world"
-    write_world(folder)
-    return folder
 
 
 def _lines(path: Path) -> list[Record]:
@@ -71,10 +62,9 @@ def _digests(folder: Path) -> dict[str, str]:
     return {p.relative_to(folder).as_posix(): sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def test_the_same_seed_writes_the_same_bytes(world: Path, tmp_path: Path) -> None:
-    write_world(tmp_path / "again")
+def test_the_same_seed_writes_the_bytes_that_are_recorded(root: Path, world: Path) -> None:
     assert tuple(_digests(world)) == FILES
-    assert _digests(tmp_path / "again") == _digests(world)
+    assert _digests(root / "data" / "world") == _digests(world)
 
 
 def test_draws_are_those_of_a_hash_and_not_of_a_library() -> None:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from tuneprobe.corpora.world import SPLITS, write_world
+from tuneprobe.corpora.world import SPLITS
 from tuneprobe.corpora.world.entities import words
 from tuneprobe.corpora.world.grammar import GrammarError, Token, Tokens, render
 from tuneprobe.corpora.world.lexicon import CONCEPTS, FEMALE, MALE
@@ -18,13 +18,6 @@ from tuneprobe.corpora.world.statements import statements
 
 ADPOSITIONAL = ("P", "INF.P", "POSS", "PRON.POSS")
 Row = list[str]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world") / "world"
-    write_world(folder)
-    return folder
 
 
 def _sentences(path: Path) -> list[list[Row]]:
