@@ -16,6 +16,7 @@ from tuneprobe.collect.metrics import (
     plot_tables,
     write_tables,
 )
+from tuneprobe.collect.tables import quick
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.page.registry import STUDIES
 from tuneprobe.states import NO_ENCODER, STATES
@@ -24,7 +25,12 @@ from tuneprobe.studies.pairwise.measures import PROBES
 
 @pytest.fixture(scope="module")
 def results() -> pd.DataFrame:
-    return made_up_results(gain=3.0)
+    return quick(made_up_results(gain=3.0))
+
+
+@pytest.fixture(scope="module")
+def tables(results) -> dict[str, pd.DataFrame]:
+    return plot_tables(results, "finetuned")
 
 
 def test_headline_numbers_are_those_of_the_last_layer_of_the_focus(results):
@@ -59,12 +65,12 @@ def test_every_headline_number_belongs_to_a_study():
     assert by_study(["f1", "else"]) == {"Pairs that reading needs": ["f1"], "Other": ["else"]}
 
 
-def test_scores_without_an_encoder_are_of_no_state(results):
+def test_scores_without_an_encoder_are_of_no_state(results, tables):
     with_encoder = results[results.state != NO_ENCODER]
     assert len(with_encoder) < len(results)
     assert headline(results, "finetuned") == headline(with_encoder, "finetuned")
-    without = plot_tables(with_encoder, "random")
-    for name, table in plot_tables(results, "random").items():
+    without = plot_tables(with_encoder, "finetuned")
+    for name, table in tables.items():
         pd.testing.assert_frame_equal(table, without[name])
 
 
@@ -84,23 +90,23 @@ def test_an_unknown_focus_is_answered_with_the_nearest_state(results):
         plot_tables(results, "frozen")
 
 
-def test_panels_are_the_same_for_every_focus_but_their_values_are_not(results):
-    after, before = (plot_tables(results, state) for state in ("finetuned", "pretrained"))
+def test_panels_are_the_same_for_every_focus_but_their_values_are_not(results, tables):
+    after, before = tables, plot_tables(results, "pretrained")
     for name in ("layers", "controls", "scores"):
         assert after[name].panel.tolist() == before[name].panel.tolist()
         assert not after[name].equals(before[name])
     assert after["gaps"].equals(before["gaps"])
 
 
-def test_the_layers_table_holds_figure_1_five_probes_in_two_measures_at_all_layers(results):
-    layers = plot_tables(results, "finetuned")["layers"]
+def test_the_layers_table_holds_figure_1_five_probes_in_two_measures_at_all_layers(tables):
+    layers = tables["layers"]
     assert layers.panel.nunique() == 2 * len(PROBES)
     assert (layers.groupby("panel").layer.agg(list).map(len) == 7).all()
     assert {"boundary · linear head", "boundary · QA head"} <= set(layers.panel)
 
 
-def test_gaps_are_significant_where_holms_p_is_below_the_level(results):
-    gaps = plot_tables(results, "finetuned")["gaps"]
+def test_gaps_are_significant_where_holms_p_is_below_the_level(tables):
+    gaps = tables["gaps"]
     significant = gaps[gaps.significant == "yes"]
     assert set(significant.layer) == {4, 5, 6}
     assert set(significant.panel) == {
@@ -116,12 +122,11 @@ def test_tables_of_an_empty_run_keep_their_columns(results):
         assert "value" in table.columns
 
 
-def test_the_order_of_the_rows_does_not_matter(results):
+def test_the_order_of_the_rows_does_not_matter(results, tables):
     shuffled = results.sample(frac=1, random_state=1)
     assert headline(shuffled, "finetuned") == headline(results, "finetuned")
-    in_order = plot_tables(results, "finetuned")
     for name, table in plot_tables(shuffled, "finetuned").items():
-        pd.testing.assert_frame_equal(table, in_order[name])
+        pd.testing.assert_frame_equal(table, tables[name])
 
 
 def test_numbers_have_six_significant_digits(results):
@@ -131,19 +136,18 @@ def test_numbers_have_six_significant_digits(results):
     assert headline(moved, "finetuned")["synonyms_last"] == 86.3333
 
 
-def test_tables_are_written_as_csv_that_reads_back(results, tmp_path):
-    tables = plot_tables(results, "finetuned")
+def test_tables_are_written_as_csv_that_reads_back(tables, tmp_path):
     write_tables(tables, tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == set(tables)
     read = pd.read_csv(tmp_path / "gaps.csv")
     pd.testing.assert_frame_equal(read, tables["gaps"], check_dtype=False)
 
 
-def test_headline_numbers_have_the_intervals_of_their_rows(results):
+def test_headline_numbers_have_the_intervals_of_their_rows(results, tables):
     found = headline_estimates(results, "finetuned")
     assert found["coreference_last"] == (76.0, 74.0, 78.0)
     assert found["coreference_specific"] == (21.0, 19.0, 23.0)
-    table = plot_tables(results, "finetuned")["headline"].set_index("name")
+    table = tables["headline"].set_index("name")
     assert table.value.to_dict() == headline(results, "finetuned")
     assert tuple(table.loc["coreference_last"]) == (76.0, 74.0, 78.0)
 

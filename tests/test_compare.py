@@ -21,6 +21,7 @@ from tuneprobe.artifacts import write_json
 from tuneprobe.cli import app
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.collect.metrics import headline, plot_tables, write_tables
+from tuneprobe.collect.tables import quick
 from tuneprobe.compare import (
     WORKSPACE,
     CompareError,
@@ -37,7 +38,7 @@ from tuneprobe.page.compare import looks_of, read_plots, render_comparison
 
 def write_run(repository: Path, gain: float, epochs: int) -> None:
     """What a run leaves behind for Git."""
-    results = pd.concat([made_up_results(gain), made_up_spaces(), made_up_attention()])
+    results = quick(pd.concat([made_up_results(gain), made_up_spaces(), made_up_attention()]))
     params = {"focus": "finetuned", "finetune": {"epochs": epochs, "batch": 16}}
     (repository / "params.yaml").write_text(yaml.safe_dump(params))
     write_json(repository / "metrics/summary.json", headline(results, "finetuned"))
@@ -217,6 +218,7 @@ def test_equal_runs_are_the_same_in_every_number_and_every_table(repository, run
     assert "linear layers 23.00 23.00 same" in text  # a number without an interval
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_captions_and_tables_say_what_differs_at_the_last_layer(runs, page_of):
     text = text_of(page_of(runs[:2]))
     assert (
@@ -291,6 +293,7 @@ def test_a_folder_without_a_repository_is_one_clear_error(tmp_path):
         read_run(tmp_path, "base")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_revision_alone_is_compared_with_the_workspace(repository, monkeypatch, tmp_path):
     monkeypatch.chdir(repository)
     out = tmp_path / "page.html"

@@ -1,13 +1,12 @@
 """Several processes: the numbers of one, the same bytes every time, one writer, refusals."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked import finished
 from safetensors.numpy import load_file
 from shared_by_processes import LABELLED, compute, no_dropout_in_heads
 from stored import contents
@@ -38,7 +37,7 @@ def by_one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
         made.mkdir()
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = [str(HERE / "shared_by_processes.py"), str(still), str(lively), str(two)]
-    run = subprocess.run([sys.executable, *launch, *script], capture_output=True, text=True)
+    run = finished([*launch, *script], folder)
     assert run.returncode == 0, run.stderr
     with no_dropout_in_heads():
         compute(still, lively, one)
