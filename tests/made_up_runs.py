@@ -15,11 +15,13 @@ OF = ("--encoder", "minilm-l6", "--seed", "13")
 def write_params(
     root: Path, folder: Path, ablate: dict[str, object] | None = None, **settings: object
 ) -> None:
-    """The parameters of the checkout, but for classifiers that are trained in no time."""
+    """The parameters of the checkout, but for classifiers and hulls that take no time."""
     params = yaml.safe_load((root / "params.yaml").read_text())
     regimen = {"learning_rate": 0.01, "batch": 50, "max_epochs": 4, "patience": 2, "race": [1]}
-    cheap = {"hidden": [[8, 8]], "initialisations": 2, "regimen": regimen}
+    cheap = {"hidden": [[8, 8]], "initialisations": 2, "regimen": regimen, "orders": 2}
     params["geometry"]["classify"].update(cheap)
+    params["geometry"]["directprobe"]["max_nearest"] = 20
+    params["intervals"]["bootstrap"] = 50
     params["attention"]["ablate"].update(ablate or {})
     params["tasks"]["made-up"] = {"format": "glue", "path": "made-up", "target": "rte"}
     params.update(settings)

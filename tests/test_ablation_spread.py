@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forked import Forked
 from made_up_encoders import made_up_encoder, made_up_head, made_up_texts
-from made_up_runs import contents, kill_one_at_work, start, write_params
+from made_up_runs import OF, contents, kill_one_at_work, write_params
 from tiny_reader import DIM, WORDS
 
 from tuneprobe import paths
@@ -29,10 +30,17 @@ from tuneprobe.tuning.labelled_texts import labelled_texts
 TASK, ENCODER, LABELS = "world-rte", "minilm-l6", ["0", "1"]
 RESUMES = Path(".cache/resume")
 ABLATE = {"ablations": ["uniform", "mean"], "max_texts": 1000, "tokens_per_chunk": 100}
+IN_SMALL_BLOCKS = """
+import runpy, sys
+from tuneprobe.studies.attention.ablation import sweep
+sweep.BLOCK_TOKENS = 512
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
-def many_pairs(n_texts: int = 170) -> Examples:
-    """Pairs of sentences of many lengths: some 4,300 word pieces, three blocks."""
+def many_pairs(n_texts: int = 45) -> Examples:
+    """Pairs of sentences of many lengths: some 1,150 word pieces, three small blocks."""
     draws, builder, words = rng(0, "many-pairs"), ExamplesBuilder(), np.array(WORDS.split())
     for number in range(n_texts):
         pair = (draws.choice(words, size=draws.integers(5, 20)).tolist() for _ in range(2))
@@ -62,6 +70,13 @@ def write_workspace(root: Path, folder: Path, source: Path, **changes: object) -
     write_params(root, folder, encoders=encoders, ablate=ABLATE, **changes)
 
 
+def start_ablate(root: Path, folder: Path, **environment: str) -> Forked:
+    """Start the stage `ablate`, with blocks that take no seconds."""
+    script = str(root / "stages" / "ablate.py")
+    words = ["-c", IN_SMALL_BLOCKS, script, "--task", TASK, *OF]
+    return Forked(words, folder, {**os.environ, **environment})
+
+
 @pytest.fixture(scope="module")
 def local(
     root: Path, source: Path, tmp_path_factory: pytest.TempPathFactory
@@ -69,7 +84,7 @@ def local(
     """What one process of this machine writes, and where."""
     folder = tmp_path_factory.mktemp("local")
     write_workspace(root, folder, source)
-    assert start("ablate", root, folder, TASK).wait() == 0
+    assert start_ablate(root, folder).wait() == 0
     assert not list((folder / RESUMES).glob("*"))
     return contents(folder), folder
 
@@ -107,7 +122,7 @@ def test_texts_that_are_selected_keep_their_examples_spans_and_targets() -> None
 
 def test_two_processes_give_the_bytes_of_one(root, source, local, tmp_path: Path) -> None:
     write_workspace(root, tmp_path, source)
-    assert start("ablate", root, tmp_path, TASK, TUNEPROBE_WORKERS="2").wait() == 0
+    assert start_ablate(root, tmp_path, TUNEPROBE_WORKERS="2").wait() == 0
     assert contents(tmp_path) == local[0]
 
 
@@ -117,7 +132,7 @@ def test_a_cluster_gives_the_bytes_of_one_machine_even_when_a_worker_is_killed(
     client, workers = cluster
     write_workspace(root, tmp_path / "elsewhere", source)
     address = {ADDRESS: client.scheduler.address, "TUNEPROBE_BACKEND": "dask"}
-    running = start("ablate", root, tmp_path / "elsewhere", TASK, **address)
+    running = start_ablate(root, tmp_path / "elsewhere", **address)
     kill_one_at_work(client, workers, running)
     assert running.wait() == 0
     assert len(client.scheduler_info()["workers"]) == 1
@@ -128,7 +143,7 @@ def test_a_killed_sweep_goes_on_with_the_blocks_that_are_left(
     root, source, local, tmp_path: Path
 ) -> None:
     write_workspace(root, tmp_path, source)
-    running = start("ablate", root, tmp_path, TASK)
+    running = start_ablate(root, tmp_path)
     while not (kept := finished(tmp_path)):
         assert running.poll() is None
         time.sleep(0.005)
@@ -136,7 +151,7 @@ def test_a_killed_sweep_goes_on_with_the_blocks_that_are_left(
     running.wait()
     assert not (tmp_path / "results").exists()
     before = {path: path.stat().st_mtime_ns for path in kept}
-    running = start("ablate", root, tmp_path, TASK)
+    running = start_ablate(root, tmp_path)
     while running.poll() is None:
         assert all(not path.exists() or path.stat().st_mtime_ns == before[path] for path in kept)
         time.sleep(0.05)
@@ -165,7 +180,7 @@ def test_a_worker_that_has_another_checkpoint_says_so(
     labeller = loaded(tuned, model)
     loaded.cache_clear()  # the worker is another thread of this process
     harm(tuned.checkpoint / HEAD)
-    data = labelled_texts(labeller.encoder, many_pairs(40), "test")
+    data = labelled_texts(labeller.encoder, many_pairs(20), "test")
     kept = kept_sweep(tuned, model, cache=tmp_path / "cache", workers=1, backend="dask")
     with pytest.raises(ClusterError, match=message):
         ablation_sweep(labeller.head, data, sweep=kept)
@@ -180,7 +195,7 @@ def test_a_worker_does_not_keep_the_weights_of_an_earlier_tuning(
         tuned = tuned_at(write_tuned(tmp_path / "tuned", source, seed), source)
         model = tuned.sha256()
         labeller = loaded(tuned, model)
-        data = labelled_texts(labeller.encoder, many_pairs(40), "test")
+        data = labelled_texts(labeller.encoder, many_pairs(20), "test")
         kept = kept_sweep(tuned, model, cache=tmp_path / "cache", workers=1, backend="dask")
         swept.append(ablation_sweep(labeller.head, data, sweep=kept))
         assert np.array_equal(swept[-1], ablation_sweep(labeller.head, data))

@@ -16,7 +16,7 @@ from tuneprobe.studies.geometry.classifiers.networks import Network, Regimen
 from tuneprobe.studies.geometry.classifiers.stack import train
 
 LOSS = Regimen(learning_rate=3e-3, batch=50, max_epochs=100, monitor="loss")
-SMALL = {"hidden": (16, 16), "regimen": LOSS}
+SMALL = {"hidden": (16, 16), "regimen": LOSS, "orders": 1}
 
 
 def vectors(n: int = 1000, dim: int = 8) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_portions_that_do_not_cover_the_examples_are_refused(portions: tuple) ->
 @pytest.mark.parametrize(("n", "n_labels", "dim"), [(1000, 4, 8), (240, 24, 60), (150, 2, 100)])
 def test_useless_vectors_compress_nothing_and_no_portion_costs_much_more(n, n_labels, dim) -> None:
     y = rng(0, "random labels").integers(n_labels, size=n)
-    code = online_codelength(vectors(n, dim), y, **{**SMALL, "decay": 1e-7})
+    code = online_codelength(vectors(n, dim), y, **{**SMALL, "decay": 1e-7, "orders": 2})
     assert 0.95 < code.compression < 1.05
     uniform = np.diff(code.ends, prepend=0) * np.log2(n_labels)
     assert (code.portion_bits <= 1.05 * uniform).all()
@@ -96,13 +96,14 @@ def test_labels_that_are_nearly_constant_cost_nearly_nothing() -> None:
 def test_labels_that_the_vectors_show_cost_less_the_easier_they_are() -> None:
     X = vectors()
     easy, hard = X[:, 0] > 0, X[:, 0] * X[:, 1] > 0
-    bits = [online_codelength(X, y, **SMALL).bits for y in (easy, hard)]
+    bits = [online_codelength(X, y, **{**SMALL, "orders": 3}).bits for y in (easy, hard)]
     assert bits[0] < 0.5 * bits[1] < 0.5 * 1000
 
 
 def test_a_portion_is_coded_by_the_probe_of_the_portions_before() -> None:
     X, y = vectors(64), (vectors(64)[:, 0] > 0).astype(np.int64)
-    code = online_codelength(X, y, portions=(50, 100), orders=2, standardise=False, **SMALL)
+    how = {**SMALL, "orders": 2}
+    code = online_codelength(X, y, portions=(50, 100), standardise=False, **how)
     assert code.ends.tolist() == [32, 64]
     for number, bits in enumerate(code.portion_bits):
         order = rng(13, "codelength", "order", number).permutation(64)

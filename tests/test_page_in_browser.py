@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from made_up_page import made_up_page
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tuneprobe.collect.metrics import headline, plot_tables
@@ -133,12 +132,12 @@ def comparison(root: Path, results: pd.DataFrame) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(root: Path, page_inputs, page_chapters, tmp_path_factory) -> Path:
     """Holds a page of each kind."""
     folder = tmp_path_factory.mktemp("pages")
-    inputs = made_up_page(root, folder)
-    inputs = replace(inputs, results=pd.concat([inputs.results, learned()], ignore_index=True))
-    (folder / "run.html").write_text(render_page(inputs))
+    rows = pd.concat([page_inputs.results, learned()], ignore_index=True)
+    inputs = replace(page_inputs, results=rows)
+    (folder / "run.html").write_text(render_page(inputs, page_chapters))
     (folder / "comparison.html").write_text(comparison(root, inputs.results))
     return folder
 

@@ -139,9 +139,9 @@ def test_represent_killed_and_run_again_gives_the_same_bytes(tmp_path: Path) -> 
 
 def many_texts():
     builder = ExamplesBuilder()
-    for number in range(50):
-        text = builder.add_text(f"q{number}", ["which", "harbour"], ["old", "quay"] * 40)
-        for word in range(80):
+    for number in range(24):
+        text = builder.add_text(f"q{number}", ["which", "harbour"], ["old", "quay"] * 20)
+        for word in range(40):
             builder.add_span(text, 1, word, word + 1, "word")
     return builder.build()
 
@@ -152,6 +152,6 @@ def kill_once_it_writes(folder: Path) -> None:
     while not any(folder.rglob("layer_06.npy")):
         assert process.poll() is None, "the process ended before it was killed"
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.005)
     process.kill()
     process.wait()
