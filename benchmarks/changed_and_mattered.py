@@ -11,7 +11,7 @@ import typer
 
 from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.formats.results import read_results
-from tuneprobe.page.wording import number, signed, task_label
+from tuneprobe.wording import number, signed, task_label
 from tuneprobe.studies.change.measures import AFTER, BEFORE, rows_of
 
 COLUMNS = ("layer", "vectors, %", "weights, %", "alone", "above", "below", "used", "bits added")
