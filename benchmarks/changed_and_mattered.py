@@ -11,8 +11,8 @@ import typer
 
 from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.formats.results import read_results
-from tuneprobe.wording import number, signed, task_label
 from tuneprobe.studies.change.measures import AFTER, BEFORE, rows_of
+from tuneprobe.wording import number, signed, task_label
 
 COLUMNS = ("layer", "vectors, %", "weights, %", "alone", "above", "below", "used", "bits added")
 

@@ -155,6 +155,11 @@ def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs):
     assert {claim.figure for claim in study.claims} <= {block.name for block in blocks}
 
 
+def test_no_two_claims_have_the_same_letter_of_a_source():
+    sources = [claim.source for claim in CLAIMS]
+    assert len(set(sources)) == len(sources) > 40
+
+
 def test_the_page_imports_of_a_study_its_page_its_claims_and_its_measures_alone(root):
     source = root / "src/tuneprobe"
     allowed = {"page", "claims", "measures", "steps", "captions", "example_figure"}
