@@ -145,10 +145,11 @@ def task_label(task: str) -> str:
 def baseline_label(name: str) -> str:
     """A baseline in running text.
 
-    >>> baseline_label("random"), baseline_label("word-overlap")
-    ('random weights', 'word overlap')
+    >>> baseline_label("random"), baseline_label("word-overlap"), baseline_label("pre-trained")
+    ('random weights', 'word overlap', 'pre-trained')
     """
-    return {"random": "random weights", "random-answer": "random answers"}.get(name, plain(name))
+    own = {"random": "random weights", "random-answer": "random answers", "pre-trained": name}
+    return own.get(name, plain(name))
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
