@@ -145,8 +145,8 @@ def finetune(
         Kind of head, for whoever reads the checkpoint.
     state : str
         ``frozen`` trains the head alone, on an encoder without dropout, whose last layer is
-        computed once and standardised (by several processes, or where it is too large to be kept:
-        computed in every step, as it is); any other state trains both.
+        computed once (by each of several processes) and standardised; where it is too large to
+        be kept, it is computed in every step, as it is. Any other state trains both.
     head_epochs : int, optional
         Passes of a head alone where the last layer is computed once, so that a pass costs little
         and the head can converge; `epochs` otherwise.
@@ -194,7 +194,7 @@ def finetune(
     frozen = state == FROZEN or head_only
     rates = {"learning_rate": learning_rate, "head_learning_rate": head_learning_rate}
     how, rate = way_of(state, head_only, **rates, way=way, lora=lora, bitfit=bitfit)
-    once = frozen and n_processes() == 1 and fits(encoder, data)
+    once = frozen and fits(encoder, data)
     if once and head_epochs is not None:
         epochs = head_epochs
     described: dict[str, Any] = {
