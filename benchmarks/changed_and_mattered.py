@@ -1,6 +1,7 @@
 """The table of docs/results.md: what changed and what mattered, by layer, from the rows of a run.
 
-``python benchmarks/changed_and_mattered.py TASK ...``, at the top of a repository that ran.
+``python benchmarks/changed_and_mattered.py TASK ... [--encoder NAME]``, at the top of a repository
+that ran.
 """
 
 from collections.abc import Iterator
@@ -17,15 +18,14 @@ from tuneprobe.wording import number, signed, task_label
 COLUMNS = ("layer", "vectors, %", "weights, %", "alone", "above", "below", "used", "bits added")
 
 
-def read_rows(task: str) -> pd.DataFrame:
-    """The rows of a task of the first encoder, means over the seeds."""
+def read_rows(task: str, encoder: str) -> pd.DataFrame:
+    """The rows of a task, means over the seeds."""
     tables = [
         read_results(path)
         for study in ("change", "classify")
-        for path in sorted(Path("results").glob(f"*/{task}/{study}/seed-*/layers.csv"))
+        for path in sorted(Path("results").glob(f"{encoder}/{task}/{study}/seed-*/layers.csv"))
     ]
-    rows = pd.concat(tables, ignore_index=True)
-    return mean_over_seeds(rows[rows.encoder == rows.encoder.iloc[0]])
+    return mean_over_seeds(pd.concat(tables, ignore_index=True))
 
 
 def cells(rows: pd.DataFrame, digits: int = 1, sign: bool = True) -> dict[int, str]:
@@ -57,10 +57,10 @@ def lines(rows: pd.DataFrame) -> Iterator[str]:
         yield f"| {layer} | {' | '.join(column.get(layer, '') for column in columns)} |"
 
 
-def main(tasks: list[str]) -> None:
+def main(tasks: list[str], encoder: str = "minilm-l6") -> None:
     """Print the table of each task."""
     for task in tasks:
-        rows = read_rows(task)
+        rows = read_rows(task, encoder)
         scores = [rows_of(rows, "score", state).value for state in (AFTER, BEFORE)]
         tuned, plain = (number(one.iloc[0]) for one in scores)
         barrier = [signed(value, 2) for value in rows_of(rows, "barrier").value]

@@ -17,12 +17,12 @@ from tuneprobe.collect.seeds import mean_over_seeds, two_level
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.results import KEYS
 from tuneprobe.measures import Measure, check_measures
-from tuneprobe.page.blocks import Chapter, Figure, ScoreTable
+from tuneprobe.page.blocks import Chapter, Figure, ScoreTable, Table
 from tuneprobe.page.figures import Curves
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.registry import CLAIMS, STUDIES, all_measures, plotted
 from tuneprobe.page.render import draw_figure, plot_table
-from tuneprobe.page.study import Study
+from tuneprobe.page.study import Study, joined
 from tuneprobe.studies.geometry import claims as geometry_claims
 from tuneprobe.studies.geometry import page as geometry_page
 from tuneprobe.studies.geometry.page import BOTH_CLASSIFIERS, GEOMETRY
@@ -153,6 +153,15 @@ def test_a_study_without_rows_is_still_a_chapter_that_says_so(study, inputs):
         if isinstance(block, Figure | ScoreTable):
             assert block.missing, block.name
     assert {claim.figure for claim in study.claims} <= {block.name for block in blocks}
+
+
+def test_encoders_of_unlike_depth_share_a_table():
+    shallow = Table(["task", "layer 0", "layer 1"], [["POS", "1", "2"]])
+    deep = Table(["task", "layer 0", "layer 1", "layer 2"], [["POS, b", "3", "4", "5"]])
+    both = joined(shallow, deep)
+    assert both.head == deep.head
+    assert both.rows == [["POS", "1", "2", ""], ["POS, b", "3", "4", "5"]]
+    assert joined(Table(["task"], []), deep) == deep
 
 
 def test_no_two_claims_have_the_same_letter_of_a_source():

@@ -27,6 +27,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 from tuneprobe import paths
 from tuneprobe.formats.results import read_results
 from tuneprobe.inventory import Inventory
+from tuneprobe.page.reading import read_inputs
 from tuneprobe.params import load_params
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -220,11 +221,12 @@ def test_every_row_says_whose_it_is(workspace: Path, monkeypatch: pytest.MonkeyP
     assert values[values.seed == 5].value.tolist() != values[values.seed == 6].value.tolist()
 
 
-def test_a_page_and_headline_numbers_are_of_the_first_encoder_and_all_its_seeds(
+def test_headline_numbers_are_of_the_first_encoder_and_all_its_seeds_a_page_of_all_encoders(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workspace)
     made = Inventory.of(load_params())
+    assert read_inputs(load_params(), made).encoders == ["a", "b"]
     shown = made.shown(made.results())
     assert set(shown.encoder) == {"a"}
     seeds = shown.groupby("state").seed.agg(set).to_dict()

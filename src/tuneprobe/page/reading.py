@@ -24,10 +24,11 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         If something of `made` is missing or damaged.
     """
     settings = params.pairwise
-    every = check_measures(made.shown(made.results()), all_measures())
+    every = check_measures(made.results(), all_measures())
     results = mean_over_seeds(every)
+    first = made.shown(results)  # example maps are of this encoder
     maps = {
-        f"{task}/attention/{name}": cells(folder, results, task)
+        f"{task}/attention/{name}": cells(folder, first, task)
         for task, folder in made.map_folders().items()
         for name, cells in (("maps", map_cells), ("changed", changed_cells))
     }

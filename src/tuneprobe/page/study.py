@@ -10,7 +10,7 @@ import pandas as pd
 from tuneprobe.claims.verdicts import Claim
 from tuneprobe.collect.estimates import Estimate
 from tuneprobe.measures import Measure
-from tuneprobe.page.blocks import Block, Chapter, Figure, ScoreTable
+from tuneprobe.page.blocks import Block, Chapter, Figure, ScoreTable, Table
 from tuneprobe.page.figures import Curves, Spec
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.render import draw_figure
@@ -70,12 +70,11 @@ def with_encoder(block: Block, more: Block | None, encoder: str) -> Block:
     if isinstance(block, Figure) and isinstance(more, Figure):
         panels = [one._replace(ability=f"{one.ability}, {encoder}") for one in more.panels]
         rows = [[f"{name}, {encoder}", *cells] for name, *cells in more.table.rows]
-        table = more.table if not block.table.rows else block.table
         return replace(
             block,
             caption=f"{block.caption} {encoder}: {more.caption}",
             panels=[*block.panels, *panels],
-            table=replace(table, rows=[*block.table.rows, *rows]),
+            table=joined(block.table, replace(more.table, rows=rows)),
             missing=[*block.missing, *(f"{name}, {encoder}" for name in more.missing)],
         )
     if isinstance(block, ScoreTable) and isinstance(more, ScoreTable):
@@ -83,6 +82,19 @@ def with_encoder(block: Block, more: Block | None, encoder: str) -> Block:
         groups = sorted([*block.groups, *ours], key=lambda group: group.ours, reverse=True)
         return replace(block, groups=groups)
     return block
+
+
+def joined(first: Table, second: Table) -> Table:
+    """One table of the rows of both, whose columns may differ: encoders have their own layers."""
+    if not first.rows or first.head == second.head:
+        return replace(second, rows=[*first.rows, *second.rows])
+    head = list(dict.fromkeys([*first.head, *second.head]))
+    rows = [
+        [cells.get(name, "") for name in head]
+        for table in (first, second)
+        for cells in (dict(zip(table.head, row, strict=True)) for row in table.rows)
+    ]
+    return replace(first, head=head, rows=rows)
 
 
 def published(module: str) -> dict[str, Any]:
