@@ -139,7 +139,8 @@ def record(repo: Repo, remote: str) -> int:
     Raises
     ------
     StorageError
-        If an artifact is not here as dvc.lock has it, or the remote is no folder of the repository.
+        If an artifact is not here as dvc.lock has it, the remote is no folder of the repository,
+        or it takes nothing.
     """
     outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
     paths = {repo.fs.relpath(out.fs_path, repo.root_dir): out for out in outs}
@@ -155,7 +156,10 @@ def record(repo: Repo, remote: str) -> int:
         raise StorageError(f"the remote '{remote}' ({odb.path}) is no folder of {repo.root_dir}.")
     for name in object_names(odb):
         odb.fs.remove(odb.oid_to_path(name))
-    repo.push(list(kept), remote=remote)
+    try:
+        repo.push(list(kept), remote=remote)
+    except DvcException as error:
+        raise StorageError(f"the results could not be pushed to '{remote}': {error}") from error
     return len(kept)
 
 
