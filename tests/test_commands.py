@@ -46,6 +46,18 @@ def test_arguments_environment_folder_and_exit_code(folder: Path, end: str) -> N
     assert said == f"next door ['stages/one.py', '3', '--task', 'a b'] 1 yes {folder}"
 
 
+@pytest.mark.parametrize(("launcher", "kind"), [("", "_Forked"), ("nohup python", "_Shell")])
+def test_a_launcher_is_taken_from_the_environment(folder: Path, launcher: str, kind: str) -> None:
+    (folder / "stages" / "one.py").write_text("print('ran')")
+    text = "${LAUNCHER:-python} stages/one.py"
+    outer = {"PATH": os.environ["PATH"], "LAUNCHER": launcher}
+    shell = ["bash", "--noprofile", "--norc", "-c", text]
+    command = commands.start(shell, text, folder / "log", cwd=str(folder), env=outer)
+    assert type(command) is getattr(commands, kind)
+    assert command.wait(60)
+    assert (folder / "log").read_text().endswith("ran\n")
+
+
 def test_a_forked_command_leads_a_group_that_a_signal_ends(folder: Path) -> None:
     command = begin(folder, "GIVEN=1 PYTHONPATH=src python stages/one.py 0 sleep")
     while not (folder / "log").read_text():

@@ -33,6 +33,7 @@ LIBRARIES = (  # what the stages import, in the order of what it costs
 )
 SHELL = re.compile(r"[|&;<>()$`\\*?\[\]#~{}!\n]")  # what only a shell can do
 ASSIGNMENT = re.compile(r"(\w+)=(.*)")
+DEFAULTED = re.compile(r"\$\{(\w+):-(\w+)\}")  # the shell's: a variable, or else this word
 
 
 class Command(Protocol):
@@ -70,9 +71,10 @@ def start(words: list[str] | str, text: str, log: Path, **settings: Any) -> Comm
     settings : Any
         Of `subprocess.Popen`: ``cwd``, ``env`` and the rest.
     """
-    script = as_script(text)
+    environment = dict(settings["env"])
+    script = as_script(DEFAULTED.sub(lambda v: environment.get(v[1]) or v[2], text))
     if script and "forkserver" in multiprocessing.get_all_start_methods():
-        return _Forked(script, log, str(settings["cwd"]), dict(settings["env"]))
+        return _Forked(script, log, str(settings["cwd"]), environment)
     return _Shell(words, log, settings)
 
 

@@ -27,7 +27,7 @@ BLOCK = 65_536  # rows that are added up at a time
 
 @dataclass(frozen=True)
 class ReadOnce:
-    """A training set whose batches hold what the head reads beside inputs and targets.
+    """A training set whose batches hold what the head reads in place of inputs.
 
     Attributes
     ----------
@@ -54,12 +54,16 @@ class ReadOnce:
         return self.data.lengths
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """Inputs, targets and what the head reads of some rows, standardised."""
+        """Targets and what the head reads of some rows, standardised; no inputs."""
         bounds = zip(self.start[rows], self.start[rows] + self.n_rows[rows], strict=True)
         blocks = ((self.rows[start:stop] - self.mean) / self.deviation for start, stop in bounds)
         parts = [torch.from_numpy(block) for block in blocks]
         read = self.head.join(parts).to(self.device)
-        return self.data.batch(rows) | {READ: read}
+        return self.targets_of(rows) | {READ: read}
+
+    def targets_of(self, rows: NDArray[np.int64]) -> Batch:
+        """What the loss needs beside."""
+        return self.data.targets_of(rows)
 
     def sha256(self) -> str:
         """Fingerprint of inputs and targets."""

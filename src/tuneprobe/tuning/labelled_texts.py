@@ -92,9 +92,14 @@ class LabelledTexts:
         pool = pooling_matrix(pieces, self.text[rows], spans, inputs["input_ids"].shape[1])
         batch = inputs | {"pool": pool.to(self.encoder.device)}
         batch["n_examples"] = torch.tensor([len(self.rows[row]) for row in rows])
-        if self.targets is not None:
-            batch["target"] = torch.from_numpy(self.targets[chosen]).to(self.encoder.device)
-        return batch
+        return batch | self.targets_of(rows)
+
+    def targets_of(self, rows: NDArray[np.int64]) -> Batch:
+        """``target`` alone, of shape (n_examples,); nothing where there are no targets."""
+        if self.targets is None:
+            return {}
+        chosen = self.targets[self.examples_of(rows)]
+        return {"target": torch.from_numpy(chosen).to(self.encoder.device)}
 
     def sha256(self) -> str:
         """Fingerprint of all inputs, pooling and targets, in order."""

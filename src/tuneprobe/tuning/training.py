@@ -38,6 +38,9 @@ class TrainingSet(Protocol):
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Padded inputs and targets of some rows."""
 
+    def targets_of(self, rows: NDArray[np.int64]) -> Batch:
+        """What the head's loss needs of some rows beside what the head reads."""
+
     def sha256(self) -> str:
         """Fingerprint of everything that `batch` can return."""
 
@@ -242,6 +245,10 @@ def adamw(weights: Iterable[nn.Parameter], weight_decay: float) -> AdamW:
 def random_stream(device: torch.device, seed: int, *purpose: str | int) -> Iterator[None]:
     """Draw from a named stream inside the block, and leave torch's generators as they were."""
     devices = [device] if device.type == "cuda" else []
+    number = stream_seed(seed, *purpose)
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(stream_seed(seed, *purpose))
+        # torch.manual_seed formats three stack traces, longer than a head's step takes
+        torch.default_generator.manual_seed(number)
+        if devices:
+            torch.cuda.manual_seed(number)
         yield

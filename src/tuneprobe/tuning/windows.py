@@ -106,8 +106,16 @@ class Windows:
         """Padded inputs of shape (batch, seq) and targets of shape (batch,)."""
         chosen = [self.windows[row] for row in rows]
         inputs = pad_batch(self.encoder, [w.pieces(self.encoder.tokenizer) for w in chosen])
+        return self.targets_of(rows) | inputs
+
+    def targets_of(self, rows: Iterable[int]) -> dict[str, Tensor]:
+        """Targets of shape (batch,), and ``attention_mask`` (batch, seq): what a loss needs."""
+        chosen = [self.windows[row] for row in rows]
+        lengths = torch.tensor([len(window) for window in chosen])
+        mask = torch.arange(int(lengths.max())) < lengths[:, None]
         targets = {name: torch.tensor([getattr(w, name) for w in chosen]) for name in TARGETS}
-        return inputs | {name: target.to(self.encoder.device) for name, target in targets.items()}
+        targets["attention_mask"] = mask.long()
+        return {name: tensor.to(self.encoder.device) for name, tensor in targets.items()}
 
     def sha256(self) -> str:
         """Fingerprint of all inputs and targets, in order."""
