@@ -102,7 +102,12 @@ def corpus(
             store[rows] = noise + centroids[rows % labels]
         store.flush()
         del store
-    facts = {"n_layers": layers, "n_spans": n, "dim": dim, "spans_sha256": examples.spans_sha256()}
+    facts = {
+        "last_layer": layers - 1,
+        "n_spans": n,
+        "dim": dim,
+        "spans_sha256": examples.spans_sha256(),
+    }
     write_meta(folder, **facts)
     return Corpus(examples, {PRETRAINED: open_representations(folder, examples)})
 

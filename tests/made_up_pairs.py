@@ -9,10 +9,10 @@ class Stored:
     """Layers in memory."""
 
     def __init__(self, layers: Sequence[np.ndarray]) -> None:
-        self.layers, self.n_layers = layers, len(layers)
+        self.matrices, self.layers = layers, range(len(layers))
 
     def layer(self, number: int) -> np.ndarray:
-        return self.layers[number]
+        return self.matrices[number]
 
 
 def ids(*numbers: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def write_layers(folder: Path, layers: list[np.ndarray], examples: Examples) -> 
     np.save(folder / TYPES, np.array([numbers[word] for word in _words(examples)], dtype=np.int64))
     write_meta(
         folder,
-        n_layers=len(layers),
+        last_layer=len(layers) - 1,
         n_spans=len(examples.spans),
         spans_sha256=examples.spans_sha256(),
     )

@@ -154,7 +154,7 @@ def copy_snapshots(context: Context, folder: Path, variant: int) -> None:
 
 def opened(_: Context, folder: Path) -> None:
     stored = open_representations(folder, tagged_words())
-    for layer in range(stored.n_layers):
+    for layer in stored.layers:
         stored.layer(layer)
 
 
@@ -329,9 +329,9 @@ def test_a_key_that_meta_json_lacks_is_one_sentence(tmp_path: Path) -> None:
     write_json(tmp_path / "meta.json", {"seed": 1})
     meta = read_json(tmp_path / "meta.json")
     assert meta == {"seed": 1}
-    assert meta.get("n_layers") is None
-    with pytest.raises(ArtifactError, match=r"meta\.json does not say 'n_layers': run 'dvc"):
-        meta["n_layers"]
+    assert meta.get("last_layer") is None
+    with pytest.raises(ArtifactError, match=r"meta\.json does not say 'last_layer': run 'dvc"):
+        meta["last_layer"]
 
 
 def test_the_stage_that_makes_a_file_is_named(

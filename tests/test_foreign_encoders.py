@@ -240,7 +240,7 @@ def test_a_word_without_a_piece_changes_no_other_vector(tmp_path: Path) -> None:
         examples = examples_of(words, some)
         write_representations(encoder, examples, tmp_path / name)
         stored.append(open_representations(tmp_path / name, examples))
-    for layer in range(stored[0].n_layers):
+    for layer in stored[0].layers:
         np.testing.assert_array_equal(stored[0].layer(layer), stored[1].layer(layer))
     with pytest.raises(EncoderError, match=r"words \[1, 2\) of segment 0 .* yield no word piece"):
         write_representations(encoder, examples_of(with_it, [(1, 2)]), tmp_path / "none")

@@ -70,7 +70,7 @@ def measured(
     """The tables of every layer of every state, as `units.measured` gives them."""
     parts: dict[str, list[pd.DataFrame]] = {}
     for state, representations in states.items():
-        for layer in range(representations.n_layers):
+        for layer in representations.layers:
             for name, found in measure(read_space(representations, layer, table), **how).items():
                 found.insert(0, "layer", layer)
                 found.insert(0, "state", state)

@@ -170,10 +170,10 @@ def test_an_array_of_objects_is_not_unpickled(
     monkeypatch.chdir(tmp_path)
     np.save("layer_00.npy", np.array([Trap()], dtype=object), allow_pickle=True)
     with pytest.raises(Exception, match=r"layer_00|allow_pickle|dtype"):
-        Representations(tmp_path, {"n_layers": 1}).layer(0)
+        Representations(tmp_path, {"last_layer": 0}).layer(0)
     Path("layer_00.npy").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(Exception, match=r"layer_00|allow_pickle|pickle"):
-        Representations(tmp_path, {"n_layers": 1}).layer(0)
+        Representations(tmp_path, {"last_layer": 0}).layer(0)
     assert not Path("came").exists()
 
 

@@ -431,6 +431,6 @@ def test_a_gap_between_unknown_states_is_refused() -> None:
 def test_a_broken_layer_is_named_with_its_state() -> None:
     examples = many_examples(4)
     stored = layers_of(examples, [0, 0], 3)
-    stored.layers[1][examples.examples.span2[2]] = np.nan
+    stored.matrices[1][examples.examples.span2[2]] = np.nan
     with pytest.raises(PairwiseError, match="state random, layer 1: the vector of span"):
         rank_pairs({"random": stored}, examples, [WORDS])

@@ -283,7 +283,7 @@ def test_a_planted_pair_is_in_the_specific_part_of_its_layers_alone(rows) -> Non
 def test_a_score_that_any_anchor_gets_is_no_part_of_the_pair(examples, foreign) -> None:
     shared = vectors(examples)
     spans = examples.examples[["span1", "span2"]].to_numpy().ravel()
-    for X in shared.layers:
+    for X in shared.matrices:
         X[spans, 0] += 10  # anchors and matches lie together, whichever question they are of
     found = rank_pairs({"random": shared}, examples, [WORDS], foreign).rankings
     rows = to_frame(pairwise_results(found, **SHARED))

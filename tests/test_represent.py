@@ -70,7 +70,7 @@ def test_a_span_is_the_mean_of_its_words_and_a_word_the_mean_of_its_pieces(
                 attention_mask=torch.ones(1, len(pieces), dtype=torch.long),
                 output_hidden_states=True,
             ).hidden_states
-        assert len(states) == stored.n_layers == 7
+        assert len(states) == len(stored.layers) == 7
         for layer, state in enumerate(states):
             words = []
             for word in range(span.start, span.end):
@@ -105,7 +105,7 @@ def test_the_batching_changes_no_vector_beyond_float32_noise(
     write_representations(encoder, examples, tmp_path / "all", tokens_per_batch=10_000)
     one = open_representations(tmp_path / "one", examples)
     together = open_representations(tmp_path / "all", examples)
-    for layer in range(one.n_layers):
+    for layer in one.layers:
         np.testing.assert_allclose(one.layer(layer), together.layer(layer), atol=5e-6)
 
 
@@ -150,7 +150,7 @@ def test_a_lack_of_memory_changes_no_vector_beyond_float32_noise(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "parts"]
     together, parts = (open_representations(tmp_path / name, examples) for name in ("all", "parts"))
     assert parts.meta == together.meta
-    for layer in range(parts.n_layers):
+    for layer in parts.layers:
         np.testing.assert_allclose(parts.layer(layer), together.layer(layer), atol=5e-6)
 
 

@@ -171,6 +171,8 @@ def named(plan: Plan, patterns: tuple[str, ...]) -> set[str]:
                 "classify@minilm-l6-world-pos-13",
                 "geometry@minilm-l6-world-pos-13",
                 "similarity@minilm-l6-world-pos-13",
+                "snapshots@minilm-l6-world-pos-13",
+                "dynamics@minilm-l6-world-pos-13",
                 "represent-cross@minilm-l6-world-ps-fxn-world-pos-13",
                 "cross-task@*",
                 "change@minilm-l6-world-pos-13",

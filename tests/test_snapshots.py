@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
 
 def layers(folder: Path) -> np.ndarray:
     stored = open_representations(folder, tagged_words())
-    return np.stack([stored.layer(number) for number in range(stored.n_layers)])
+    return np.stack([stored.layer(number) for number in stored.layers])
 
 
 def test_there_is_one_at_the_beginning_and_one_at_the_end(folder: Path) -> None:

@@ -67,7 +67,7 @@ def outcome(ranking):
 class Vectors:
     """One layer in which the answer is marked after its own question and not after another."""
 
-    n_layers = 1
+    layers = range(1)
 
     def __init__(self, examples: Examples) -> None:
         rng = np.random.default_rng(4)

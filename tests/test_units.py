@@ -93,11 +93,11 @@ def test_a_worker_process_that_was_killed_is_one_sentence() -> None:
 
 
 def test_layers_are_chosen_by_name() -> None:
-    assert [chosen("last", layer, 3) for layer in range(3)] == [False, False, True]
-    assert [chosen("all", layer, 2) for layer in range(2)] == [True, True]
-    assert not chosen("none", 0, 1)
+    assert [chosen("last", layer, 2) for layer in range(3)] == [False, False, True]
+    assert [chosen("all", layer, 1) for layer in range(2)] == [True, True]
+    assert not chosen("none", 0, 0)
     with pytest.raises(UnknownNameError, match="Did you mean 'last'"):
-        chosen("lst", 0, 1)
+        chosen("lst", 0, 0)
 
 
 def test_too_few_rows_an_empty_split_and_nan_are_one_clear_error_each(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from repository import git
 
 from tuneprobe.formats.results import Result, read_results, stamp, write_results
 from tuneprobe.measures import PERCENT, Measure
-from tuneprobe.verify import LOCK, RECORDED, VerifyError, differing, recorded_tables
+from tuneprobe.paths import RECORDED
+from tuneprobe.verify import LOCK, VerifyError, differing, recorded_tables
 
 TABLE = Path("results/e/t/classify/seed-13/layers.csv")
 MEASURES = [Measure("classify", "accuracy", "accuracy", PERCENT)]

@@ -25,7 +25,7 @@ from tuneprobe.corpora.default import fetch_default
 from tuneprobe.corpora.fetch import fetch
 from tuneprobe.corpora.registry import Corpus, registry
 from tuneprobe.digests import SUMS
-from tuneprobe.paths import DATA, PAGE
+from tuneprobe.paths import DATA, PAGE, RECORDED, RECORDED_SECONDS
 from tuneprobe.stage import exit_on_mistake, spread
 
 NAMED_ROWS = 20  # that differ, before `verify` counts the rest
@@ -527,8 +527,7 @@ def record() -> None:
     recorded/ then holds its result rows, its page and how long each stage took.
     """
     from tuneprobe import storage
-    from tuneprobe.runner import RECORDED_SECONDS, known_seconds
-    from tuneprobe.verify import RECORDED
+    from tuneprobe.runner import known_seconds
 
     with storage.open_repository() as repo:
         n_artifacts = storage.record(repo, RECORDED.name)
@@ -553,7 +552,7 @@ def verify(
     from tuneprobe.inventory import Inventory
     from tuneprobe.page.registry import all_measures
     from tuneprobe.params import load_params
-    from tuneprobe.verify import RECORDED, VerifyError, differing, recorded_tables
+    from tuneprobe.verify import VerifyError, differing, recorded_tables
 
     made = Inventory.found(load_params())
     here = [table for tables in made.studies.values() for table in tables]

@@ -18,6 +18,8 @@ WORDNET = DATA / "wordnet"
 PATTERNS = Path("patterns")
 ANNOTATOR = Path("annotator.json")
 RESULTS = Path("results")
+RECORDED = Path("recorded")  # the remote that is committed
+RECORDED_SECONDS = RECORDED / "seconds.json"  # that each stage of the recorded run took
 
 
 def questions(task: str) -> str:

@@ -28,10 +28,10 @@ from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from tuneprobe.artifacts import atomic_file
 from tuneprobe.commands import Command, start
 from tuneprobe.errors import TuneprobeError
+from tuneprobe.paths import RECORDED_SECONDS
 
 LOGS = Path(".cache") / "logs"
 SECONDS = Path(".cache") / "seconds.json"  # that each stage took the last time
-RECORDED_SECONDS = Path("recorded") / "seconds.json"  # the same of the recorded run
 UNKNOWN = 20.0  # seconds of a stage that never ran
 POLL = 0.05  # seconds between two looks at the running commands
 TAIL = 15  # lines of a failed stage's output that are shown

@@ -69,19 +69,19 @@ class Unit:
 def layer_units(
     states: Mapping[str, Representations], settings: Callable[[int, int], Mapping[str, Any]]
 ) -> list[Unit]:
-    """A unit for every layer of every state; ``settings(layer, n_layers)`` are its arguments."""
+    """A unit for every layer of every state; ``settings(layer, last)`` are its arguments."""
     return [
-        Unit(state, layer, representations, settings(layer, representations.n_layers))
+        Unit(state, layer, representations, settings(layer, representations.layers[-1]))
         for state, representations in states.items()
-        for layer in range(representations.n_layers)
+        for layer in representations.layers
     ]
 
 
-def chosen(which: str, layer: int, n_layers: int) -> bool:
+def chosen(which: str, layer: int, last: int) -> bool:
     """Whether `layer` is among ``all`` layers, the ``last`` one, or ``none``."""
     if which not in WHICH_LAYERS:
         raise UnknownNameError("choice of layers", which, WHICH_LAYERS)
-    return which == "all" or (which == "last" and layer == n_layers - 1)
+    return which == "all" or (which == "last" and layer == last)
 
 
 @contextmanager

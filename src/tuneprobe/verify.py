@@ -18,9 +18,9 @@ from tuneprobe.artifacts import readable
 from tuneprobe.errors import TuneprobeError
 from tuneprobe.formats.results import DEFAULTS, KEYS, read_results
 from tuneprobe.measures import FRACTION, PERCENT, POINTS, Measure
+from tuneprobe.paths import RECORDED
 from tuneprobe.yaml_file import parse_yaml
 
-RECORDED = Path("recorded")  # the remote that is committed
 LOCK = "dvc.lock"
 COMPARED = ("value", "low", "high")
 TOLERANCE = {PERCENT: 2.0, POINTS: 2.0, FRACTION: 0.02, "nats": 0.05, "bits": 0.1}

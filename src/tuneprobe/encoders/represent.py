@@ -89,7 +89,7 @@ def write_representations(
         "layout": layout,
         "pooling": "mean of word pieces, mean of words; whole text: [CLS]",
         "dtype": "float32",
-        "n_layers": encoder.n_layers + 1,
+        "last_layer": encoder.n_layers,
         "n_spans": len(examples.spans),
         "dim": encoder.dim,
         "spans_sha256": examples.spans_sha256(),
@@ -285,9 +285,9 @@ def _store(
             np.lib.format.open_memmap(
                 part / layer_file(layer), mode="w+", dtype=np.float32, shape=shape
             )
-            for layer in range(facts["n_layers"])
+            for layer in range(facts["last_layer"] + 1)
         ]
-        for layer in range(facts["n_layers"]):
+        for layer in range(len(stores)):
             reserve(part / layer_file(layer))
 
         def write(found: SpanVectors) -> None:

@@ -26,9 +26,9 @@ class Representations:
     meta: dict[str, Any]
 
     @property
-    def n_layers(self) -> int:
-        """Number of stored layers, the embedding output (layer 0) included."""
-        return int(self.meta["n_layers"])
+    def layers(self) -> range:
+        """Numbers of the stored layers: 0, the embedding's output, to the encoder's last."""
+        return range(self.meta["last_layer"] + 1)
 
     def layer(self, number: int) -> np.ndarray:
         """Layer `number` as a read-only float32 array of shape (n_spans, dim)."""
@@ -79,9 +79,10 @@ def open_representations(folder: Path, examples: Examples) -> Representations:
             f"{folder} has {meta['n_spans']} rows for other spans than the examples' "
             f"{len(examples.spans)}: run 'dvc repro represent'."
         )
-    for number in range(meta["n_layers"]):
+    found = Representations(folder, meta)
+    for number in found.layers:
         checked(folder / layer_file(number))
-    return Representations(folder, meta)
+    return found
 
 
 def open_members(

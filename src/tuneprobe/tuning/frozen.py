@@ -21,7 +21,9 @@ from tuneprobe.encoders.forward import ON_PROCESSOR
 from tuneprobe.tuning.heads import Batch, Head
 from tuneprobe.tuning.training import READ, Training, TrainingSet
 
-LARGEST = 8 << 30  # bytes of a last layer that is kept; a larger one is computed in every step
+# bytes of a last layer that is kept (22,000 windows of 250 word pieces of MiniLM); a larger one is
+# computed in every step
+LARGEST = 8 << 30
 BLOCK = 65_536  # rows that are added up at a time
 
 
@@ -104,15 +106,12 @@ def moments(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 
-def read_once(training: Training, data: TrainingSet, folder: Path) -> ReadOnce | None:
-    """`data` with what the head reads of the frozen encoder; None where that is too large.
+def read_once(training: Training, data: TrainingSet, folder: Path) -> ReadOnce:
+    """`data` with what the head reads of the frozen encoder, which `fits`.
 
-    The rows are float32 in a nameless temporary file in `folder`, gone with the process. At most
-    8 GiB of last layer are kept (MiniLM: 22,000 windows of 250 word pieces). They differ from what
-    a step would compute by the rounding of another padding.
+    The rows are float32 in a nameless temporary file in `folder`, gone with the process. They
+    differ from what a step would compute by the rounding of another padding.
     """
-    if not fits(training.encoder, data):
-        return None
     n_inputs = len(data.lengths)
     start, n_rows = np.zeros(n_inputs, dtype=np.int64), np.zeros(n_inputs, dtype=np.int64)
     folder.mkdir(parents=True, exist_ok=True)

@@ -68,7 +68,7 @@ def cross_spaces(
     units = [
         unit
         for unit in layer_units(states, lambda *_: settings)
-        if chosen("last", unit.layer, unit.representations.n_layers)
+        if chosen("last", unit.layer, unit.representations.layers[-1])
     ]
     where: dict[str, Any] = {"cache": cache, "workers": workers, "backend": backend}
     with measured(layer_labels, units, table, **where) as found:

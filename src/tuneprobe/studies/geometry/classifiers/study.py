@@ -87,10 +87,10 @@ def probe_spaces(
     intervals: dict[str, Any] = {"confidence": confidence, "bootstrap": bootstrap}
     keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
 
-    def arguments(layer: int, n_layers: int) -> dict[str, Any]:
+    def arguments(layer: int, last: int) -> dict[str, Any]:
         extras = {
-            "controls": chosen(controls, layer, n_layers),
-            "codelength": chosen(codelength, layer, n_layers),
+            "controls": chosen(controls, layer, last),
+            "codelength": chosen(codelength, layer, last),
         }
         return {**settings, **extras, **intervals, "seed": seed}
 

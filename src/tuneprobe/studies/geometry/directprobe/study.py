@@ -84,8 +84,8 @@ def cluster_spaces(
         Further keyword arguments of `layer_geometry`.
     """
 
-    def arguments(layer: int, n_layers: int) -> dict[str, Any]:
-        at_most = max_nearest if chosen(nearest, layer, n_layers) else 0
+    def arguments(layer: int, last: int) -> dict[str, Any]:
+        at_most = max_nearest if chosen(nearest, layer, last) else 0
         return {**settings, "max_nearest": at_most, "seed": seed}
 
     where: dict[str, Any] = {"cache": cache, "workers": workers, "backend": backend}

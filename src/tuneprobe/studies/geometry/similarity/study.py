@@ -69,13 +69,13 @@ def compare_spaces(
     keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
     pairs = state_pairs([state for state in STATES if state in states])
     compared = {str(state): states[state] for state in layer_states if state in states}
-    n_layers = next(iter(states.values())).n_layers
+    numbers = next(iter(states.values())).layers
     rows = spatial_similarities(distances, pairs=pairs, zero_fill=zero_fill, **keys)
     rows += split_deficits(
         compared,
         table,
         distances,
-        layers=[layer for layer in range(n_layers) if chosen(split_layers, layer, n_layers)],
+        layers=[layer for layer in numbers if chosen(split_layers, layer, numbers[-1])],
         draws=splits,
         rtol=rtol,
         zero_fill=zero_fill,
@@ -164,7 +164,7 @@ def vector_similarities(
     """
     sample = _sample(table[table.split == "test"], max_examples, seed)
     points = {
-        state: [_points(found.examples(layer, sample)) for layer in range(found.n_layers)]
+        state: [_points(found.examples(layer, sample)) for layer in found.layers]
         for state, found in states.items()
     }
     rows: list[Result] = []

@@ -45,8 +45,8 @@ class Layers(Protocol):
     """Vectors of one task in one state, e.g. `encoders.representations.Representations`."""
 
     @property
-    def n_layers(self) -> int:
-        """Number of layers, the embedding output (layer 0) included."""
+    def layers(self) -> range:
+        """Their numbers; 0 is the embedding's output."""
 
     def layer(self, number: int) -> NDArray:
         """One layer, shape (n_spans, dim)."""
@@ -315,11 +315,13 @@ def _each_layer(
     states: Mapping[str, Layers], rank: Callable[[str, Matrix], Mapping[str, Outcomes]]
 ) -> dict[tuple[str, str], list[Outcomes]]:
     """Outcomes of every layer by (state, condition)."""
-    depths = {state: layers.n_layers for state, layers in states.items()}
+    depths = {state: layers.layers[-1] for state, layers in states.items()}
     if len(set(depths.values())) > 1:
-        raise PairwiseError(f"the states have different numbers of layers: {depths}.")
+        raise PairwiseError(f"the states have different last layers: {depths}.")
     found: dict[tuple[str, str], list[Outcomes]] = {}
-    for number in tqdm(range(max(depths.values(), default=0)), "rank", unit="layer", disable=None):
+    for number in tqdm(
+        range(max(depths.values(), default=-1) + 1), "rank", unit="layer", disable=None
+    ):
         for state, layers in states.items():
             try:
                 outcomes = rank(state, layers.layer(number))
