@@ -20,7 +20,7 @@ export TOKENIZERS_PARALLELISM := false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools data repro recompute recorded record verify remote push show test lint types unit
+.PHONY: help setup tools data repro recompute recorded record docs verify remote push show test lint types unit
 .PHONY: bench notebook lock clean
 .PHONY: exp-states exp-encoders exp-seeds exp-paper
 
@@ -64,6 +64,10 @@ recorded: setup  ## bring the page and the result rows of the recorded run; noth
 record: setup  ## make the run that is here the recorded one, to be committed
 	tuneprobe record
 	tuneprobe readme
+	python docs/fill.py
+
+docs: setup  ## fill the tables of docs/ from the rows in recorded/; nothing is computed
+	python docs/fill.py
 
 verify: setup  ## compare the result rows here with the recorded ones, within tolerances
 	tuneprobe verify
@@ -122,7 +126,8 @@ exp-paper: setup  ## queue the papers' corpora and grids, one run
 	  $(QUEUE) -n paper "$$@"
 	@$(START)
 
-test: lint types unit  ## style, types and tests
+test: lint  ## style, types and tests, types beside the tests
+	@$(MAKE) --no-print-directory --jobs 2 types unit
 
 lint: tools
 	ruff check .

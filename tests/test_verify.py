@@ -11,7 +11,8 @@ from repository import git
 from tuneprobe.formats.results import Result, read_results, stamp, write_results
 from tuneprobe.measures import PERCENT, Measure
 from tuneprobe.paths import RECORDED
-from tuneprobe.verify import LOCK, VerifyError, differing, recorded_tables
+from tuneprobe.recorded import LOCK, PARAMS, RecordedError, keep, lay_out, recorded_tables
+from tuneprobe.verify import differing
 
 TABLE = Path("results/e/t/classify/seed-13/layers.csv")
 MEASURES = [Measure("classify", "accuracy", "accuracy", PERCENT)]
@@ -38,9 +39,10 @@ def recorded(tmp_path: Path) -> Path:
     """A checkout that recorded three numbers, and whose lock file is another by now."""
     root = tmp_path / "checkout"
     rows = record(root, write(tmp_path / "layers.csv", 86.3, 90.0, 50.0).read_bytes())
-    listing = [{"md5": rows, "relpath": TABLE.name}, {"md5": "0" * 32, "relpath": "other.csv"}]
+    listing = [{"md5": rows, "relpath": TABLE.name}, {"md5": "0" * 32, "relpath": "other.parquet"}]
     folder = record(root, json.dumps(listing).encode(), ".dir")
     outs = [{"path": TABLE.parent.as_posix(), "md5": folder}]
+    (root / PARAMS).write_text("seed: 13")
     (root / LOCK).write_text(yaml.safe_dump({"schema": "2.0", "stages": {"c@t": {"outs": outs}}}))
     git(root, "init", "--quiet")
     git(root, "add", "--all")
@@ -71,9 +73,32 @@ def test_another_machine_is_within_tolerance_and_a_wrong_number_is_one_line(reco
 
 
 def test_what_was_never_recorded_or_is_lost_is_one_sentence(recorded: Path, tmp_path: Path) -> None:
-    with pytest.raises(VerifyError, match=r"no commit of .* has recorded/ and dvc\.lock"):
+    with pytest.raises(RecordedError, match=r"no commit of .* has recorded/ and dvc\.lock"):
         recorded_tables(tmp_path, [TABLE])
     for path in (recorded / RECORDED).rglob("*.dir"):
         path.unlink()
-    with pytest.raises(VerifyError, match=r"\.dir is missing: take the folder recorded"):
+    with pytest.raises(RecordedError, match=r"\.dir is missing: take the folder recorded"):
         recorded_tables(recorded, [TABLE])
+
+
+def test_the_recorded_run_is_laid_out_as_it_ran(recorded: Path, tmp_path: Path) -> None:
+    (recorded / PARAMS).write_text("seed: 14")
+    git(recorded, "commit", "--quiet", "--all", "--message", "Change a parameter")
+    there = lay_out(recorded, "default", tmp_path / "run")
+    assert (there / PARAMS).read_text() == "seed: 13"
+    assert read_results(there / TABLE).value.tolist() == [86.3, 90.0, 50.0]
+    assert [path.name for path in there.rglob("*.*")] == [PARAMS, TABLE.name]
+
+
+def test_rows_are_kept_under_a_name_and_found_again(tmp_path: Path) -> None:
+    (tmp_path / PARAMS).write_text("seed: 13")
+    write(tmp_path / TABLE, 86.3)
+    assert keep(tmp_path, "real", [TABLE]) == 1
+    write(tmp_path / TABLE, 50.0)
+    there = lay_out(tmp_path, "real", tmp_path / "unused")
+    assert (there / PARAMS).read_text() == "seed: 13"
+    assert read_results(there / TABLE).value.tolist() == [86.3]
+    assert keep(tmp_path, "real", [TABLE]) == 1
+    assert read_results(there / TABLE).value.tolist() == [50.0]
+    with pytest.raises(RecordedError, match=r"no run 'other' .* expected default or one of real"):
+        lay_out(tmp_path, "other", tmp_path / "unused")

@@ -520,14 +520,29 @@ def readme(
         shutil.copyfile(drawn, README_FIGURE)
 
 
-@app.command("record", epilog="Example: tuneprobe record")
-def record() -> None:
+@app.command("record", epilog="Example: tuneprobe record --as nq-passages")
+def record(
+    name: Annotated[
+        str | None,
+        typer.Option("--as", help="Keep its rows beside the recorded run, under this name."),
+    ] = None,
+) -> None:
     """Make the run that is here the recorded one, for the next commit.
 
-    recorded/ then holds its result rows, its page and how long each stage took.
+    recorded/ then holds its result rows, its page and how long each stage took. With a name:
+    recorded/runs/NAME holds params.yaml and its tables of result rows, which docs are filled from.
     """
     from tuneprobe import storage
+    from tuneprobe.inventory import Inventory
+    from tuneprobe.params import load_params
+    from tuneprobe.recorded import RUNS, keep
     from tuneprobe.runner import known_seconds
+
+    if name is not None:
+        made = Inventory.found(load_params())
+        n_tables = keep(Path(), name, [one for tables in made.studies.values() for one in tables])
+        typer.echo(f"{RUNS / name}/ holds {n_tables} tables: commit it")
+        return
 
     with storage.open_repository() as repo:
         n_artifacts = storage.record(repo, RECORDED.name)
@@ -552,13 +567,14 @@ def verify(
     from tuneprobe.inventory import Inventory
     from tuneprobe.page.registry import all_measures
     from tuneprobe.params import load_params
-    from tuneprobe.verify import VerifyError, differing, recorded_tables
+    from tuneprobe.recorded import RecordedError, recorded_tables
+    from tuneprobe.verify import differing
 
     made = Inventory.found(load_params())
     here = [table for tables in made.studies.values() for table in tables]
     recorded = recorded_tables(Path(), here)
     if not recorded:
-        raise VerifyError(
+        raise RecordedError(
             f"none of the {len(here)} tables of results here was recorded in {RECORDED}/: run "
             "'dvc repro' with the recorded params.yaml first."
         )

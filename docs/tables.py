@@ -1,0 +1,138 @@
+"""The tables of docs/, from the rows of committed runs: each function is one kind of table.
+
+A table says from which run it is by the folder of `recorded.lay_out`, and of which encoder: the
+first of the run where none is named.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir
+from pathlib import Path
+
+import pandas as pd
+
+from tuneprobe.collect.seeds import mean_over_seeds
+from tuneprobe.inventory import Inventory
+from tuneprobe.page.blocks import Table
+from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.overview import markdown, pairs_table, tasks_table
+from tuneprobe.page.registry import judge_all
+from tuneprobe.params import load_params
+from tuneprobe.studies.change.measures import AFTER, BEFORE, rows_of
+from tuneprobe.wording import number, signed, task_label
+
+Runs = Callable[[str], Path]  # the folder of a run, by its name
+LAYERS = ("layer", "vectors", "weights", "alone", "above", "below", "used", "bits added")
+
+
+def claims(runs: Runs, *columns: str) -> str:
+    """Each claim and its verdict in some runs, each ``WHAT IT IS=RUN[:ENCODER]``."""
+    found = {}
+    for column in columns:
+        name, _, run = column.rpartition("=")
+        found[name] = _verdicts(_inputs(runs, run))
+    head = ["claim", "paper", *found]
+    rows = [
+        [statement, source, *(of.get((source, statement), "–") for of in found.values())]
+        for source, statement in dict.fromkeys(key for of in found.values() for key in of)
+    ]
+    return markdown(Table(head, rows))
+
+
+def taught(runs: Runs, run: str) -> str:
+    """What tuning taught, and of several seeds in how many."""
+    inputs = _inputs(runs, run)
+    return markdown(tasks_table(inputs.results, inputs.all_seeds))
+
+
+def pairs(runs: Runs, run: str) -> str:
+    """The pairwise probes in the last layer, and their pair-specific part."""
+    return markdown(pairs_table(_inputs(runs, run).results))
+
+
+def pairs_by_seed(runs: Runs, run: str) -> str:
+    """What tuning adds to the pair-specific part under each seed, and over all of them."""
+    inputs = _inputs(runs, run)
+    every = inputs.results if inputs.all_seeds is None else inputs.all_seeds
+    tables = {
+        f"seed {seed}": pairs_table(every[every.seed == seed])
+        for seed in inputs.params["run"]["seeds"]
+    } | {"all": pairs_table(inputs.results)}
+    changes = {name: {row[0]: row[-1] for row in table.rows} for name, table in tables.items()}
+    rows = [[probe, *(of[probe] for of in changes.values())] for probe in changes["all"]]
+    return markdown(Table(["ability", *changes], rows))
+
+
+def changed(runs: Runs, run: str, task: str) -> str:
+    """What changed and what mattered in a tuned task, by layer."""
+    rows = _inputs(runs, run).results
+    rows = rows[rows.task == task]
+    scores = [number(rows_of(rows, "score", state).value.iloc[0]) for state in (AFTER, BEFORE)]
+    name = task_label(task)
+    title = f"{name}: tuned {scores[0]}, all layers put back {scores[1]}."
+    return f"{title}\n\n" + "\n".join(_layers(rows))
+
+
+def _inputs(runs: Runs, run: str) -> PageInputs:
+    name, _, encoder = run.partition(":")
+    with chdir(runs(name)):
+        params = load_params()
+        every = Inventory.found(params).results()
+    every = every[every.encoder == (encoder or params.run.encoders[0])]
+    results = mean_over_seeds(every)
+    return PageInputs(
+        results=results,
+        params=params.model_dump(),
+        layer_mark=params.pairwise.layer_mark,
+        margin=params.pairwise.equivalence_margin,
+        confidence=params.intervals.confidence,
+        all_seeds=None if results is every else every,
+    )
+
+
+def _verdicts(inputs: PageInputs) -> dict[tuple[str, str], str]:
+    """By source and statement, with the checks that pass; "–" where nothing was measured."""
+    found = {}
+    for one in judge_all(inputs.evidence):
+        n_passed = sum(check.outcome == "pass" for check in one.checks)
+        counted = f"{one.verdict} ({n_passed} of {len(one.checks)})"
+        found[one.claim.source, one.claim.statement] = counted if one.checks else "–"
+    return found
+
+
+def _layers(rows: pd.DataFrame) -> Iterator[str]:
+    bits = rows[(rows.metric == "v_gain") & (rows.classifier == "linear") & (rows.label == "")]
+    plain = rows.assign(low=float("nan"), high=float("nan"))
+    columns = [
+        _cells(rows_of(plain, "difference"), sign=False),
+        _cells(rows_of(plain, "weight_change"), 2, sign=False),
+        _cells(rows_of(rows, "layer_score_change")),
+        _cells(rows_of(plain, "up_to_score"), sign=False),
+        _cells(rows_of(plain, "up_to_score", BEFORE), sign=False),
+        _cells(rows_of(rows, "erasure_gap")),
+        _cells(bits, 2),
+    ]
+    head = [LAYERS[0], *(name for name, of in zip(LAYERS[1:], columns, strict=True) if of)]
+    columns = [column for column in columns if column]
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for layer in range(int(rows.layer.max()) + 1):
+        yield f"| {layer} | {' | '.join(column.get(layer, '') for column in columns)} |"
+
+
+def _cells(rows: pd.DataFrame, digits: int = 1, sign: bool = True) -> dict[int, str]:
+    """What is written of each layer, with its interval where it has one."""
+    write = signed if sign else number
+    found = {}
+    for row in rows.itertuples():
+        bounds = f" [{signed(row.low, digits)}, {signed(row.high, digits)}]"
+        found[int(row.layer)] = write(row.value, digits) + (bounds if row.low == row.low else "")
+    return found
+
+
+KINDS: Mapping[str, Callable[..., str]] = {
+    "claims": claims,
+    "taught": taught,
+    "pairs": pairs,
+    "pairs-by-seed": pairs_by_seed,
+    "changed": changed,
+}
