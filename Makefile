@@ -99,7 +99,7 @@ PAPER := 'run.encoders=[bert-base]' 'pairwise.tasks=[natural-questions]' 'geomet
   'geometry.dynamics.tasks=[english-ps-role]' 'geometry.cross.tasks=[english-ps-fxn]' \
   'geometry.cross.tuned_on=[english-ps-role,english-pos]' 'attention.tasks=[$(GLUE)]' \
   'attention.pair_heads.tasks=[{task: english-dep, tuned_on: english-dep}]' \
-  'change.tasks=[natural-questions-qa,$(ENGLISH),$(GLUE)]' 'change.erase.tasks=[english-pos,english-dep]' \
+  'change.tasks=[natural-questions-qa,$(ENGLISH),$(GLUE)]' 'change.erase.tasks=[english-pos,english-dep]' 'change.dynamics.tasks=[english-ps-role]' \
   prepare.pairs.boundary.train=10000 prepare.pairs.boundary.test=5000 \
   prepare.labels.train=null prepare.labels.test=null prepare.texts.train=null prepare.texts.test=null \
   finetune.epochs=2 finetune.batch=64 finetune.learning_rate=4.0e-5 \
@@ -118,7 +118,8 @@ exp-encoders: setup  ## queue one run of all encoders (the hub's need network)
 	@$(START)
 
 exp-seeds: setup  ## queue one run of several seeds, with as many draws of random weights
-	$(QUEUE) -n seeds -S 'run.seeds=[$(SEEDS)]' -S 'run.draws=[$(SEEDS)]'
+	$(QUEUE) -n seeds -S 'run.seeds=[$(SEEDS)]' -S 'run.draws=[$(SEEDS)]' \
+	  -S "change.seeds=[$$(echo $(SEEDS) | cut -s -d, -f2-)]"
 	@$(START)
 
 exp-paper: setup  ## queue the papers' corpora and grids, one run

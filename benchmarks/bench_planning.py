@@ -32,6 +32,7 @@ PAPER = (
     "attention.pair_heads.tasks=[{task: english-dep, tuned_on: english-dep}]",
     "change.tasks=[natural-questions-qa,english-pos,english-dep,mrpc,sst2]",
     "change.erase.tasks=[english-pos]",
+    "change.dynamics.tasks=[]",
 )
 GRAPHS: dict[str, list[tuple[str, ...]]] = {
     "default": [()],

@@ -18,7 +18,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     params = load_params()
     thread_limit(params.threads)
     read, found = params.finetune, params.evaluate
-    settings = params.change.model_dump(exclude={"tasks", "erase", "patch"})
+    settings = params.change.model_dump(exclude={"tasks", "seeds", "erase", "dynamics", "patch"})
     sizes = {name: settings.pop(name) for name in ("max_questions", "max_texts")}
     shared: dict[str, Any] = {"task": task, "seed": seed}
     checkpoint = paths.checkpoint(encoder, task, FINETUNED, seed)

@@ -3,7 +3,9 @@
 What holds by construction (4 layers, mark 1): vectors move more from layer to layer; the last layer
 costs most when it is put back and the first `lower`; only the upper layers tuned is worth `upper`
 points more than only the others; no intruders, a rank of `rank` of the control's; erasing the label
-costs `used` points beyond the control after tuning and half of that before.
+costs `used` points beyond the control after tuning and half of that before; on the way to another
+seed the loss rises by `between`, to the control by `control`; an upper layer costs `ahead` nats
+more at each step.
 """
 
 from collections.abc import Iterator
@@ -93,6 +95,34 @@ def path_rows(metric: str, barrier: float) -> Iterator[Result]:
     yield Result("barrier", *around(barrier, 0.05), **of)
 
 
+def seed_rows(metric: str, barrier: float, control: float) -> Iterator[Result]:
+    for state, height in (("finetuned", barrier), ("shuffled", control)):
+        of = {"state": state, "against": "finetuned", "score": metric, "n": 60}
+        for step in (0, 50, 100):
+            yield Result("seed_path_score", *around(90.0), step=step, **of)
+            loss = 0.3 + height * (step == 50)
+            yield Result("seed_path_loss", *around(loss, 0.05), step=step, **of)
+        yield Result("seed_barrier", *around(height, 0.05), **of)
+
+
+def step_rows(metric: str, ahead: float) -> Iterator[Result]:
+    """An upper layer costs `ahead` nats more than a lower one; layer 1 costs in steps 1 and 40."""
+    of = {"state": "finetuned", "score": metric, "n": 60}
+    for step in (1, 8, 40):
+        yield Result("step_score", *around(50.0 + step), step=step, **of)
+        yield Result("step_loss", *around(2.0 - step / 40, 0.1), step=step, **of)
+        of |= {"against": "pretrained"}
+        for layer in range(1, N_LAYERS + 1):
+            cost = 0.2 + ahead * (layer > N_LAYERS // 2)
+            cost = 0.0 if (layer, step) == (1, 8) else cost
+            for scope in ("layer", "up_to"):
+                here = {"layer": layer, "step": step, **of}
+                yield Result(f"step_{scope}_score_change", *around(-10 * cost), **here)
+                yield Result(f"step_{scope}_loss_change", *around(cost, 0.1), **here)
+        yield Result("upper_over_lower", *around(ahead, 0.05), step=step, **of)
+        del of["against"]
+
+
 def patch_rows(carried: float) -> Iterator[Result]:
     """Tuning adds 30 points of synonyms and takes 30 of coreference; its states carry `carried`."""
     for probe, sign in (("synonyms", 1), ("coreference", -1)):
@@ -140,6 +170,9 @@ def made_up_change(
     gain: float = 0.5,
     barrier: float = -0.3,
     carried: float = 12.0,
+    between: float = -0.2,
+    control: float = 1.0,
+    ahead: float = 0.2,
     lora: bool = False,
 ) -> pd.DataFrame:
     """Rows of one run; `sign` -1 turns the order of the layers that change."""
@@ -148,6 +181,8 @@ def made_up_change(
         found = [*restore_rows(metric, upper, lower, sign), *moved_rows(rank, intruders, sign)]
         found += erasure_rows(used) if task in ERASED else []
         found += path_rows(metric, barrier)
+        found += seed_rows(metric, between, control)
+        found += step_rows(metric, ahead) if task in ERASED else []
         found += [Result("lora_rank", 8.0, state="finetuned")] if lora else []
         shared = {"study": "change", "encoder": "minilm-l6", "task": task, "seed": 13}
         rows += stamp(found, **shared, level=0.95)

@@ -418,7 +418,8 @@ def test_the_stage_writes_a_table_of_declared_numbers(root, source, tmp_path, mo
     table = paths.results("minilm-l6", task, STUDY, 13) / "layers.csv"
     found = check_measures(read_results(table), MEASURES)
     elsewhere = {"vectors_matter", "weights_matter"}  # of three layers
-    elsewhere |= {"pair_score", "patch_change", "patch_excess"}  # another stage
+    elsewhere |= {"pair_score", "patch_change", "patch_excess", "upper_over_lower"}  # other stages
+    elsewhere |= {one.name for one in MEASURES if one.name.startswith(("step_", "seed_"))}
     assert {measure.name for measure in MEASURES} - elsewhere == set(found.metric)
     assert found.value[found.metric == "lora_rank"].tolist() == [4]
     [score] = found[(found.metric == "score") & (found.state == FINETUNED)].value

@@ -9,7 +9,7 @@ from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.formats.results import to_frame
 from tuneprobe.measures import check_measures
 from tuneprobe.page.registry import all_measures
-from tuneprobe.studies.change.claims import CHANGE_CLAIMS
+from tuneprobe.studies.change.claims import CHANGE_CLAIMS, begins
 
 
 def verdicts(results: pd.DataFrame) -> dict[str, str]:
@@ -55,6 +55,8 @@ def test_intruders_of_a_lora_are_judged_where_one_was_tuned(intruders, verdict) 
         ("gained-is-used", made_up_change(used=-20)),
         ("one-basin", made_up_change(barrier=0.3)),
         ("own-words-carry", made_up_change(carried=-12)),
+        ("seeds-one-basin", made_up_change(between=0.4)),
+        ("upper-first", made_up_change(ahead=-0.2)),
     ],
 )
 def test_a_run_that_is_built_otherwise_fails_the_claim(claim: str, results: pd.DataFrame) -> None:
@@ -79,10 +81,22 @@ def test_layers_that_are_equal_fail_one_half_of_the_claim(change: float, passing
         ("gained-is-used", made_up_change(gain=-0.5)),  # nothing became easier to read
         ("one-basin", made_up_change(barrier=0.02)),
         ("own-words-carry", made_up_change(carried=0.5)),
+        ("seeds-one-basin", made_up_change(between=0.02)),
+        ("seeds-one-basin", made_up_change(control=-0.2)),  # none could be seen
+        ("upper-first", made_up_change(ahead=0.02)),
     ],
 )
 def test_what_the_intervals_do_not_tell_is_not_decided(claim: str, results: pd.DataFrame) -> None:
     assert verdicts(results)[claim] == UNTESTED
+
+
+def test_a_layer_matters_from_where_its_cost_stays_above_zero() -> None:
+    evidence = Evidence(made_up_change(), layer_mark=0.4, margin=2.0, alpha=0.05)
+    assert begins(evidence, "world-pos") == {1: 40, 2: 1, 3: 1, 4: 1}  # of layer 1 a dip at 8
+    rows = made_up_change(ahead=-0.2)  # the upper layers cost nothing at all
+    evidence = Evidence(rows, layer_mark=0.4, margin=2.0, alpha=0.05)
+    assert begins(evidence, "world-pos") == {1: 40, 2: 1}
+    assert begins(evidence, "world-rte") == {}
 
 
 def test_every_claim_is_judged_in_each_seed_too() -> None:

@@ -35,6 +35,8 @@ WRONG = {  # what came for a key, where another kind, another range or fewer val
     "change.tasks": [["world-pos", "world-pos"], None],
     "change.max_texts": [0, "60"],
     "change.weights.cosine": [1.5, True],
+    "change.seeds": [[14, 14], ["14"], 14],
+    "change.dynamics.steps": [[], [0], [2, 2]],
     "attention.maps.labelled": ["", "a\nb", 1],
     "encoders.minilm-l6.package": ["", "python\nrm", "x" * 5000],
     "prepare": [[], 1, "x", None],
@@ -186,6 +188,8 @@ def test_maps_are_compared_with_a_state_that_is_read(written) -> None:
         ),
         ("change.tasks", ["world"], "names 'world', which is not in a study's tasks"),
         ("change.erase.tasks", ["ewt-pos"], "'ewt-pos', which is not in change.tasks"),
+        ("change.dynamics.tasks", ["world-rte"], "'world-rte', which is not in geometry.tasks"),
+        ("change.seeds", [14], "names '14', which is not in run.seeds after its first"),
         ("attention.tasks", ["mrpc", "mrpc"], "mrpc is listed twice"),
         ("attention.tasks", ["world-pos"], "the lists of tasks names 'world-pos' twice"),
     ],
@@ -211,7 +215,7 @@ def test_every_list_of_tasks_may_be_empty(root: Path, tmp_path: Path) -> None:
         block["tasks"] = []
     params["geometry"]["cross"] = {"tasks": [], "tuned_on": []}
     params["geometry"]["dynamics"]["tasks"] = params["attention"]["pair_heads"]["tasks"] = []
-    params["change"]["erase"]["tasks"] = []
+    params["change"]["erase"]["tasks"] = params["change"]["dynamics"]["tasks"] = []
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(params))
     assert load_params(path).attention.tasks == ()

@@ -130,7 +130,7 @@ def repository(
             "mine": {"path": str(tmp_path / "tuned"), "base": "small"},
         }
         params["run"]["encoders"] = ["mine"]
-        params["geometry"]["dynamics"]["tasks"] = []
+        params["geometry"]["dynamics"]["tasks"] = params["change"]["dynamics"]["tasks"] = []
         params["geometry"]["cross"] = {"tasks": [], "tuned_on": []}
         params["geometry"]["finetune"]["epochs"] = 1
         for block, value in blocks.items():

@@ -73,6 +73,8 @@ SMALL: dict[str, Any] = {
     "change.max_texts": 10,
     "change.max_questions": 8,
     "change.erase": {"tasks": ["world-ps-role"], "draws": 1},
+    "change.seeds": [2],
+    "change.dynamics": {"tasks": ["world-ps-role"], "steps": [1]},
     "run": AXES,
     "tasks.mine": {
         "format": "tsv",
@@ -268,7 +270,8 @@ def test_any_subset_of_the_studies_is_a_run(workspace: Path) -> None:
     empty = {"tasks": [], "tuned_on": []}
     spaces = {"geometry.tasks": [], "geometry.dynamics.tasks": [], "geometry.cross": empty}
     off = [{"pairwise.tasks": []}, spaces, {"attention.tasks": []}]
-    unchanged = {"change.tasks": [], "change.erase": {"tasks": [], "draws": 1}}
+    unchanged = {"change.tasks": [], "change.seeds": [], "change.dynamics.tasks": []}
+    unchanged["change.erase.tasks"] = []
     try:
         for alone in off:  # each without all others, so that none needs another
             others = {key: value for one in off if one is not alone for key, value in one.items()}
@@ -294,6 +297,8 @@ def test_weights_that_were_tuned_elsewhere_are_a_whole_run(workspace: Path) -> N
         "geometry.cross": {"tasks": [], "tuned_on": []},
         "attention.tasks": ["world-rte"],
         "change.tasks": ["world-qa", "world-ps-role", "world-rte"],
+        "change.dynamics.tasks": [],
+        "change.seeds": [],
     }
     try:
         write_params(workspace, changes)

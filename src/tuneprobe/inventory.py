@@ -32,6 +32,8 @@ class Inventory:
     texts: tuple[str, ...]  # sentence tasks of the attention study
     linked: tuple[str, ...]  # whose annotated word pairs the heads are scored on
     changed: tuple[str, ...]  # by the names of their examples
+    restored: tuple[str, ...]  # whose layers are put back while they are tuned
+    led: tuple[int, ...]  # seeds to whose weights the path from the first seed's leads
     partial: bool = False  # what does not lie in the workspace is left out, not missed
 
     @classmethod
@@ -46,6 +48,8 @@ class Inventory:
             params.attention.tasks,
             tuple(one.task for one in params.attention.pair_heads.tasks),
             params.change.tasks,
+            params.change.dynamics.tasks,
+            params.change.seeds,
         )
 
     @classmethod
@@ -147,7 +151,7 @@ class Inventory:
             tables = (
                 paths.results(encoder, task, stage, seed) / f"{name}.csv"
                 for encoder in self.run.encoders
-                for seed in self.run.seeds
+                for seed in (self.led if stage == "change-seeds" else self.run.seeds)
             )
             if here := self._here(tables):
                 found.setdefault(study, []).extend(here)
@@ -167,6 +171,8 @@ class Inventory:
             yield "attention", task, stage, name
         yield from (("attention", task, "pair-heads", "pairs") for task in self.linked)
         yield from (("change", task, "change", "layers") for task in self.changed)
+        yield from (("change", task, "change-seeds", "path") for task in self.changed)
+        yield from (("change", task, "change-steps", "layers") for task in self.restored)
         yield from (("change", paths.pairs(task), "patch", "layers") for task in self.reading)
 
     def _folder(self, task: str, stage: str) -> Path:

@@ -476,6 +476,13 @@ class Line(_Block):
         return shares
 
 
+class Steps(_Block):
+    """Tasks whose layers are put back while they are tuned, and after how many updates."""
+
+    tasks: Names
+    steps: NonEmptyUnique[PositiveInt]
+
+
 class Patch(_Block):
     """Of how many pairs words get the state of the other model, and in which layers."""
 
@@ -487,6 +494,7 @@ class Change(_Block):
     """The study of what tuning changed, and whether it matters."""
 
     tasks: Names
+    seeds: Unique[Seed]
     max_texts: PositiveInt
     max_questions: PositiveInt
     max_vectors: Size
@@ -495,6 +503,7 @@ class Change(_Block):
     weights: Weights
     erase: Erase
     path: Line
+    dynamics: Steps
     patch: Patch
     tokens_per_batch: PositiveInt | None
 
@@ -608,7 +617,7 @@ def check_names(params: Params) -> None:
         problems += [_unfit(params, key, name, TASK_LISTS[key]) for name in names]
     labelled = made["geometry.tasks"]
     tuned = labelled + made["attention.tasks"]
-    linked = params.attention.pair_heads.tasks
+    linked, restored = params.attention.pair_heads.tasks, params.change.dynamics.tasks
     readers = tuple(paths.questions(name) for name in made["pairwise.tasks"])
     for key, names, among, where in (
         ("geometry.dynamics.tasks", params.geometry.dynamics.tasks, labelled, "geometry.tasks"),
@@ -629,6 +638,14 @@ def check_names(params: Params) -> None:
         ),
         ("change.erase.tasks", params.change.erase.tasks, params.change.tasks, "change.tasks"),
         ("change.erase.tasks", params.change.erase.tasks, labelled, "geometry.tasks"),
+        ("change.dynamics.tasks", restored, params.change.tasks, "change.tasks"),
+        ("change.dynamics.tasks", restored, labelled, "geometry.tasks"),
+        (
+            "change.seeds",
+            tuple(map(str, params.change.seeds)),
+            tuple(map(str, params.run.seeds[1:])),
+            "run.seeds after its first",
+        ),
     ):
         problems += [_not_made(key, name, among, where) for name in names]
     problems += _twice(params, made)
@@ -655,6 +672,7 @@ def _tuned_elsewhere(params: Params) -> Iterator[str]:
         "geometry.dynamics.tasks": params.geometry.dynamics.tasks if without else (),
         "geometry.cross.tasks": params.geometry.cross.tasks,
         "geometry.cross.tuned_on": params.geometry.cross.tuned_on,
+        "change.dynamics.tasks": params.change.dynamics.tasks,
     }
     keys = [key for key, tasks in followed.items() if tasks]
     if elsewhere and keys:
@@ -662,8 +680,8 @@ def _tuned_elsewhere(params: Params) -> Iterator[str]:
         name = (without or elsewhere)[0]
         yield (
             f"run.encoders: '{name}' was tuned elsewhere, once: there are no steps to follow "
-            f"(unless encoders.{name}.steps names their folder) and no other tasks to tune it on, "
-            f"which {', '.join(keys)} ask for: {settings}."
+            f"(unless encoders.{name}.steps names their folder, for geometry) and no other tasks "
+            f"to tune it on, which {', '.join(keys)} ask for: {settings}."
         )
 
 

@@ -33,6 +33,7 @@ from tuneprobe.stats import marked_layer
 from tuneprobe.studies.change.measures import (
     AFTER,
     BEFORE,
+    SHUFFLED,
     depth,
     gained,
     patched_probes,
@@ -41,6 +42,7 @@ from tuneprobe.studies.change.measures import (
 
 FEW = 5.0  # percent of the directions looked at
 HALF = 0.5  # of the effective rank of a random change
+RISE = "rise above the chord, nats"
 
 
 def _upper_carry(evidence: Evidence) -> Iterator[Check]:
@@ -149,6 +151,40 @@ def _change_against_cost(evidence: Evidence) -> pd.DataFrame:
     return rows_of(evidence.results, "vectors_matter")
 
 
+def _between_seeds(evidence: Evidence) -> Iterator[Check]:
+    control = rows_of(evidence.results, "seed_barrier", SHUFFLED)
+    seen = set(control.task[control.low > 0])
+    for check in each_row(RISE, _of_encoder("seed_barrier"), unit="fraction")(evidence):
+        if check.subject in map(evidence.label, seen):
+            yield check
+        else:
+            yield Check(check.subject, "no barrier to the control either")
+
+
+def _upper_first(evidence: Evidence) -> Iterator[Check]:
+    rows = rows_of(evidence.results, "upper_over_lower").sort_values(["task", "step"])
+    for task, step, one in zip(rows.task, rows.step, estimates(rows), strict=True):
+        yield Check(evidence.label(task), f"after {step} updates", *one, unit="fraction")
+
+
+def begins(evidence: Evidence, task: str) -> dict[int, int]:
+    """After which update a layer begins to matter, by layer; one that does not is left out.
+
+    The first step looked at from which on the layer, put back alone, costs loss by its interval,
+    widened for the number of steps. A later step that does not show it takes back what came before:
+    the count begins anew, so that a dip is no beginning, and what is gone at the end never was one.
+    """
+    rows = rows_of(evidence.results, "step_layer_loss_change")
+    found = {}
+    for layer, of_layer in rows[rows.task == task].groupby("layer"):
+        ordered = of_layer.sort_values("step")
+        for step, one in reversed(list(zip(ordered.step, estimates(ordered), strict=True))):
+            if not widened(one, len(ordered), evidence.alpha).low > 0:
+                break
+            found[int(str(layer))] = int(step)
+    return found
+
+
 CHANGE_CLAIMS = read_claims(
     __file__,
     {
@@ -166,9 +202,11 @@ CHANGE_CLAIMS = read_claims(
         "encoded-is-used": (_is_used, ABOVE_ZERO),
         "gained-is-used": (_gained_is_used, ABOVE_ZERO),
         "one-basin": (
-            each_row("rise above the chord, nats", _of_encoder("barrier"), unit="fraction"),
+            each_row(RISE, _of_encoder("barrier"), unit="fraction"),
             below(0.0),
         ),
+        "seeds-one-basin": (_between_seeds, below(0.0)),
+        "upper-first": (_upper_first, ABOVE_ZERO),
         "own-words-carry": (_own_words, ABOVE_ZERO),
         "lora-intrudes": (_intruders(by_lora=True), above(FEW)),
         "top-changes": (_top_changes, ABOVE_ZERO),

@@ -19,6 +19,8 @@ ELAZAR = "Elazar et al. 2021"
 PRAKASH = "Prakash et al. 2024"
 ETHAYARAJH = "Ethayarajh et al. 2022"
 NEYSHABUR = "Neyshabur et al. 2020"
+HAO = "Hao et al. 2020"
+JUNEJA = "Juneja et al. 2023"
 OF_PAIRS = ("pair_score", "patch_change", "patch_excess")  # not of what was tuned on
 
 
@@ -82,6 +84,20 @@ MEASURES = (
         "nats",
         "score",
         cite="Frankle et al. 2020",
+    ),
+    _moved("seed_path_score", "score on the way to another seed", PERCENT, "score", "step"),
+    _moved("seed_path_loss", "loss on the way to another seed", "nats", "score", "step"),
+    _moved("seed_barrier", "its highest rise above the chord", "nats", "score", cite=JUNEJA),
+    _change("step_score", "score after so many updates", PERCENT, "score", "step"),
+    _change("step_loss", "loss after so many updates", "nats", "score", "step"),
+    *_scored("step_layer", "one layer put back", "step")[1::2],  # the changes
+    *_scored("step_up_to", "embeddings and layers up to this put back", "step")[1::2],
+    _moved(
+        "upper_over_lower",
+        "rise of the loss by an upper layer put back, less by a lower one",
+        "nats",
+        "score",
+        "step",
     ),
     _change("lora_rank", "rank of the LoRA that tuned it", cite="Hu et al. 2022"),
     _change("pair_score", "AUC of the match, last layer", PERCENT, "label"),

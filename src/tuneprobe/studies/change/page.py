@@ -8,7 +8,7 @@ import pandas as pd
 from tuneprobe.collect.estimates import estimate
 from tuneprobe.collect.tables import records, select
 from tuneprobe.formats.results import NO_LAYER
-from tuneprobe.page.charts import FINETUNED, PRETRAINED, RUNS, renamed
+from tuneprobe.page.charts import FINETUNED, PRETRAINED, RANDOM, RUNS, renamed
 from tuneprobe.page.figures import (
     Curves,
     HeatMaps,
@@ -20,12 +20,14 @@ from tuneprobe.page.figures import (
 )
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.study import Study
-from tuneprobe.studies.change.claims import CHANGE_CLAIMS
+from tuneprobe.studies.change.claims import CHANGE_CLAIMS, begins
 from tuneprobe.studies.change.measures import (
     AFTER,
     BEFORE,
     ELAZAR,
     ETHAYARAJH,
+    HAO,
+    JUNEJA,
     MEASURES,
     NEYSHABUR,
     PARTS,
@@ -39,7 +41,7 @@ from tuneprobe.studies.change.measures import (
     rows_of,
     tasks_of,
 )
-from tuneprobe.wording import bounded, number, plain, signed, spread
+from tuneprobe.wording import bounded, listed, number, plain, signed, spread
 
 PUT = {
     AFTER: "a layer of the tuned encoder put back",
@@ -47,6 +49,7 @@ PUT = {
 }
 GAINS = "Put into the other, a layer gains"
 BOTH = (FINETUNED, PRETRAINED)
+REORDERED = renamed(RANDOM, SHUFFLED, "control: hidden units reordered")
 
 
 def _of(metric: str, **facets: Any) -> dict[str, Any]:
@@ -187,10 +190,42 @@ def information_caption(inputs: PageInputs) -> Iterator[str]:
 
 @sentences
 def path_caption(inputs: PageInputs) -> Iterator[str]:
-    """The barrier of each task."""
-    for task, rows in _by_task(inputs, "barrier"):
-        value, low, high = (signed(one, 2) for one in estimate(rows[0]))
-        yield f"{task}: the loss comes {value} nats above the chord at most [{low}, {high}]."
+    """The barrier of each task, to another seed and to its control too."""
+    control = dict(_by_task(inputs, "seed_barrier", SHUFFLED))
+    for metric, where in (("barrier", ""), ("seed_barrier", " to another seed")):
+        for task, rows in _by_task(inputs, metric):
+            value, low, high = (signed(one, 2) for one in estimate(rows[0]))
+            text = f"{task}{where}: the loss comes {value} nats above the chord at most"
+            text += f" [{low}, {high}]"
+            if where and task in control:
+                text += f", to the control {signed(control[task][0]['value'], 2)}"
+            yield f"{text}."
+
+
+def step_rows(inputs: PageInputs) -> pd.DataFrame:
+    """What a layer put back costs in loss at each step, a map per task."""
+    rows = rows_of(inputs.results, "step_layer_loss_change")
+    return rows.assign(group=rows.task, measure="rise of the loss, nats")
+
+
+@sentences
+def steps_caption(inputs: PageInputs) -> Iterator[str]:
+    """Which layers matter from which update on, and by how much the upper half leads."""
+    gaps = dict(_by_task(inputs, "upper_over_lower"))
+    for name, rows in step_rows(inputs).groupby("group"):
+        task, first = inputs.label(str(name)), begins(inputs.evidence, str(name))
+        layers = sorted(set(rows.layer))
+        for step in sorted(set(first.values())):
+            here = listed([str(layer) for layer in layers if first.get(layer) == step])
+            yield f"{task}: from update {step} on, layer {here} costs loss."
+        if never := listed([str(layer) for layer in layers if layer not in first]):
+            yield f"{task}: layer {never} does not surely cost any at the end."
+        if gaps.get(task):
+            last = max(gaps[task], key=lambda row: int(row["step"]))
+            yield (
+                "An upper layer costs more than a lower one, after the last update by "
+                f"{bounded(*estimate(last), digits=2, sign=True)} nats."
+            )
 
 
 @sentences
@@ -208,6 +243,10 @@ def _of_encoder(inputs: PageInputs, *of: Any) -> dict[str, float]:
     """Label of a task to the number of all layers together."""
     found = _by_task(inputs, *of)
     return {task: rows[0]["value"] for task, rows in found if rows[0]["layer"] == NO_LAYER}
+
+
+def _control(inputs: PageInputs) -> pd.DataFrame:
+    return rows_of(inputs.results, "seed_barrier", SHUFFLED)
 
 
 def _tasks(*metrics: str) -> Callable[[PageInputs], list[str]]:
@@ -354,15 +393,38 @@ PATH = Curves(
     reading="Score and loss under the tuned head where every weight of the encoder lies so many "
     "percent of the way from its pre-trained to its tuned value; beyond 100 it goes further. Bands "
     "are intervals over texts. A loss that rises above the straight line between its ends is a "
-    "barrier.",
+    "barrier. Under several seeds also the loss between two of them, their heads interpolated too; "
+    "the control has the function of the second, with its hidden units in random order.",
     caption=path_caption,
     groups=_tasks("path_loss"),
     x="step",
     quantities=[
         Quantity("score", _of("path_score"), baseline=_of("majority"), baseline_label="majority"),
         Quantity("loss, nats", _of("path_loss"), digits=2),
+        Quantity(
+            "loss to another seed",
+            _of("seed_path_loss"),
+            digits=2,
+            undefined=lambda inputs: (
+                set(inputs.results.task) - set(tasks_of(inputs.results, "seed_path_loss"))
+            ),
+        ),
     ],
-    series=[FINETUNED],
+    series=lambda inputs: [FINETUNED, *[REORDERED] * bool(len(_control(inputs)))],
+)
+STEPS = HeatMaps(
+    "layer-steps",
+    "While it is tuned: from when a layer matters",
+    axis="layer",
+    reading="A cell is a layer and a number of updates: how much the loss of the encoder and head "
+    "of then rises when this layer alone is put back to its pre-trained weights, on test texts. "
+    "Before the first update nothing differs. A layer counts as mattering from the first step on "
+    "from which its paired interval, widened for the number of steps, stays above zero.",
+    caption=steps_caption,
+    groups=lambda inputs: tasks_of(inputs.results, "step_layer_loss_change"),
+    rows=step_rows,
+    x="step",
+    scale="nats",
 )
 PATCHED = Curves(
     "patched",
@@ -430,12 +492,12 @@ CHANGE = Study(
     "What changed, where, and does it matter",
     "Which layers and weights does tuning change, what does it cost to take that back, and is what "
     "is encoded used?",
-    f"Cai et al. 2020, {ELAZAR}, {ETHAYARAJH}, Hu et al. 2022, Kovaleva et al. 2019, Merchant et "
-    f"al. 2020, {NEYSHABUR}, {PRAKASH}, {SHUTTLEWORTH} and {ZHANG}",
+    f"Cai et al. 2020, {ELAZAR}, {ETHAYARAJH}, {HAO}, Hu et al. 2022, {JUNEJA}, Kovaleva et al. "
+    f"2019, Merchant et al. 2020, {NEYSHABUR}, {PRAKASH}, {SHUTTLEWORTH} and {ZHANG}",
     methods,
     notes,
     MEASURES,
-    [MATTERED, PUT_BACK, CHANGED, WEIGHTS, ERASURE, INFORMATION, PATH, PATCHED],
+    [MATTERED, PUT_BACK, CHANGED, WEIGHTS, ERASURE, INFORMATION, PATH, STEPS, PATCHED],
     CHANGE_CLAIMS,
     shown=("changed-mattered", "put-back"),
     answer=ANSWER,

@@ -1,0 +1,1 @@
+"""The straight line between the weights of two tunings under other seeds."""
