@@ -68,7 +68,7 @@ def test_every_setting_of_a_preset_is_in_the_schema(
 
 
 def test_a_preset_takes_other_values(queued) -> None:
-    settings = ["run.seeds=[7,8]", "run.draws=[7,8]"]
+    settings = ["run.seeds=[7,8]", "run.draws=[7,8]", "change.seeds=[8]"]
     assert queued("exp-seeds", "SEEDS=7,8") == {"seeds": settings}
 
 

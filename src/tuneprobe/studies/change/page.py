@@ -1,6 +1,7 @@
 """The study of change on the page: what changes and what matters, side by side."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import pandas as pd
@@ -214,16 +215,16 @@ def steps_caption(inputs: PageInputs) -> Iterator[str]:
     gaps = dict(_by_task(inputs, "upper_over_lower"))
     for name, rows in step_rows(inputs).groupby("group"):
         task, first = inputs.label(str(name)), begins(inputs.evidence, str(name))
-        layers = sorted(set(rows.layer))
-        for step in sorted(set(first.values())):
-            here = listed([str(layer) for layer in layers if first.get(layer) == step])
-            yield f"{task}: from update {step} on, layer {here} costs loss."
-        if never := listed([str(layer) for layer in layers if layer not in first]):
-            yield f"{task}: layer {never} does not surely cost any at the end."
+        parts: dict[str, list[str]] = {}
+        for layer in sorted(set(rows.layer), key=lambda layer: first.get(layer, inf)):
+            when = f"from update {first[layer]} on" if layer in first else "not surely"
+            parts.setdefault(when, []).append(str(layer))
+        text = "; ".join(f"{when} {listed(layers)}" for when, layers in parts.items())
+        yield f"{task}: layers that matter, {text}."
         if gaps.get(task):
             last = max(gaps[task], key=lambda row: int(row["step"]))
             yield (
-                "An upper layer costs more than a lower one, after the last update by "
+                "After the last update an upper layer costs more than a lower one by "
                 f"{bounded(*estimate(last), digits=2, sign=True)} nats."
             )
 
