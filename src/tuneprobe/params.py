@@ -494,7 +494,7 @@ class Change(_Block):
     """The study of what tuning changed, and whether it matters."""
 
     tasks: Names
-    seeds: Unique[Seed]
+    seeds: Unique[Seed] = ()  # as of runs that were recorded before there was this, and dynamics
     max_texts: PositiveInt
     max_questions: PositiveInt
     max_vectors: Size
@@ -503,7 +503,7 @@ class Change(_Block):
     weights: Weights
     erase: Erase
     path: Line
-    dynamics: Steps
+    dynamics: Steps = Steps(tasks=(), steps=(1,))
     patch: Patch
     tokens_per_batch: PositiveInt | None
 
