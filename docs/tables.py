@@ -90,11 +90,16 @@ def _inputs(runs: Runs, run: str) -> PageInputs:
 
 
 def _verdicts(inputs: PageInputs) -> dict[tuple[str, str], str]:
-    """By source and statement, with the checks that pass; "–" where nothing was measured."""
+    """By source and statement, with the checks that pass and of several seeds those that agree.
+
+    "–" where nothing was measured.
+    """
     found = {}
     for one in judge_all(inputs.evidence):
         n_passed = sum(check.outcome == "pass" for check in one.checks)
         counted = f"{one.verdict} ({n_passed} of {len(one.checks)})"
+        if one.seeds:
+            counted += f", in {one.seeds.count(one.verdict)} of {len(one.seeds)} seeds"
         found[one.claim.source, one.claim.statement] = counted if one.checks else "–"
     return found
 
