@@ -74,10 +74,16 @@ verify: setup  ## compare the result rows here with the recorded ones, within to
 
 remote: setup  ## share artifacts: URL=s3://bucket/prefix (or a folder, ssh://, webdavs://) [ENDPOINT=https://host]
 	@test -n "$(URL)" || { echo "give the address: make remote URL=s3://bucket/prefix [ENDPOINT=https://host]" >&2; exit 2; }
+	@# What an earlier address had (an endpoint, a key) may be refused at another kind of address.
+	@! grep -qs 'remote "storage"' .dvc/config.local || dvc remote remove --local storage > /dev/null
 	dvc remote modify --local storage url "$(URL)"
 	$(if $(ENDPOINT),dvc remote modify --local storage endpointurl "$(ENDPOINT)")
 	$(if $(REGION),dvc remote modify --local storage region "$(REGION)")
-	@echo "keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or docs/storage.md; then 'make push', elsewhere 'tuneprobe pull'"
+	@case "$(URL)" in \
+	  s3:*) echo "keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or docs/storage.md" ;; \
+	  webdav:* | webdavs:*) echo "needs pip install -e '.[webdav]'; user and password: docs/storage.md" ;; \
+	  ssh:*) echo "needs pip install -e '.[ssh]'; user and key: docs/storage.md" ;; \
+	esac; echo "then 'make push', elsewhere 'tuneprobe pull'"
 
 push: setup  ## send the artifacts of this commit, and the records of all runs
 	dvc push --run-cache

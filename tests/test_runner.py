@@ -3,10 +3,14 @@
 import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 from miniature import Done, Project, miniature, until
+
+from tuneprobe.runner import Runner
 
 pytestmark = pytest.mark.slow
 
@@ -111,3 +115,12 @@ def test_other_data_than_recorded_are_refused_and_the_record_stays(
     assert done.code == 2
     assert "error: data is not what data.dvc records" in done.text
     assert (project.folder / "data.dvc").read_bytes() == record
+
+
+@pytest.mark.parametrize(("always", "end"), [(False, "5 s  (about 20 s left)"), (True, "5 s")])
+def test_a_stage_that_always_runs_promises_no_time(always: bool, end: str) -> None:
+    stage, other = (SimpleNamespace(addressing=n, always_changed=always) for n in ("one", "two"))
+    said: list[str] = []
+    runner: Any = Runner(None, 1, said.append)
+    runner._tell(stage, "5 s", 1, [stage, other], [stage], {})
+    assert said == [f"[1/2] one {end}"]

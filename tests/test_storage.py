@@ -8,10 +8,14 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import asyncssh
 import pytest
@@ -30,6 +34,8 @@ from miniature import (
     served,
     until,
 )
+
+from tuneprobe.storage import StorageError, held, require_remote
 
 pytestmark = pytest.mark.slow
 
@@ -439,3 +445,116 @@ def test_a_recorded_run_holds_its_results_alone_and_refuses_others(project: Proj
     refused = project.run("tuneprobe", "record")
     assert refused.code == 2
     assert "1 of 2 results and pages here are not what dvc.lock has (results/plain" in refused.text
+
+
+class FewNames:
+    """The file system of a remote: what is there, and no list of all objects."""
+
+    def __init__(self, there: set[str]) -> None:
+        self.there = there
+
+    def exists(self, path: str) -> bool:
+        return path == "remote" or path in self.there
+
+    def ls(self, path: str, detail: bool) -> Iterator[str]:
+        assert not detail
+        return iter({f"{path}/{name[:2]}" for name in self.there})
+
+    def relpath(self, path: str, _root: str) -> str:
+        return path
+
+    def unstrip_protocol(self, path: str) -> str:
+        return path
+
+    def find(self, _path: str) -> None:
+        raise AssertionError("a server may read each object to list it")
+
+
+def made_up(there: set[str], stages: dict[str, dict[str, str]]) -> Any:
+    """A repository of stages with the MD5 of their outputs, and a remote that has some of them."""
+    fs = FewNames(there)
+    odb = SimpleNamespace(fs=fs, path="remote", oid_to_path=lambda oid: oid)
+
+    class Out(SimpleNamespace):
+        __hash__ = object.__hash__
+
+    outs = [
+        Out(
+            stage=SimpleNamespace(addressing=name),
+            fs_path=path,
+            use_cache=True,
+            hash_info=SimpleNamespace(value=oid),
+        )
+        for name, made in stages.items()
+        for path, oid in made.items()
+    ]
+    cloud = SimpleNamespace(get_remote_odb=lambda _: odb)
+    index = SimpleNamespace(outs=outs)
+    config = {"core": {"remote": "storage"}}
+    return SimpleNamespace(cloud=cloud, index=index, config=config, fs=fs, root_dir="")
+
+
+STAGES = {
+    "probe@one": {"results/one": "aa1"},
+    "probe@two": {"results/two": "bb2"},
+    "report": {"report/index.html": "cc3", "report/figures": "dd4"},
+    "tune@one": {"checkpoints/one": "ee5"},
+}
+
+
+@pytest.mark.parametrize(
+    ("there", "targets"),
+    [
+        ({"aa1", "bb2", "cc3", "dd4", "ee5"}, []),
+        ({"aa1", "bb2", "cc3"}, ["report/index.html", "probe"]),
+        ({"bb2"}, ["results/two"]),
+    ],
+)
+def test_few_targets_are_given_to_dvc_each_of_which_costs_seconds(
+    there: set[str], targets: list[str]
+) -> None:
+    repo = made_up(there, STAGES)
+    assert require_remote(repo, None) == "storage"
+    found = held(repo, "storage")
+    assert (found.there, found.of, found.targets) == (len(there), 5, targets)
+
+
+def test_a_remote_without_objects_or_whose_package_is_absent_is_a_sentence() -> None:
+    repo = made_up(set(), STAGES)
+    with pytest.raises(StorageError, match="is not there or holds nothing"):
+        require_remote(repo, None)
+
+    def absent(_: str) -> None:
+        raise ImportError("webdav is supported, but requires 'dvc-webdav' to be installed")
+
+    repo.cloud.get_remote_odb = absent
+    with pytest.raises(StorageError, match=r"'dvc-webdav' to be installed \(pip install -e"):
+        require_remote(repo, None)
+
+
+def test_make_remote_forgets_what_an_earlier_address_had(root: Path, tmp_path: Path) -> None:
+    shutil.copy(root / "Makefile", tmp_path)
+    shutil.copytree(root / ".dvc", tmp_path / ".dvc", ignore=lambda *_: ["cache", "tmp", "plots"])
+    local = tmp_path / ".dvc" / "config.local"
+    local.write_text(
+        "[cache]\n    dir = elsewhere\n['remote \"storage\"']\n    url = s3://bucket\n"
+        "    endpointurl = http://127.0.0.1:1\n"
+    )
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    installed = tmp_path / "env" / ".installed"
+    (installed.parent / "bin").mkdir(parents=True)
+    (installed.parent / "bin" / "dvc").symlink_to(Path(sys.executable).parent / "dvc")
+    make = [
+        "make",
+        "-o",
+        str(installed),
+        "remote",
+        f"VENV={installed.parent}",
+        "URL=webdav://host/group",
+    ]
+    done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "needs pip install -e '.[webdav]'" in done.stdout
+    assert "url = webdav://host/group" in local.read_text()
+    assert "endpointurl" not in local.read_text()
+    assert "dir = elsewhere" in local.read_text()

@@ -487,18 +487,18 @@ def pull(
 
     with storage.open_repository() as repo:
         name = storage.require_remote(repo, remote)
-        targets, n_artifacts = storage.held(repo, name)
-    if not targets:
+        found = storage.held(repo, name)
+    if not found.there:
         raise storage.StorageError(
-            f"the remote '{name}' holds none of the {n_artifacts} artifacts of this commit: "
+            f"the remote '{name}' holds none of the {found.of} artifacts of this commit: "
             "run 'dvc push' where they are, or 'dvc repro' to compute them."
         )
-    words = [sys.executable, "-m", "dvc", "pull", "--remote", name, *targets]
+    words = [sys.executable, "-m", "dvc", "pull", "--remote", name, *found.targets]
     done = subprocess.run(words, stdout=subprocess.DEVNULL, check=False)  # a line for each file
     if done.returncode == 0:
-        missing = n_artifacts - len(targets)
+        missing = found.of - found.there
         rest = f"; 'dvc repro' computes the other {missing}" if missing else ""
-        typer.echo(f"{len(targets)} of {n_artifacts} artifacts are here{rest}")
+        typer.echo(f"{found.there} of {found.of} artifacts are here{rest}")
     raise typer.Exit(done.returncode)
 
 

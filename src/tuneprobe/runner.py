@@ -217,9 +217,10 @@ class Runner:
     def _tell(
         self, stage: Any, text: str, n_done: int, waits: Any, done: set[Any], took: dict[str, float]
     ) -> None:
+        # A stage that always runs says nothing of the others: all may be up to date.
         rest = [other.addressing for other in waits if other not in done]
         seconds = sum(took.get(name, _typical(name, took)) for name in rest) / self.jobs
-        left = f"  (about {duration(seconds)} left)" if rest else ""
+        left = f"  (about {duration(seconds)} left)" if rest and not stage.always_changed else ""
         self.say(f"[{n_done}/{len(waits)}] {stage.addressing} {text}{left}")
 
 

@@ -7,6 +7,7 @@ about a byte that flipped in either; this check is not.
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import md5
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from tuneprobe.errors import TuneprobeError
 
 OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+FOLDER = re.compile(r"[0-9a-f]{2}")  # of objects whose MD5 begins so
 RECORDED_PATHS = ("results/", "report/index.html")  # what shows a run without computing it
 
 
@@ -105,7 +107,7 @@ def require_remote(repo: Repo, remote: str | None) -> str:
     if not name:
         raise StorageError("no remote is set: 'dvc remote add --default NAME ADDRESS' sets one.")
     odb = object_store(repo, name)
-    if not object_names(odb):
+    if not _holds_something(odb):
         address = odb.fs.unstrip_protocol(odb.path)
         raise StorageError(
             f"the remote '{name}' ({address}) is not there or holds nothing: run 'dvc push' where "
@@ -115,12 +117,45 @@ def require_remote(repo: Repo, remote: str | None) -> str:
     return str(name)
 
 
-def held(repo: Repo, remote: str) -> tuple[list[str], int]:
-    """Artifacts of this checkout that a remote holds, by their paths, and how many there are."""
+@dataclass(frozen=True)
+class Held:
+    """What a remote holds of this checkout.
+
+    Attributes
+    ----------
+    there, of : int
+        How many artifacts it holds, and how many there are.
+    targets : list of str
+        What `dvc pull` is to be given to bring these alone: nothing if the remote holds all. DVC
+        parses dvc.yaml and dvc.lock anew for each target, which takes seconds, so that stages held
+        whole are named by their group.
+    """
+
+    there: int
+    of: int
+    targets: list[str]
+
+
+def held(repo: Repo, remote: str) -> Held:
+    """Which artifacts of this checkout a remote holds."""
     odb = object_store(repo, remote)
     outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
-    there = [out for out in outs if odb.fs.exists(odb.oid_to_path(out.hash_info.value))]
-    return [repo.fs.relpath(out.fs_path, repo.root_dir) for out in there], len(outs)
+    there = {out for out in outs if odb.fs.exists(odb.oid_to_path(out.hash_info.value))}
+    if len(there) == len(outs):
+        return Held(len(outs), len(outs), [])
+    groups: dict[str, list[Any]] = defaultdict(list)
+    for out in outs:
+        groups[out.stage.addressing.partition("@")[0]].append(out)
+    whole = [name for name, members in groups.items() if there.issuperset(members)]
+    paths = [
+        repo.fs.relpath(out.fs_path, repo.root_dir)
+        for name, members in groups.items()
+        if name not in whole
+        for out in members
+        if out in there
+    ]
+    # Paths come first: DVC collects the names before them twice.
+    return Held(len(there), len(outs), paths + whole)
 
 
 def record(repo: Repo, remote: str) -> int:
@@ -186,6 +221,11 @@ def object_store(repo: Repo, remote: str | None) -> Any:
         return repo.cloud.get_remote_odb(remote) if remote else repo.cache.local
     except DvcException as error:
         raise StorageError(f"the remote '{remote}' cannot be used: {error}") from error
+    except ImportError as error:  # "webdav is supported, but requires 'dvc-webdav' ..."
+        raise StorageError(
+            f"the remote '{remote}' cannot be used: {error} (pip install -e '.[webdav]', or "
+            "'.[ssh]')."
+        ) from error
 
 
 def object_names(odb: Any) -> list[str]:
@@ -193,9 +233,7 @@ def object_names(odb: Any) -> list[str]:
     try:
         found = list(odb.fs.find(odb.path)) if odb.fs.exists(odb.path) else []
     except Exception as error:  # every kind of storage has errors of its own
-        raise StorageError(
-            f"{odb.fs.unstrip_protocol(odb.path)} cannot be read: {error}"
-        ) from error
+        raise _unreadable(odb, error) from error
     paths = (str(path).rsplit("/", 2)[1:] for path in found)
     return sorted(name for parts in paths if OBJECT.fullmatch(name := "".join(parts)))
 
@@ -212,6 +250,22 @@ def tracked_files(repo: Repo) -> Iterator[tuple[str, str]]:
         elif repo.cache.local.fs.exists(repo.cache.local.oid_to_path(oid)):
             for entry in read_listing(repo.cache.local, oid):
                 yield f"{name}/{entry['relpath']}", entry["md5"]
+
+
+def _holds_something(odb: Any) -> bool:
+    """Whether an object store is there and not empty, from the names of its 256 folders alone.
+
+    A list of all objects takes minutes where the server hashes each to list it.
+    """
+    try:
+        found = list(odb.fs.ls(odb.path, detail=False)) if odb.fs.exists(odb.path) else []
+    except Exception as error:  # every kind of storage has errors of its own
+        raise _unreadable(odb, error) from error
+    return any(FOLDER.fullmatch(str(path).rstrip("/").rpartition("/")[2]) for path in found)
+
+
+def _unreadable(odb: Any, error: Exception) -> StorageError:
+    return StorageError(f"{odb.fs.unstrip_protocol(odb.path)} cannot be read: {error}")
 
 
 def read_listing(odb: Any, oid: str) -> list[dict[str, str]]:
