@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from repository import git
 
+from tuneprobe.cli import verify
 from tuneprobe.formats.results import Result, read_results, stamp, write_results
 from tuneprobe.measures import PERCENT, Measure
 from tuneprobe.paths import RECORDED
@@ -102,3 +104,12 @@ def test_rows_are_kept_under_a_name_and_found_again(tmp_path: Path) -> None:
     assert read_results(there / TABLE).value.tolist() == [50.0]
     with pytest.raises(RecordedError, match=r"no run 'other' .* expected default or one of real"):
         lay_out(tmp_path, "other", tmp_path / "unused")
+
+
+def test_a_checkout_without_results_is_not_said_to_have_others_than_recorded(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(root / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordedError, match="there are no result tables here to compare"):
+        verify(every=False)
