@@ -111,5 +111,5 @@ def test_a_checkout_without_results_is_not_said_to_have_others_than_recorded(
 ) -> None:
     shutil.copy(root / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RecordedError, match="there are no result tables here to compare"):
+    with pytest.raises(RecordedError, match="no result tables are here to compare"):
         verify(every=False)

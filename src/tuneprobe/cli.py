@@ -573,7 +573,7 @@ def verify(
     made = Inventory.found(load_params())
     here = [table for tables in made.studies.values() for table in tables]
     if not here:
-        raise RecordedError("there are no result tables here to compare: 'dvc repro' computes them.")
+        raise RecordedError("no result tables are here to compare: 'dvc repro' computes them.")
     recorded = recorded_tables(Path(), here)
     if not recorded:
         raise RecordedError(
