@@ -474,7 +474,10 @@ def check(
     elif here:
         typer.echo(f"nothing is damaged; {here} of {of} artifacts are here")
     else:
-        typer.echo(f"0 of {of} artifacts are here: 'dvc pull' brings them, 'dvc repro' makes them.")
+        typer.echo(
+            f"0 of {of} artifacts are here: 'make recorded' brings those that are committed, "
+            "'dvc pull' what a remote has, 'dvc repro' makes all."
+        )
         raise typer.Exit(1)
 
 

@@ -111,8 +111,8 @@ def require_remote(repo: Repo, remote: str | None) -> str:
         address = odb.fs.unstrip_protocol(odb.path)
         raise StorageError(
             f"the remote '{name}' ({address}) is not there or holds nothing: run 'dvc push' where "
-            "the artifacts are, correct the address as docs/storage.md says, or 'dvc repro' to "
-            "compute them."
+            "the artifacts are, correct the address as docs/storage.md says, bring the recorded "
+            "page and rows by 'make recorded', or compute all by 'dvc repro'."
         )
     return str(name)
 
