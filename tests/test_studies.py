@@ -281,6 +281,17 @@ def test_rows_of_one_seed_stay_and_several_become_their_mean(inputs):
     assert numbers["pos_accuracy"] == headline(rows, "finetuned")["pos_accuracy"] + 1
 
 
+def test_seeds_alone_make_no_interval_where_the_examples_were_too_few_for_one(inputs):
+    rows = inputs.results[inputs.results.metric == "accuracy"].reset_index(drop=True).iloc[:2]
+    few = rows.assign(low=[nan, rows.low.iloc[1]], high=[nan, rows.high.iloc[1]])
+    other = few.assign(seed=14, value=few.value + 2)
+    found = mean_over_seeds(pd.concat([few, other], ignore_index=True))
+    assert found.value.tolist() == (rows.value + 1).tolist()
+    assert found.low.notna().tolist() == found.high.notna().tolist() == [False, True]
+    never = pd.concat([few.iloc[:1], other.iloc[:1]], ignore_index=True)  # a metric without bounds
+    assert np.isfinite(mean_over_seeds(never).low).all()
+
+
 def test_the_interval_over_seeds_is_worked_out_by_hand():
     of = [10.0, 14.0, nan, 14.0, 3.0, 5.0], [7.0, 11.0, nan, 11.0, nan, nan]
     highs = [14.0, 18.0, nan, 18.0, nan, nan]  # s = √8, t(1) = 12.7062

@@ -12,6 +12,7 @@ from tuneprobe.collect.estimates import BOUNDS
 from tuneprobe.formats.results import KEYS, significant
 
 Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
 P_OF = {"p": "gap", "p_holm": "gap", "contrast_p": "contrast"}  # p-value: what it is of
 P_VALUES = (*P_OF, "equivalence_p")
 CONFIDENCE = 0.95  # where the rows do not say theirs
@@ -21,6 +22,8 @@ BY = [name for name in KEYS if name != "seed"]
 def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     """One row per number: the mean over its seeds; a number of one seed stays as it is.
 
+    A number without bounds under any seed, of a metric that has bounds elsewhere, is of too few
+    examples for an interval, and its mean has none either: the seeds alone would make it too sure.
     A p-value becomes the largest of all seeds, so that what is significant, or equal, is so in
     each; and of a difference at least that of its mean over seeds, whose interval covers them.
     """
@@ -34,6 +37,7 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     level = found.level.fillna(CONFIDENCE).to_numpy()
     value, low, high = (rows[name].to_numpy() for name in BOUNDS)
     found[BOUNDS] = np.column_stack(two_level(value, low, high, group, level))
+    found.loc[_too_few(results, rows, group), ["low", "high"]] = nan
     found["n"] = groups.n.min().to_numpy()
     of_p = found.metric.isin(P_VALUES).to_numpy()
     largest = groups.value.max(skipna=False).to_numpy()
@@ -42,6 +46,15 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     for name in BOUNDS:
         found[name] = [significant(number) for number in found[name]]
     return pd.concat([results[~several], found]).sort_index(kind="stable", ignore_index=True)
+
+
+def _too_few(results: pd.DataFrame, rows: pd.DataFrame, group: NDArray[np.integer]) -> Booleans:
+    """Which groups of `rows` lack bounds that others of their metric have."""
+    kind = ["study", "metric"]
+    bounded = results[results.low.notna()][kind].drop_duplicates()
+    usual = rows[kind].merge(bounded, how="left", on=kind, indicator=True)._merge.eq("both")
+    with_bounds = np.bincount(group, rows.low.notna()) > 0
+    return (np.bincount(group, usual) > 0) & ~with_bounds
 
 
 def two_level(
