@@ -51,6 +51,7 @@ SMALL: dict[str, Any] = {
     "geometry.finetune.epochs": 1,
     "geometry.finetune.head_epochs": 2,
     "geometry.snapshot_every": 1,
+    "geometry.dynamics.tasks": ["world-ps-role"],
     "geometry.cross": {"tasks": ["world-ps-role"], "tuned_on": ["world-ps-fxn"]},
     "geometry.classify.hidden": [[4]],
     "geometry.classify.decays": [1.0],
