@@ -118,7 +118,7 @@ def test_no_training_sentences_is_one_clear_error() -> None:
 class OneLayer:
     """A single layer in memory."""
 
-    n_layers = 1
+    layers = range(1)
 
     def __init__(self, X: np.ndarray) -> None:
         self.X = X

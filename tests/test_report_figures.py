@@ -42,7 +42,7 @@ def test_every_figure_has_anchor_caption_reading_named_drawings_and_its_data(
     page_inputs, page_chapters, figures
 ):
     page = render_page(page_inputs, page_chapters)
-    assert len(figures) == 35
+    assert len(figures) == 36
     for number, figure in enumerate(figures, 1):
         section = section_of(page, figure)
         assert f"Figure {number} · {figure.title}</span>" in section

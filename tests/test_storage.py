@@ -328,7 +328,7 @@ def test_check_says_how_many_artifacts_are_here(project: Project) -> None:
     shutil.rmtree(cache(project))
     none = project.run("tuneprobe", "check")
     assert none.code == 1
-    assert re.match(r"0 of \d+ artifacts are here: 'dvc pull' brings them", none.text)
+    assert re.match(r"0 of \d+ artifacts are here: 'make recorded' brings", none.text)
 
 
 def test_a_remote_folder_that_is_missing_is_one_line(project: Project) -> None:

@@ -26,6 +26,7 @@ from tuneprobe.page.study import Study, joined
 from tuneprobe.studies.geometry import claims as geometry_claims
 from tuneprobe.studies.geometry import page as geometry_page
 from tuneprobe.studies.geometry.page import BOTH_CLASSIFIERS, GEOMETRY
+from tuneprobe.studies.pairwise import page as pairwise_page
 
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
@@ -279,6 +280,17 @@ def test_rows_of_one_seed_stay_and_several_become_their_mean(inputs):
     assert first.high - first.value > 0.6
     numbers = headline(pd.concat([rows, other]), "finetuned")
     assert numbers["pos_accuracy"] == headline(rows, "finetuned")["pos_accuracy"] + 1
+
+
+def test_the_widest_change_of_pairs_is_one_with_an_interval(inputs):
+    rows = inputs.results.copy()
+    gaps = (rows.study == "pairwise") & (rows.task == "abbreviation") & (rows.metric == "gap")
+    rows.loc[gaps, "value"] = -90.0
+    assert "most in abbreviation" in pairwise_page.finding(replace(inputs, results=rows))
+    rows.loc[gaps, ["low", "high"]] = nan
+    said = pairwise_page.finding(replace(inputs, results=rows))
+    assert "changes most in" in said
+    assert "abbreviation" not in said
 
 
 def test_seeds_alone_make_no_interval_where_the_examples_were_too_few_for_one(inputs):

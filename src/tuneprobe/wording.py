@@ -110,12 +110,14 @@ def unbroken(text: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A name in running text; proper names keep their hyphens.
+    """A name in running text; proper names, and what was pre-trained, keep their hyphens.
 
     >>> plain("answer-type"), plain("top_k"), plain("world SST-2"), plain("PS-role")
     ('answer type', 'top k', 'world SST-2', 'PS-role')
+    >>> plain("over pre-trained")
+    'over pre-trained'
     """
-    return re.sub("(?<=[a-z])[-_]|(?<![A-Z])[-_](?=[a-z])", " ", name)
+    return re.sub(r"(?<=[a-z])(?<!\bpre)[-_]|(?<![A-Z])(?<!\bpre)[-_](?=[a-z])", " ", name)
 
 
 def score_label(metric: str) -> str:

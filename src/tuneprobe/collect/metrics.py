@@ -114,10 +114,11 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 def _entry(spec: Spec, plot: Plot) -> dict[str, Any]:
     file = f"metrics/plots/{plot.name}.csv"
     x = {file: plot.x} if plot.x == "value" else plot.x or "layer"
+    named = {} if plot.x_label == x else {"x_label": plot.x_label}  # else by its column
     return {
         "x": x,
         "y": {file: plot.y or "value"},
-        "x_label": plot.x_label,
+        **named,
         "y_label": plot.y_label,
         "title": plot.title or spec.title,
         "template": plot.template,

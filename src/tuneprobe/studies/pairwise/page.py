@@ -169,7 +169,8 @@ def finding(inputs: PageInputs) -> str:
         text += f", {number(means['random'])} % with random weights"
     text += " (mean of the abilities; chance 50)"
     if changes := specific_changes(inputs):
-        widest = _widest({probe: change.value for probe, change in changes.items()})
+        bounds = {probe: change for probe, change in changes.items() if isfinite(change.low)}
+        widest = _widest({probe: change.value for probe, change in (bounds or changes).items()})
         text += (
             f"; what is due to the pair itself changes most in {plain(widest)}, by "
             f"{bounded(*changes[widest], sign=True)} points"
