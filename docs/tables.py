@@ -4,7 +4,7 @@ A table says from which run it is by the folder of `recorded.lay_out`, and of wh
 first of the run where none is named.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import chdir
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tuneprobe.page.overview import markdown, pairs_table, tasks_table
 from tuneprobe.page.registry import judge_all
 from tuneprobe.params import load_params
 from tuneprobe.studies.change.measures import AFTER, BEFORE, rows_of
-from tuneprobe.wording import number, signed, task_label
+from tuneprobe.wording import bounded, number, task_label
 
 Runs = Callable[[str], Path]  # the folder of a run, by its name
 LAYERS = ("layer", "vectors", "weights", "alone", "above", "below", "used", "bits added")
@@ -69,7 +69,7 @@ def changed(runs: Runs, run: str, task: str) -> str:
     scores = [number(rows_of(rows, "score", state).value.iloc[0]) for state in (AFTER, BEFORE)]
     name = task_label(task)
     title = f"{name}: tuned {scores[0]}, all layers put back {scores[1]}."
-    return f"{title}\n\n" + "\n".join(_layers(rows))
+    return f"{title}\n\n{markdown(_layers(rows))}"
 
 
 def _inputs(runs: Runs, run: str) -> PageInputs:
@@ -104,7 +104,7 @@ def _verdicts(inputs: PageInputs) -> dict[tuple[str, str], str]:
     return found
 
 
-def _layers(rows: pd.DataFrame) -> Iterator[str]:
+def _layers(rows: pd.DataFrame) -> Table:
     bits = rows[(rows.metric == "v_gain") & (rows.classifier == "linear") & (rows.label == "")]
     plain = rows.assign(low=float("nan"), high=float("nan"))
     columns = [
@@ -116,22 +116,18 @@ def _layers(rows: pd.DataFrame) -> Iterator[str]:
         _cells(rows_of(rows, "erasure_gap")),
         _cells(bits, 2),
     ]
-    head = [LAYERS[0], *(name for name, of in zip(LAYERS[1:], columns, strict=True) if of)]
-    columns = [column for column in columns if column]
-    yield f"| {' | '.join(head)} |"
-    yield "|" + "---|" * len(head)
-    for layer in range(int(rows.layer.max()) + 1):
-        yield f"| {layer} | {' | '.join(column.get(layer, '') for column in columns)} |"
+    shown = {name: of for name, of in zip(LAYERS[1:], columns, strict=True) if of}
+    layers = range(int(rows.layer.max()) + 1)
+    lines = [[str(layer), *(of.get(layer, "") for of in shown.values())] for layer in layers]
+    return Table([LAYERS[0], *shown], lines)
 
 
 def _cells(rows: pd.DataFrame, digits: int = 1, sign: bool = True) -> dict[int, str]:
     """What is written of each layer, with its interval where it has one."""
-    write = signed if sign else number
-    found = {}
-    for row in rows.itertuples():
-        bounds = f" [{signed(row.low, digits)}, {signed(row.high, digits)}]"
-        found[int(row.layer)] = write(row.value, digits) + (bounds if row.low == row.low else "")
-    return found
+    return {
+        int(row.layer): bounded(row.value, row.low, row.high, sign=sign, digits=digits)
+        for row in rows.itertuples()
+    }
 
 
 KINDS: Mapping[str, Callable[..., str]] = {

@@ -1,8 +1,8 @@
 """The straight line between the weights of two tunings, the control among it, and the barrier.
 
 Two tunings of one encoder on one task differ in the seed: in the order of the examples, in dropout
-and in the head that they begin with. All weights are interpolated, those of the head too, as
-Frankle et al. (ICML 2020) and Juneja et al. (ICLR 2023) do. The control has the function of the
+and in the head that they begin with. All weights are interpolated (Frankle et al., ICML 2020;
+Juneja et al., ICLR 2023), here those of the head too. The control has the function of the
 second tuning and other weights: the hidden units of its feed-forward networks are in random order
 (Entezari et al., ICLR 2022). Where the line to it has no barrier, none could be seen.
 """
