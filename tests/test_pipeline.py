@@ -231,7 +231,7 @@ def test_dvc_yaml_and_paths_spell_the_same_places(stages, root: Path) -> None:
 
 def test_every_input_of_a_stage_is_an_output_or_a_folder_of_them(stages, root: Path) -> None:
     outs = {name for stage in stages for name in relative(stage.outs, root)} | {"data"}
-    folders = {"examples", "results"}
+    folders = {"examples", "results", "training"}
     for stage in stages:
         for dep in file_deps(stage, root):
             gathered = dep in folders or "/crossed/" in dep

@@ -14,6 +14,7 @@ from tuneprobe.collect.tables import quick
 from tuneprobe.formats.representations import READ_FROM
 from tuneprobe.formats.results import read_results
 from tuneprobe.params import Params, Run
+from tuneprobe.states import FROZEN, TUNED
 
 STEP_TABLES = ("steps", "similarity", "paths", "differences")
 LABEL_STAGES = ("classify", "geometry", "similarity")
@@ -125,6 +126,16 @@ class Inventory:
             for task, stage, name in wanted
             for table in self._here([self._folder(task, stage) / f"{name}.csv"])
         }
+
+    def losses(self) -> pd.DataFrame:
+        """The training curves that lie here: ``task, state, seed, step`` and ``loss``."""
+        named = (*map(paths.questions, self.reading), *self.labelled, *self.texts)
+        found = [
+            pd.read_csv(curve, sep="\t").assign(task=task, state=state, seed=seed)
+            for task, state, seed in product(named, (*TUNED, FROZEN), self.run.seeds)
+            if (curve := paths.losses(self.encoder, task, state, seed)).exists()
+        ]
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
     def map_folders(self) -> dict[str, Path]:
         """Folder of the example maps of each sentence task."""

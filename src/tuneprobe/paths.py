@@ -72,6 +72,11 @@ def training(encoder: str, task: str, state: str, seed: int) -> Path:
     return Path("training") / encoder / task / state / seeded(seed)
 
 
+def losses(encoder: str, task: str, state: str, seed: int) -> Path:
+    """The mean loss of every ten updates of one fine-tuning, as DVCLive writes it."""
+    return training(encoder, task, state, seed) / "plots" / "metrics" / "loss.tsv"
+
+
 def resume_point(encoder: str, task: str, state: str, seed: int) -> Path:
     """Where a fine-tuning or a study goes on after a kill; no artifact, removed at its end."""
     return Path(".cache") / "resume" / f"{encoder}-{task}-{state}-{seed}"

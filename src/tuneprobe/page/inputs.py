@@ -31,6 +31,7 @@ class PageInputs:
     confidence: float = 0.95
     studies: Sequence[str] = ("pairwise", "geometry", "attention", "change")
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # <task>/<study>/<name>
+    losses: pd.DataFrame = field(default_factory=pd.DataFrame)  # of all tunings, or empty
     origin: Origin = field(default_factory=Origin)
     all_seeds: pd.DataFrame | None = None  # the rows of every seed, where there are several
 

@@ -26,9 +26,11 @@ from tuneprobe.page.blocks import Cell, CellLike, Chapter, Figure, Table
 from tuneprobe.page.deviations import deviations
 from tuneprobe.page.files import write_figures
 from tuneprobe.page.inputs import PageInputs
+from tuneprobe.page.learning import learning_curves
 from tuneprobe.page.origin import files_sha256
 from tuneprobe.page.overview import PAIRED, TAUGHT, answer_figure, pairs_table, tasks_table
 from tuneprobe.page.registry import STUDIES, judge_all
+from tuneprobe.page.render import draw_figure
 from tuneprobe.page.templates import render
 from tuneprobe.wording import flat, listed, plain
 
@@ -102,6 +104,7 @@ def render_page(inputs: PageInputs, chapters: Sequence[Chapter] | None = None) -
             for paper, found in _by_paper(findings).items()
         ],
         studies=studies,
+        learning=draw_figure(learning_curves(inputs), inputs) if len(inputs.losses) else None,
         left_out=[study for study in STUDIES if study not in inputs.studies],
         encoder_note=_encoder_note(inputs),
         deviations=deviations(inputs.params),

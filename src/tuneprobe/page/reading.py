@@ -44,6 +44,7 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
         confidence=params.intervals.confidence,
         studies=list(made.studies),
         tables=made.step_tables() | maps,
+        losses=made.losses(),
         origin=Origin(
             corpora_of(params.task(name) for name in made.sources),
             library_versions(),
