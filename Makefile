@@ -10,6 +10,8 @@ TOOLS := $(VENV)/.tools
 PIP := "$(BIN)/python" -m pip install --quiet --no-compile
 LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --requirement
 UV_VERSION := 0.13.9
+# Columns of `dvc exp show` that name files.
+INPUTS := '.*\.(py|dvc|parquet)|data|examples.*|results.*|representations.*|checkpoints.*|training.*'
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 # Servers beside Amazon's refuse the checksums that boto adds to parts of large files.
@@ -88,8 +90,9 @@ remote: setup  ## share artifacts: URL=s3://bucket/prefix (or a folder, ssh://, 
 push: setup  ## send the artifacts of this commit, and the records of all runs
 	dvc push --run-cache
 
-show: setup  ## the experiments of this checkout, side by side
-	dvc exp show --only-changed --drop '.*\.(py|dvc|parquet)|data|examples.*|results.*|representations.*|checkpoints.*'
+show: setup  ## the experiments of this checkout, side by side; without any, the numbers that are here
+	@if [ -n "$$(dvc exp list --name-only)" ]; then dvc exp show --only-changed --drop $(INPUTS); else \
+	echo "No experiment yet (tuneprobe run NAME key=value). What is here:"; tuneprobe show; fi
 
 # Presets of experiments. Each queues its runs; `dvc queue start` runs them, two at a time.
 STATES ?= random pretrained finetuned
