@@ -7,6 +7,7 @@ first of the run where none is named.
 from collections.abc import Callable, Mapping
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -34,6 +35,7 @@ def claims(runs: Runs, *columns: str) -> str:
     rows = [
         [statement, source, *(of.get((source, statement), "–") for of in found.values())]
         for source, statement in dict.fromkeys(key for of in found.values() for key in of)
+        if any(of.get((source, statement), "–") != "–" for of in found.values())
     ]
     return markdown(Table(head, rows))
 
@@ -70,6 +72,55 @@ def changed(runs: Runs, run: str, task: str) -> str:
     name = task_label(task)
     title = f"{name}: tuned {scores[0]}, all layers put back {scores[1]}."
     return f"{title}\n\n{markdown(_layers(rows))}"
+
+
+def across(runs: Runs, run: str, rows: str, columns: str, *where: str) -> str:
+    """One number of a run, a row for each value of a column of the result rows, and so columns.
+
+    Each of ``where`` is ``column=value[,value ...]``. A cell is the number with its interval; where
+    there are several states, one number of each, in the order that is given. ``digits=2`` and
+    ``signed=yes`` say how it is written.
+    """
+    asked = dict(one.split("=") for one in where)
+    digits, sign = int(asked.pop("digits", 1)), bool(asked.pop("signed", ""))
+    states = asked["state"].split(",")
+    found = _inputs(runs, run).results
+    for column, values in asked.items():
+        found = found[found[column].astype(str).isin(values.split(","))]
+    found = found.assign(task=found.task.map(task_label))
+    cells: dict[Any, dict[Any, str]] = {}
+    for (row, column), of_cell in found.groupby([rows, columns], sort=False):
+        numbers = of_cell.set_index("state").reindex(states)
+        cells.setdefault(row, {})[column] = (
+            bounded(*numbers[["value", "low", "high"]].iloc[0], sign=sign, digits=digits)
+            if len(states) == 1
+            else " → ".join(number(value, digits) for value in numbers.value)
+        )
+    names = list(dict.fromkeys(name for of in cells.values() for name in of))
+    lines = [[str(row), *(of.get(name, "–") for name in names)] for row, of in cells.items()]
+    return markdown(Table([rows.replace("_", " "), *map(str, names)], lines))
+
+
+def heads(runs: Runs, run: str) -> str:
+    """How many heads do harm or help in each task, clearly: by their own interval; and the ends."""
+    rows = _inputs(runs, run).results
+    changes = rows[rows.metric.str.endswith("_change") & (rows["head"] >= 0)]
+    changes = changes[
+        (changes.ablation == "uniform") & ~changes.metric.str.contains("loss|largest")
+    ]
+    lines = []
+    for (task, metric), found in changes.groupby(["task", "metric"], sort=False):
+        name = f"{task_label(str(task))}, {str(metric).removesuffix('_change')}"
+        counts = [
+            f"{(sign * found.value > 0).sum()} of {len(found)}, {(sign * near > 0).sum()} clearly"
+            for sign, near in ((1, found.low), (-1, found.high))
+        ]
+        ends = (
+            f"{one.layer}·{one.head} {bounded(one.value, one.low, one.high, sign=True)}"
+            for one in found.sort_values("value").iloc[[-1, 0]].itertuples()
+        )
+        lines.append([name, *counts, *ends])
+    return markdown(Table(["task", "do harm", "help", "most harmful", "most helpful"], lines))
 
 
 def _inputs(runs: Runs, run: str) -> PageInputs:
@@ -136,4 +187,6 @@ KINDS: Mapping[str, Callable[..., str]] = {
     "pairs": pairs,
     "pairs-by-seed": pairs_by_seed,
     "changed": changed,
+    "across": across,
+    "heads": heads,
 }
