@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import foreign_encoders as foreign
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -28,8 +29,14 @@ from tuneprobe.encoder_check import (
 )
 from tuneprobe.encoders.encoder import load_encoder, pad_batch
 from tuneprobe.encoders.represent import cut_texts
+from tuneprobe.formats.examples import ExamplesBuilder
+from tuneprobe.formats.results import to_frame
+from tuneprobe.scores.label_scores import Labeller
 from tuneprobe.studies.attention.ablation.passes import ablated_pass, summed_contexts
-from tuneprobe.tuning.heads import last_layer
+from tuneprobe.studies.attention.ablation.pruning import pruned_counts, pruned_outputs
+from tuneprobe.studies.attention.ablation.study import study_ablation
+from tuneprobe.tuning.heads import last_layer, make_head
+from tuneprobe.tuning.labelled_texts import labelled_texts
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +88,43 @@ def test_contexts_of_zero_are_weights_of_zero(family: str, tmp_path: Path) -> No
         replaced = ablated_pass(encoder, batch, layer, head, "mean", zeros)
         torch.testing.assert_close(replaced, cut, rtol=0, atol=2e-5)
         assert (cut - intact).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", ["albert", "deberta-v2", "modernbert", "mpnet"])
+def test_ablation_runs_whole_on_a_family_that_is_not_built_as_bert(
+    family: str, tmp_path: Path
+) -> None:
+    encoder, builder = (
+        load_encoder("tiny", path=str(write_family(family, tmp_path))),
+        ExamplesBuilder(),
+    )
+    for number, segments in enumerate(TEXTS):
+        text = builder.add_text(f"t{number}", *(segment.split() for segment in segments))
+        label = ("no", "yes")[number % 2]
+        builder.add_example(builder.add_whole_text(text), -1, label, "test")
+    examples, head = (
+        builder.build(),
+        make_head("label", encoder.dim, 7, n_outputs=2, n_spans=1).eval(),
+    )
+    settings = {"tokens_per_chunk": 64, "confidence": 0.9, "bootstrap": 20, "max_texts": 9}
+    labeller, names = Labeller(encoder, head, ["no", "yes"]), ("t", "label", "finetuned", 3)
+    of = dict(zip(("task", "kind", "state", "seed"), names, strict=True))
+    frame = to_frame(study_ablation(labeller, examples, **of, ablations=("uniform",), **settings))
+    n_heads = int(encoder.model.config.num_attention_heads)
+    counts = frame.groupby(["metric", "ablation"]).size()
+    assert counts["accuracy", "uniform"] == 1 + 2 * (1 + n_heads)
+    assert counts["importance", ""] == 2 * n_heads
+    assert counts["accuracy_change", "pruned"] == len(pruned_counts(2 * n_heads)) - 1
+    data = labelled_texts(encoder, examples, "test", np.zeros(len(TEXTS), dtype=np.int64))
+    upper_first = np.r_[n_heads : 2 * n_heads, 0:n_heads]
+    intact, cut = pruned_outputs(head, data, upper_first, [0, n_heads], tokens_per_chunk=64)
+    batch = data.batch(np.arange(len(TEXTS)))
+    with torch.inference_mode():
+        for found, place in ((intact, (-1, -1)), (cut, (2, -1))):
+            hidden = ablated_pass(encoder, batch, *place, "zero")
+            expected = head.logits(head.read(hidden, batch)).numpy()
+            np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+    assert np.abs(cut - intact).max() > 1e-3
 
 
 def broken(report: Report) -> list[str]:

@@ -4,6 +4,9 @@ A preview of the sweep (`sweep.py`), never in its place: a slope says nothing ex
 step.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,21 +49,13 @@ def head_importance(
     """
     if data.targets is None:
         raise TuneprobeError("importance is of a loss: give labelled_texts the targets.")
-    encoder = data.encoder
-    layers = blocks(encoder.model) if verify_ablation(encoder, data.pieces) else None
+    encoder, last_layer = data.encoder, masked_reader(data)
     shape = (encoder.n_layers, int(encoder.model.config.num_attention_heads))
-
-    def top(batch: Batch, masks: Tensor) -> Tensor:
-        if layers is None:
-            return masked_pass(encoder, batch, masks)
-        with torch.no_grad():
-            hidden = layer_zero(encoder, batch)
-        return masked_forward(layers, hidden, masks)
 
     def steepness(texts: NDArray[np.int64]) -> Tensor:
         batch = data.batch(texts)
         masks = torch.ones((len(texts), *shape), device=encoder.device, requires_grad=True)
-        states = top(batch, masks).unsqueeze(0)
+        states = last_layer(batch, masks).unsqueeze(0)
         loss = example_losses(read_outputs(head, states, batch)[0], batch["target"]).sum()
         (gradient,) = torch.autograd.grad(loss, masks)  # (batch, layers, heads)
         return gradient.abs().double().sum(dim=0).cpu()
@@ -78,6 +73,30 @@ def example_losses(outputs: Tensor, targets: Tensor) -> Tensor:
     if targets.is_floating_point():
         return (outputs[:, 0] - targets) ** 2
     return cross_entropy(outputs, targets, reduction="none")
+
+
+def masked_reader(data: LabelledTexts) -> Callable[[Batch, Tensor], Tensor]:
+    """What reads texts of equal length where masks scale the contexts of the heads.
+
+    It takes a batch and masks of shape (batch, layers, heads) and gives the last layer, (batch,
+    seq, dim): layer by layer where the encoder is built as BERT, else by whole forward passes.
+
+    Raises
+    ------
+    AblationError, EncoderError
+        As for `verify_ablation`.
+    """
+    encoder = data.encoder
+    if not verify_ablation(encoder, data.pieces):
+        return partial(masked_pass, encoder)
+    layers = blocks(encoder.model)
+
+    def read(batch: Batch, masks: Tensor) -> Tensor:
+        with torch.no_grad():
+            hidden = layer_zero(encoder, batch)
+        return masked_forward(layers, hidden, masks)
+
+    return read
 
 
 def masked_forward(layers: list[Block], hidden: Tensor, masks: Tensor) -> Tensor:

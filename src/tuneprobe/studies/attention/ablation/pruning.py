@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tuneprobe.encoders.forward import TokenBudget
-from tuneprobe.studies.attention.ablation.blocks import blocks
-from tuneprobe.studies.attention.ablation.importance import masked_forward
+from tuneprobe.studies.attention.ablation.importance import masked_reader
 from tuneprobe.studies.attention.ablation.sweep import (
     Outputs,
     chunk_tokens,
     equal_length_batches,
-    layer_zero,
     read_outputs,
 )
 from tuneprobe.tuning.heads import LabelHead
@@ -58,17 +56,16 @@ def pruned_outputs(
     -------
     ndarray of shape (len(counts), n_examples, n_outputs)
     """
-    layers = blocks(data.encoder.model)
+    config, last_layer = data.encoder.model.config, masked_reader(data)
     kept = torch.ones(len(counts), len(order), device=data.encoder.device)
     for row, count in enumerate(counts):
         kept[row, torch.from_numpy(order[:count].copy()).to(kept.device)] = 0.0
-    masks = kept.unflatten(1, (len(layers), layers[0].n_heads))
+    masks = kept.unflatten(1, (-1, int(config.num_attention_heads)))
     outputs = np.empty((len(counts), len(data.span_ids), head.output.out_features), np.float32)
 
     def read(texts: NDArray[np.int64]) -> Tensor:
         batch = data.batch(texts)
-        hidden = layer_zero(data.encoder, batch)
-        states = [masked_forward(layers, hidden, mask.expand(len(texts), -1, -1)) for mask in masks]
+        states = [last_layer(batch, mask.expand(len(texts), -1, -1)) for mask in masks]
         return read_outputs(head, torch.stack(states), batch)
 
     budget = TokenBudget(tokens_per_chunk or chunk_tokens(data.encoder), equal_length_batches)
