@@ -22,6 +22,8 @@ from tuneprobe.studies.change.measures import AFTER, BEFORE, rows_of
 from tuneprobe.wording import bounded, number, task_label
 
 Runs = Callable[[str], Path]  # the folder of a run, by its name
+STATES = {"pretrained": "pre-trained", "finetuned": "fine-tuned"}
+DIRECTIONS = {"from-to": "from the first to the second", "to-from": "from the second to the first"}
 LAYERS = ("layer", "vectors", "weights", "alone", "above", "below", "used", "bits added")
 
 
@@ -123,6 +125,22 @@ def heads(runs: Runs, run: str) -> str:
     return markdown(Table(["task", "do harm", "help", "most harmful", "most helpful"], lines))
 
 
+def strongest(runs: Runs, run: str, task: str, metric: str) -> str:
+    """The three heads that link two spans most, by relation, state and direction."""
+    rows = _inputs(runs, run).results
+    found = rows[(rows.task == task) & (rows.metric == metric) & (rows["head"] >= 0)]
+    lines = [
+        [str(relation), STATES[str(state)], DIRECTIONS[str(direction)]]
+        + [
+            f"{one.layer}·{one.head} {bounded(one.value, one.low, one.high, digits=3)}"
+            for one in of.sort_values("value", ascending=False).head(3).itertuples()
+        ]
+        for (relation, state, direction), of in found.groupby(["relation", "state", "direction"])
+        if state in STATES
+    ]
+    return markdown(Table(["relation", "state", "weight", "first", "second", "third"], lines))
+
+
 def _inputs(runs: Runs, run: str) -> PageInputs:
     name, _, encoder = run.partition(":")
     with chdir(runs(name)):
@@ -189,4 +207,5 @@ KINDS: Mapping[str, Callable[..., str]] = {
     "changed": changed,
     "across": across,
     "heads": heads,
+    "strongest": strongest,
 }
