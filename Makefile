@@ -18,7 +18,7 @@ export DVC_NO_ANALYTICS := 1
 export AWS_REQUEST_CHECKSUM_CALCULATION ?= when_required
 export AWS_RESPONSE_CHECKSUM_VALIDATION ?= when_required
 export TOKENIZERS_PARALLELISM := false
-# Some machines forbid it: then each of 70 stages compiles torch, pandas and the rest anew.
+# Some machines forbid it: then each of some 80 stages compiles torch, pandas and the rest anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

@@ -48,6 +48,8 @@ def made_up():
         Result("accuracy", 90.0, n=40, state="finetuned", **mlp),
         Result("accuracy", 80.0, n=40, state="finetuned", classifier="mlp", layer=1),
         gap(9.0, 5.0, "word-type", score="accuracy", **mlp),
+        gap(3.0, -1.0, "pretrained", **mlp)._replace(metric="gap"),
+        gap(8.0, 7.0, "pretrained", classifier="mlp", layer=1)._replace(metric="gap"),
     ]
     pairs = [
         Result("auc_macro", value, layer=layer, state=state, **{**COSINE, **part})
@@ -72,8 +74,8 @@ def test_the_nearest_baseline_decides_whether_a_task_was_learned():
     pos = ["POS", "accuracy", "–", "–", "–", "90.0", "word type 81.0", "+9.0 [+5.0, +13.0]"]
     read = ["reading world", "short F1", "–", "–", "–", "30.0"]
     assert lines == [
-        [*pos, "yes"],
-        [*read, "word overlap 28.5", "+1.5 [−4.0, +7.0]", "no"],
+        [*pos, "+3.0 [−1.0, +7.0]", "yes"],
+        [*read, "word overlap 28.5", "+1.5 [−4.0, +7.0]", "–", "no"],
     ]
 
 
@@ -110,7 +112,7 @@ def test_the_findings_of_readme_are_in_the_rows_that_they_name(root: Path):
         if line.startswith("|"):
             name = line.split("|")[1].strip()
             rows[name] = rows.get(name, "") + line
-    block = text.partition("## Three findings")[2].partition("\nEvery claim")[0]
+    block = text.partition("## Three findings")[2].partition("\nThe claims")[0]
     findings = [finding for finding in block.split("\n- ")[1:] if finding]
     assert len(findings) == 3
     for finding in findings:
