@@ -105,9 +105,26 @@ def test_captions_are_written_from_the_numbers(inputs, study):
     assert "POS 140 to 7" in found["clusters"].caption
     assert "4 of 6 (DEP)" in found["distances"].caption
     assert "at least 0.68 to the original" in found["spatial"].caption
+    assert tables(study)["train-test"].said.startswith("At the last layer train and test are")
     spec = next(one for one in GEOMETRY.blocks if getattr(one, "name", "") == "classifiers")
     worse = draw_figure(spec, replace(inputs, results=made_up_spaces(gain=-1.0)))
     assert "more accurate after tuning in 0 of 5 tasks" in worse.caption
+
+
+def test_the_first_screen_counts_the_tasks_that_clearly_gain_and_names_the_ends(inputs):
+    rows = inputs.results
+    last = rows[(rows.metric == "accuracy") & (rows.study == "classify") & (rows.layer == N_LAYERS)]
+    last = last[last.classifier == "mlp"]
+    gaps = last[last.state == "finetuned"].assign(metric="gap", against="pretrained")
+    gaps["value"] = gaps.task.map(dict(zip(TASKS, (4.0, 1.0, 2.0, 3.0, 9.0), strict=True)))
+    gaps = gaps.assign(low=gaps.value - 1.5, high=gaps.value + 1.5)
+    collapsed = last[(last.state == "pretrained") & (last.task == TASKS[-1])].index
+    rows = rows.assign(value=rows.value.mask(rows.index.isin(collapsed), 10.0))
+    said = GEOMETRY.finding(replace(inputs, results=pd.concat([rows, gaps], ignore_index=True)))
+    assert said.endswith(
+        "clearly rises in 4 of 5 tasks: +1.0 [−0.5, +2.5] points (DEP) to +9.0 [+7.5, +10.5] "
+        "points (TREC-50, where pre-trained lies below random weights)."
+    )
 
 
 def test_the_majority_stands_beside_every_accuracy(study):

@@ -44,7 +44,7 @@ from tuneprobe.studies.geometry.measures import (
     tasks_of,
 )
 from tuneprobe.studies.geometry.steps import step_figures
-from tuneprobe.wording import listed, number, signed, spread
+from tuneprobe.wording import bounded, listed, number, signed, spread
 
 NOTHING_TO_COMPARE = "There are no two states to compare."
 PUBLISHED = published(__file__)
@@ -157,11 +157,17 @@ def spatial_caption(inputs: PageInputs) -> Iterator[str]:
             f"original ones ({inputs.label(least['task'])}, layer {least['layer']}); the paper "
             f"finds {number(KEPT, 1)} or more."
         )
+    yield from train_test_sentences(inputs)
+
+
+def train_test_sentences(inputs: PageInputs) -> Iterator[str]:
+    """In how many tasks train and test part, and how alike they are on average."""
     found = both(inputs, "similarity", "spatial_similarity", **TRAIN_TEST)
     if found:
+        before, after = (fmean(values) for values in zip(*found.values(), strict=True))
         yield (
             "At the last layer train and test are less alike after tuning in "
-            f"{how_many(found, -1)}; on average {_from_to(_means(found), 2)}."
+            f"{how_many(found, -1)}; on average {_from_to((before, after), 2)}."
         )
 
 
@@ -211,11 +217,6 @@ def layer_map_caption(inputs: PageInputs) -> str:
 
 def _from_to(pair: tuple[float, float], digits: int = 1) -> str:
     return f"{number(pair[0], digits)} to {number(pair[1], digits)}"
-
-
-def _means(pairs: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
-    before, after = (fmean(values) for values in zip(*pairs.values(), strict=True))
-    return before, after
 
 
 # figures
@@ -416,29 +417,41 @@ def moved_rows(inputs: PageInputs) -> pd.DataFrame:
 
 ANSWER = answer(
     "answer-labels",
-    "How far labels moved",
-    "Labels: 1 − debiased CKA of the vectors of labelled examples before and after tuning.",
+    "How far vectors moved",
+    "Vectors: 1 − debiased CKA of the vectors of labelled examples before and after tuning.",
     Quantity("1 − CKA with pre-trained", moved_rows, around=[0.0], baseline=0.0, digits=2),
 )
 
 
 def finding(inputs: PageInputs) -> str:
-    """Which layers move most and least, and what a classifier gains."""
+    """Which layers move most and least, and in how many tasks a classifier clearly gains."""
     rows = moved_rows(inputs)
     if not len(rows):
         return ""
     far, near = most_and_least(rows)
     text = (
-        f"Labels: layer {far['layer']} moves most (1 − CKA {number(far['value'], 2)}, mean of the "
+        f"Vectors: layer {far['layer']} moves most (1 − CKA {number(far['value'], 2)}, mean of the "
         f"tasks) and layer {near['layer']} least ({number(near['value'], 2)})"
     )
-    found = both(inputs, "classify", "accuracy", classifier="mlp")
-    if found:
-        text += f"; the accuracy of the MLP at the last layer goes from {_from_to(_means(found))} %"
-        random = at_last(inputs.results, "classify", "accuracy", "random", classifier="mlp")
-        if random:
-            text += f", {number(fmean(random.values()))} % with random weights"
+    changes = estimates_at_last(inputs.results, "classify", "gap", AFTER, classifier="mlp")
+    if changes:
+        ends = dict.fromkeys(f(changes, key=lambda task: changes[task].value) for f in (min, max))
+        text += (
+            "; the accuracy of the MLP at the last layer clearly rises in "
+            f"{sum(one.low > 0 for one in changes.values())} of {len(changes)} tasks: "
+            f"{' to '.join(_gain_of(inputs, task, changes[task]) for task in ends)}"
+        )
     return f"{text}."
+
+
+def _gain_of(inputs: PageInputs, task: str, change: Estimate) -> str:
+    """The change of a task with its name, and whether it began below random weights."""
+    before, random = (
+        at_last(inputs.results, "classify", "accuracy", state, classifier="mlp").get(task, nan)
+        for state in (BEFORE, "random")
+    )
+    below = ", where pre-trained lies below random weights" if before < random else ""
+    return f"{bounded(*change, sign=True)} points ({inputs.label(task)}{below})"
 
 
 # tables
@@ -613,7 +626,7 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
             "same texts less that of train and test."
         ],
         [] if ours else ["no linear train and test space were compared"],
-        spatial_caption(inputs),
+        said=" ".join(train_test_sentences(inputs)),
     )
 
 
