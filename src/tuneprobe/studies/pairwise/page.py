@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import product
 from math import isfinite, nan
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -156,26 +155,20 @@ def _widest(gaps: Mapping[str, float]) -> str:
 
 
 def finding(inputs: PageInputs) -> str:
-    """What the pairs say at the last layer, and what of it is due to the pair itself."""
-    values = at_last(inputs)
-    means = {state.name: fmean(_of_state(values, state.name) or [nan]) for state in STATES}
-    if not (isfinite(means[BEFORE]) and isfinite(means[AFTER])):
+    """In which abilities what is due to the pair itself clearly rises, and in which it falls."""
+    changes = specific_changes(inputs)
+    if not changes:
         return ""
-    text = (
-        f"Pairs: at the last layer {number(means[AFTER])} % of the unmatched pairs score below the "
-        f"matched one after tuning, {number(means[BEFORE])} % before"
+    parts = []
+    for verb, sign in (("rises", 1), ("falls", -1)):
+        sure = [one for one, of in changes.items() if min(sign * of.low, sign * of.high) > 0]
+        widest, *others = sorted(sure, key=lambda one: -abs(changes[one].value)) or ["none"]
+        most = f" ({bounded(*changes[widest], sign=True)} points)" if sure else ""
+        parts.append(f"{verb} in {listed([f'{plain(widest)}{most}', *map(plain, others)])}")
+    return (
+        f"Pairs: of {len(changes)} abilities, what is due to the pair itself clearly "
+        f"{', and '.join(parts)} at the last layer."
     )
-    if isfinite(means["random"]):
-        text += f", {number(means['random'])} % with random weights"
-    text += " (mean of the abilities; chance 50)"
-    if changes := specific_changes(inputs):
-        bounds = {probe: change for probe, change in changes.items() if isfinite(change.low)}
-        widest = _widest({probe: change.value for probe, change in (bounds or changes).items()})
-        text += (
-            f"; what is due to the pair itself changes most in {plain(widest)}, by "
-            f"{bounded(*changes[widest], sign=True)} points"
-        )
-    return f"{text}."
 
 
 @partial(sentences, nothing="There are no gaps to show.")
@@ -421,7 +414,7 @@ ANSWER = answer(
     "Pairs: the share of unmatched pairs that score below the matched one; its intervals are in "
     "the figures of the study.",
     Quantity(
-        "pairs ranked right, %",
+        "unmatched pairs below the matched one, %",
         lambda inputs: over_tasks(
             pd.concat(select(inputs.results, task=probe, **AUC, **usual(probe)) for probe in PROBES)
         ).assign(low=nan, high=nan),
