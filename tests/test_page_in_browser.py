@@ -41,6 +41,9 @@ OVERFLOWING = """() => {
     .map(one => `${one.tagName} ${one.textContent.slice(0, 40)}`);
 }"""
 
+HIDDEN_VERDICTS = """() => innerWidth > 640 ? 0 : [...document.querySelectorAll('.claims .verdict')]
+  .filter(one => one.getBoundingClientRect().right > innerWidth).length"""
+
 CHART_CONTRASTS = """() => {
   const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
   const luminance = colour => {
@@ -175,6 +178,7 @@ def test_nothing_is_wider_than_the_window_but_inside_scrolling_tables(shown):
     root = "document.documentElement"
     assert shown.page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
     assert shown.page.evaluate(OVERFLOWING) == []
+    assert shown.page.evaluate(HIDDEN_VERDICTS) == 0
 
 
 def test_labels_in_charts_are_large_enough_to_read(shown):
