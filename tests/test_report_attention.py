@@ -103,7 +103,14 @@ def test_captions_are_written_from_the_numbers(inputs):
     caption = {name: block.caption for name, block in blocks_of(inputs).items()}
     assert "On world RTE layer 6 changes most (mean cosine 0.53)" in caption["map-similarity"]
     assert "[CLS] most in layer 3 (42 %) and [SEP] most in layer 6 (53 %)" in caption["token-types"]
-    assert "without 1 of 72 heads and falls without 71" in caption["head-ablation"]
+    of = inputs.results[inputs.results.metric == "accuracy_change"]
+    of = of[(of["head"] >= 0) & (of.ablation == "uniform")]
+    worse = sum(row["high"] < 0 for row in of.to_dict("records"))
+    fall = f"rises without 1 of 72 heads and clearly falls without {worse // len(TASKS)} (best"
+    assert f"On world RTE the score clearly {fall}" in caption["head-ablation"]
+    cases = f"{worse} of {len(of)} cases (72 heads times {len(TASKS)} tasks)"
+    assert f"the score falls clearly in {cases}." in ATTENTION.finding(inputs)
+    assert 0 < worse < len(of) == 72 * len(TASKS)
     assert "best layer 2 head 3: +2.5 [+2.2, +2.8]" in caption["head-ablation"]
     assert "best layer 1: +3.0 [+2.7, +3.3]" in caption["head-ablation"]
     assert "first to second: layer 5 head 7 (0.20; 2)" in caption["word-pairs"]
@@ -173,6 +180,7 @@ def test_numbers_without_intervals_are_written_without(inputs):
     bare = replace(inputs, results=inputs.results.assign(low=float("nan"), high=float("nan")))
     caption = blocks_of(bare)["head-ablation"].caption
     assert "best layer 2 head 3: +2.5;" in caption
+    assert "clearly rises without none of 72 heads and clearly falls without none" in caption
 
 
 def test_the_same_results_in_another_order_give_the_same_study(inputs, monkeypatch):

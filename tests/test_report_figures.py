@@ -114,6 +114,29 @@ def test_what_does_not_exist_is_not_called_missing(page_inputs):
     assert drawn.missing == ["b, compression"]
 
 
+def test_curves_of_halves_and_of_the_way_are_called_what_they_are(figures):
+    drawn = {figure.name: figure for figure in figures}
+    halves = drawn["put-back"].table
+    assert halves.head[2:] == [
+        "only the layers above this one tuned",
+        "only this layer and those below tuned",
+    ]
+    assert [round(cell.value) for cell in halves.rows[0][2:]] == [90, 55]  # at layer 0
+    way = drawn["path"]
+    assert way.table.head[1] == "% of the way to the tuned weights"
+    assert "POS: the loss is at least 0.30 [0.25, 0.35] nats below the chord." in way.caption
+    control = "0.20 [0.15, 0.25] nats below the chord, to the control at most 1.00 [0.95, 1.05]"
+    assert f"POS to another seed: the loss is at least {control} nats above" in way.caption
+
+
+def test_maps_with_outlined_cells_say_what_the_outline_is(figures):
+    said = {figure.name: [label for _, label in figure.legend] for figure in figures}
+    outlined = "outlined: interval without zero"
+    assert outlined in said["head-ablation"]
+    assert outlined in said["changed-mattered"]
+    assert outlined not in said["layer-map"]
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_the_csv_of_a_figure_loses_no_digit_that_its_page_rounds_away(page_inputs, figures):
     table = next(figure.table for figure in figures if figure.name == "spatial")

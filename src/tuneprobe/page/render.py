@@ -14,7 +14,7 @@ from tuneprobe.page.blocks import NOTHING, Cell, CellLike, Figure, Panel, Table
 from tuneprobe.page.charts import PRETRAINED, RANDOM, Series, draw_panel, swatch
 from tuneprobe.page.figures import Bars, Beside, Curves, HeatMaps, Quantity, Spec, Tabled
 from tuneprobe.page.inputs import PageInputs
-from tuneprobe.page.marks import block, draw_bars, draw_heat_map, ramp
+from tuneprobe.page.marks import OUTLINED, block, draw_bars, draw_heat_map, ramp
 from tuneprobe.wording import number, signed
 
 EVERYTHING = "every number of this figure"
@@ -364,11 +364,14 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
         )
         panels.append(Panel(name, str(measure), drawing))
     bar, ends = ramp(domain, diverging=spec.diverging, digits=spec.digits)
+    legend = [(bar, f"{spec.scale}: {ends}" if spec.scale else ends)]
+    if spec.diverging and bounds:
+        legend.append((OUTLINED, "outlined: interval without zero"))
     return _figure(
         spec,
         inputs,
         panels,
-        [(bar, f"{spec.scale}: {ends}" if spec.scale else ends)] if panels else [],
+        legend if panels else [],
         _map_table(spec, inputs, rows),
         _absent(spec, inputs, rows) if spec.expected or not len(rows) else [],
     )

@@ -181,16 +181,16 @@ def pairs_caption(inputs: PageInputs) -> Iterator[str]:
 
 @sentences
 def ablation_caption(inputs: PageInputs, rows: pd.DataFrame) -> Iterator[str]:
-    """How many heads, or layers, help and harm when removed; the extremes."""
+    """How many heads, or layers, clearly help and harm when removed; the extremes."""
     for task, of_task in inputs.by_task(rows):
         what = "layers" if (of_task["head"] == NO_HEAD).all() else "heads"
-        helps, harms = int((of_task.value > 0).sum()), int((of_task.value < 0).sum())
+        helps, harms = (sum(sure) or "none" for sure in (of_task.low > 0, of_task.high < 0))
         loss, gain = (
             f"{place(one)}: {bounded(*estimate(one), sign=True)}" for one in ends(of_task)
         )
         yield (
-            f"On {task} the score rises without {helps} of {len(of_task)} {what} and falls without "
-            f"{harms} (best {gain}; worst {loss} points)."
+            f"On {task} the score clearly rises without {helps} of {len(of_task)} {what} and "
+            f"clearly falls without {harms} (best {gain}; worst {loss} points)."
         )
 
 

@@ -267,8 +267,8 @@ HEAD_ABLATION = HeatMaps(
     axis="layer",
     reading=lambda inputs: (
         "A cell is a head: the score of the fine-tuned encoder without it, minus "
-        "the intact score. Green: better without; purple: worse; no colour: no change; outlined: "
-        "the interval leaves out zero. Whole layers are in the data table. "
+        "the intact score. Green: better without; purple: worse; no colour: no change. Whole "
+        "layers are in the data table. "
         f"{_ablated(inputs)}{COUNTED}"
     ),
     caption=lambda inputs: " ".join(
@@ -394,7 +394,11 @@ def finding(inputs: PageInputs) -> str:
     heads = of_heads(_changes(inputs))
     if len(heads):
         lost = int((heads.high < 0).sum())
-        text += f"; without one of them the score falls clearly for {lost} of {len(heads)} heads"
+        text += (
+            f"; without one head the score falls clearly in {lost} of {len(heads)} cases "
+            f"({len(heads[['layer', 'head']].drop_duplicates())} heads times "
+            f"{heads.task.nunique()} tasks)"
+        )
     return f"{text}."
 
 

@@ -50,6 +50,11 @@ PUT = {
 }
 GAINS = "Put into the other, a layer gains"
 BOTH = (FINETUNED, PRETRAINED)
+HALVES = (
+    renamed(FINETUNED, AFTER, "only the layers above this one tuned"),
+    renamed(PRETRAINED, BEFORE, "only this layer and those below tuned"),
+)
+WAY = "% of the way to the tuned weights"
 REORDERED = renamed(RANDOM, SHUFFLED, "control: hidden units reordered")
 
 
@@ -195,12 +200,18 @@ def path_caption(inputs: PageInputs) -> Iterator[str]:
     control = dict(_by_task(inputs, "seed_barrier", SHUFFLED))
     for metric, where in (("barrier", ""), ("seed_barrier", " to another seed")):
         for task, rows in _by_task(inputs, metric):
-            value, low, high = (signed(one, 2) for one in estimate(rows[0]))
-            text = f"{task}{where}: the loss comes {value} nats above the chord at most"
-            text += f" [{low}, {high}]"
+            text = f"{task}{where}: the loss is {_from_chord(rows[0])}"
             if where and task in control:
-                text += f", to the control {signed(control[task][0]['value'], 2)}"
+                text += f", to the control {_from_chord(control[task][0])}"
             yield f"{text}."
+
+
+def _from_chord(row: dict[str, Any]) -> str:
+    """On which side of the chord the highest loss is, and how far."""
+    value, low, high = estimate(row)
+    if value < 0:
+        return f"at least {bounded(-value, -high, -low, digits=2)} nats below the chord"
+    return f"at most {bounded(value, low, high, digits=2)} nats above the chord"
 
 
 def step_rows(inputs: PageInputs) -> pd.DataFrame:
@@ -273,7 +284,7 @@ MATTERED = HeatMaps(
     reading="A cell is a task and a layer: what its score gains (green) or loses (purple), in "
     "points, when this layer alone comes from the other encoder, under the tuned head. First map: "
     "a layer of the tuned encoder is put back to its pre-trained weights. Second: a tuned layer is "
-    "put into the pre-trained encoder. Outlined: the paired interval leaves out zero.",
+    "put into the pre-trained encoder. Intervals are paired.",
     caption=mattered_caption,
     groups=lambda inputs: list(dict.fromkeys(mattered_rows(inputs).group)),
     label=str,
@@ -310,16 +321,15 @@ PUT_BACK = Curves(
     "put-back",
     "How much of the encoder must be tuned",
     axis="score, %",
-    reading="Blue: the score with the embeddings and all layers up to this one pre-trained, and "
-    "those above tuned. Orange: with those up to this one tuned, and those above pre-trained. The "
-    "head is the tuned one throughout, so at the last layer the blue curve is the pre-trained "
-    "encoder and the orange one the tuned encoder. The most frequent answer stands in the heading.",
+    reading="The score where the other layers are pre-trained; embeddings count as below. The head "
+    "is the tuned one throughout, so at the last layer the first curve is the pre-trained "
+    "encoder and the second the tuned one. The most frequent answer stands in the heading.",
     caption=put_back_caption,
     groups=_tasks(),
     quantities=[
         Quantity("score", _of("up_to_score"), baseline=_of("majority"), baseline_label="majority")
     ],
-    series=BOTH,
+    series=HALVES,
 )
 WEIGHTS = Curves(
     "weights",
@@ -398,7 +408,8 @@ PATH = Curves(
     "the control has the function of the second, with its hidden units in random order.",
     caption=path_caption,
     groups=_tasks("path_loss"),
-    x="step",
+    x=WAY,
+    also=lambda _, rows: rows.rename(columns={"step": WAY}),
     quantities=[
         Quantity("score", _of("path_score"), baseline=_of("majority"), baseline_label="majority"),
         Quantity("loss, nats", _of("path_loss"), digits=2),
