@@ -31,9 +31,7 @@ GRID = {"grid": True, "gridColor": FAINT, "gridOpacity": 0.55}
 BAR_WIDTH = 170
 PALE = 0.03  # share of a map's largest weight below which a cell is left white
 SWATCH = '<svg class="swatch" viewBox="0 0 28 10" width="28" height="10" aria-hidden="true">'
-OUTLINED = (
-    f'{SWATCH}<rect x="8" y="1" width="12" height="8" fill="none" stroke="currentColor"/></svg>'
-)
+OUTLINED = f'{SWATCH}<path d="M8 1h12v8h-12z" fill="none" stroke="currentColor"/></svg>'
 
 
 def draw_heat_map(

@@ -365,8 +365,7 @@ def draw_heat_maps(spec: HeatMaps, inputs: PageInputs) -> Figure:
         panels.append(Panel(name, str(measure), drawing))
     bar, ends = ramp(domain, diverging=spec.diverging, digits=spec.digits)
     legend = [(bar, f"{spec.scale}: {ends}" if spec.scale else ends)]
-    if spec.diverging and bounds:
-        legend.append((OUTLINED, "outlined: interval without zero"))
+    legend += [(OUTLINED, "outlined: interval without zero")] * (spec.diverging and len(bounds) > 0)
     return _figure(
         spec,
         inputs,

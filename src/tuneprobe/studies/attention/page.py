@@ -266,10 +266,9 @@ HEAD_ABLATION = HeatMaps(
     "The task without one head",
     axis="layer",
     reading=lambda inputs: (
-        "A cell is a head: the score of the fine-tuned encoder without it, minus "
-        "the intact score. Green: better without; purple: worse; no colour: no change. Whole "
-        "layers are in the data table. "
-        f"{_ablated(inputs)}{COUNTED}"
+        "A cell is a head: the score of the fine-tuned encoder without it, minus the intact "
+        "score. Green: better without; purple: worse; no colour: no change. Whole layers are in "
+        f"the data table. {_ablated(inputs)}{COUNTED}"
     ),
     caption=lambda inputs: " ".join(
         dict.fromkeys(
@@ -393,12 +392,9 @@ def finding(inputs: PageInputs) -> str:
     )
     heads = of_heads(_changes(inputs))
     if len(heads):
-        lost = int((heads.high < 0).sum())
-        text += (
-            f"; without one head the score falls clearly in {lost} of {len(heads)} cases "
-            f"({len(heads[['layer', 'head']].drop_duplicates())} heads times "
-            f"{heads.task.nunique()} tasks)"
-        )
+        lost = f"{sum(heads.high < 0)} of {len(heads)} cases"
+        of = f"{heads.task.value_counts().max()} heads times {heads.task.nunique()} tasks"
+        text += f"; without one head the score falls clearly in {lost} ({of})"
     return f"{text}."
 
 

@@ -50,10 +50,6 @@ PUT = {
 }
 GAINS = "Put into the other, a layer gains"
 BOTH = (FINETUNED, PRETRAINED)
-HALVES = (
-    renamed(FINETUNED, AFTER, "only the layers above this one tuned"),
-    renamed(PRETRAINED, BEFORE, "only this layer and those below tuned"),
-)
 WAY = "% of the way to the tuned weights"
 REORDERED = renamed(RANDOM, SHUFFLED, "control: hidden units reordered")
 
@@ -200,10 +196,8 @@ def path_caption(inputs: PageInputs) -> Iterator[str]:
     control = dict(_by_task(inputs, "seed_barrier", SHUFFLED))
     for metric, where in (("barrier", ""), ("seed_barrier", " to another seed")):
         for task, rows in _by_task(inputs, metric):
-            text = f"{task}{where}: the loss is {_from_chord(rows[0])}"
-            if where and task in control:
-                text += f", to the control {_from_chord(control[task][0])}"
-            yield f"{text}."
+            found = [rows[0], *(control.get(task, [])[:1] if where else [])]
+            yield f"{task}{where}: the loss is {', to the control '.join(map(_from_chord, found))}."
 
 
 def _from_chord(row: dict[str, Any]) -> str:
@@ -311,9 +305,7 @@ CHANGED = Curves(
     groups=_tasks(),
     quantities=[
         Quantity("vectors moved, %", _of("difference", state=(AFTER, BEFORE)), around=[0.0]),
-        Quantity(
-            "score, one layer changed, points", _of("layer_score_change", part=""), around=[0]
-        ),
+        Quantity("score, layer changed, points", _of("layer_score_change", part=""), around=[0]),
     ],
     series=BOTH,
 )
@@ -321,15 +313,17 @@ PUT_BACK = Curves(
     "put-back",
     "How much of the encoder must be tuned",
     axis="score, %",
-    reading="The score where the other layers are pre-trained; embeddings count as below. The head "
-    "is the tuned one throughout, so at the last layer the first curve is the pre-trained "
-    "encoder and the second the tuned one. The most frequent answer stands in the heading.",
+    reading="The other layers are pre-trained; embeddings count as below. The head is the tuned "
+    "one throughout. The most frequent answer stands in the heading.",
     caption=put_back_caption,
     groups=_tasks(),
     quantities=[
         Quantity("score", _of("up_to_score"), baseline=_of("majority"), baseline_label="majority")
     ],
-    series=HALVES,
+    series=[
+        renamed(FINETUNED, AFTER, "only the layers above this one tuned"),
+        renamed(PRETRAINED, BEFORE, "only this layer and those below tuned"),
+    ],
 )
 WEIGHTS = Curves(
     "weights",

@@ -157,18 +157,14 @@ def spatial_caption(inputs: PageInputs) -> Iterator[str]:
             f"original ones ({inputs.label(least['task'])}, layer {least['layer']}); the paper "
             f"finds {number(KEPT, 1)} or more."
         )
-    yield from train_test_sentences(inputs)
+    yield train_test_said(inputs)
 
 
-def train_test_sentences(inputs: PageInputs) -> Iterator[str]:
-    """In how many tasks train and test part, and how alike they are on average."""
+def train_test_said(inputs: PageInputs) -> str:
+    """In how many tasks train and test part."""
     found = both(inputs, "similarity", "spatial_similarity", **TRAIN_TEST)
-    if found:
-        before, after = (fmean(values) for values in zip(*found.values(), strict=True))
-        yield (
-            "At the last layer train and test are less alike after tuning in "
-            f"{how_many(found, -1)}; on average {_from_to((before, after), 2)}."
-        )
+    said = f"At the last layer train and test are less alike after tuning in {how_many(found, -1)}."
+    return said if found else ""
 
 
 def alike_rows(inputs: PageInputs) -> pd.DataFrame:
@@ -435,23 +431,19 @@ def finding(inputs: PageInputs) -> str:
     )
     changes = estimates_at_last(inputs.results, "classify", "gap", AFTER, classifier="mlp")
     if changes:
-        ends = dict.fromkeys(f(changes, key=lambda task: changes[task].value) for f in (min, max))
-        text += (
-            "; the accuracy of the MLP at the last layer clearly rises in "
-            f"{sum(one.low > 0 for one in changes.values())} of {len(changes)} tasks: "
-            f"{' to '.join(_gain_of(inputs, task, changes[task]) for task in ends)}"
+        before, random = (
+            at_last(inputs.results, "classify", "accuracy", state, classifier="mlp")
+            for state in (BEFORE, "random")
         )
+        rise = f"{sum(one.low > 0 for one in changes.values())} of {len(changes)} tasks"
+        ends, parts = sorted(changes, key=lambda task: changes[task].value), []
+        for task in dict.fromkeys([ends[0], ends[-1]]):
+            below = ", where pre-trained lies below random weights"
+            named = inputs.label(task) + below * (before.get(task, nan) < random.get(task, nan))
+            parts.append(f"{bounded(*changes[task], sign=True)} points ({named})")
+        text += f"; the accuracy of the MLP at the last layer clearly rises in {rise}: "
+        text += " to ".join(parts)
     return f"{text}."
-
-
-def _gain_of(inputs: PageInputs, task: str, change: Estimate) -> str:
-    """The change of a task with its name, and whether it began below random weights."""
-    before, random = (
-        at_last(inputs.results, "classify", "accuracy", state, classifier="mlp").get(task, nan)
-        for state in (BEFORE, "random")
-    )
-    below = ", where pre-trained lies below random weights" if before < random else ""
-    return f"{bounded(*change, sign=True)} points ({inputs.label(task)}{below})"
 
 
 # tables
@@ -626,7 +618,7 @@ def similarity_table(inputs: PageInputs) -> ScoreTable:
             "same texts less that of train and test."
         ],
         [] if ours else ["no linear train and test space were compared"],
-        said=" ".join(train_test_sentences(inputs)),
+        said=train_test_said(inputs),
     )
 
 

@@ -165,10 +165,8 @@ def finding(inputs: PageInputs) -> str:
         widest, *others = sorted(sure, key=lambda one: -abs(changes[one].value)) or ["none"]
         most = f" ({bounded(*changes[widest], sign=True)} points)" if sure else ""
         parts.append(f"{verb} in {listed([f'{plain(widest)}{most}', *map(plain, others)])}")
-    return (
-        f"Pairs: of {len(changes)} abilities, what is due to the pair itself clearly "
-        f"{', and '.join(parts)} at the last layer."
-    )
+    text = f"Pairs: of {len(changes)} abilities, what is due to the pair itself clearly "
+    return f"{text}{', and '.join(parts)} at the last layer."
 
 
 @partial(sentences, nothing="There are no gaps to show.")
