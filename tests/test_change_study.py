@@ -46,6 +46,7 @@ from tuneprobe.studies.change.restore.outcomes import (
     label_problem,
     reader_problem,
     run_mixtures,
+    sample_bounds,
 )
 from tuneprobe.studies.change.restore.path import path_outcomes, path_rows
 from tuneprobe.studies.change.restore.study import matters_rows, restore_rows
@@ -207,15 +208,31 @@ def test_the_path_is_that_of_models_made_by_hand() -> None:
     assert "barrier" not in {row.metric for row in none}
 
 
-def test_where_all_answers_are_alike_the_interval_is_that_of_none_seen() -> None:
+def test_where_no_sample_differs_the_interval_is_that_of_none_seen() -> None:
     gold = np.array(["a", "b"] * 30, dtype=object)
-    other = np.array(["b"] * 30 + list(gold[30:]), dtype=object)
-    outcomes = Outcomes("accuracy", gold, [gold, gold, other], np.zeros((3, 60)), np.arange(60))
+    half = np.array(["b"] * 30 + list(gold[30:]), dtype=object)
+    wrong = np.where(gold == "a", "b", "a").astype(object)
+    others = np.full(60, "c", dtype=object)  # unlike `wrong`, and just as wrong
+    answers = [gold, gold, half, wrong, others]
+    outcomes = Outcomes("accuracy", gold, answers, np.zeros((5, 60)), np.arange(60))
     samples = outcomes.samples(200, rng(1, "x"))
-    found = change_interval(outcomes, samples, 0, [(1, 0), (2, 0)], 0.95)
-    assert found.value == pytest.approx([0, -25])
-    assert found.low[0] == pytest.approx(-100 * (1 - 0.025 ** (1 / 60)))
+    pairs = [(1, 0), (2, 0), (4, 3), (3, 0), (0, 3)]
+    found = change_interval(outcomes, samples, 0, pairs, 0.95)
+    assert found.value == pytest.approx([0, -25, 0, -100, 100])
+    share = 0.0596309  # by hand: (1 - share) ** 60 is 2.5 %
+    assert (1 - share) ** 60 == pytest.approx(0.025, rel=1e-4)
+    unseen = [found.low[[0, 2, 3, 4]], found.high[[0, 2, 3, 4]]]
+    assert unseen[0] == pytest.approx([-100 * share] * 2 + [-100, 100 - 200 * share], rel=1e-4)
+    assert unseen[1] == pytest.approx([100 * share] * 2 + [200 * share - 100, 100], rel=1e-4)
     assert -45 < found.low[1] < -25 < found.high[1] < -8
+    low, high = sample_bounds(samples[0], 0, 60, confidence=0.95)
+    assert low[[0, 3]] == pytest.approx([100 - 100 * share, 0], rel=1e-4)
+    assert high[[0, 3]] == pytest.approx([100, 100 * share], rel=1e-4)
+    losses = change_interval(outcomes, samples, 1, pairs, 0.95)
+    assert (losses.low == 0).all()  # of a loss no share tells how large it may be
+    few = Outcomes("accuracy", gold[:2], [gold[:2]] * 2, np.zeros((2, 2)), np.arange(2))
+    none = change_interval(few, few.samples(20, rng(1, "x")), 0, [(1, 0)], 0.95)
+    assert np.isnan(none.low).all()
 
 
 def test_a_reader_is_scored_by_the_words_of_its_best_span(tmp_path) -> None:

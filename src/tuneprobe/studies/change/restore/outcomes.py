@@ -33,6 +33,7 @@ from tuneprobe.tuning.windows import TARGETS, Windows, cut_windows
 STUDY = "change"
 NO_TARGET = -100  # a label that the head cannot answer: left out of the loss by torch
 TOKEN_F1 = "token_f1"
+ROUNDING = 1e-9  # percent: scores that differ by less are one number
 INTACT = (FINETUNED, PRETRAINED)  # the first two of all outcomes
 
 Floats = NDArray[np.float64]
@@ -94,10 +95,6 @@ class Outcomes:
         scores = self._scores(np.ones((1, len(self.text))))
         return scores[0], self._mean_losses(np.ones((1, self.n_texts)))[0]
 
-    def unchanged(self, one: int, other: int) -> bool:
-        """Whether two models answer every example alike."""
-        return bool((self.answers[one] == self.answers[other]).all())
-
     def _scores(self, weights: Floats) -> Floats:
         if self.metric == TOKEN_F1:
             shares: Floats = weights @ np.stack(self.answers).T / weights.sum(axis=1)[:, None]
@@ -114,6 +111,30 @@ class Outcomes:
         return mean
 
 
+def sample_bounds(
+    samples: Floats, which: int, n: int, *, confidence: float, least: float = 0.0
+) -> tuple[Floats, Floats]:
+    """Percentiles of samples (n_bootstrap, n_columns) of scores in percent, or losses, of n texts.
+
+    Where all samples of a score are one number c, none can tell how rare something else is. With u
+    the exact upper bound of a share of which none was seen among the texts (Clopper & Pearson
+    1934), and any score on that share, they are ``c - u (c - least)`` and ``c + u (100 - c)``. The
+    answers of two models may differ all the same: both may be wrong.
+
+    Parameters
+    ----------
+    which : int
+        0: of scores, or of their changes; 1: of losses.
+    least : float
+        The lowest score: -100 of a change.
+    """
+    low, high = bootstrap_bounds(samples, n, confidence=confidence)
+    unseen, value = 1 - ((1 - confidence) / 2) ** (1 / n), samples[0]
+    alike = (np.ptp(samples, axis=0) < ROUNDING) & np.isfinite(low) & (which == 0)
+    low = np.where(alike, value - unseen * (value - least), low)
+    return low, np.where(alike, value + unseen * (100 - value), high)
+
+
 def change_interval(
     outcomes: Outcomes,
     samples: tuple[Floats, Floats],
@@ -123,9 +144,7 @@ def change_interval(
 ) -> Interval:
     """Paired differences of models, ``values[one] - values[other]``, of shape (n_pairs,).
 
-    Percentiles over the samples. Where two models answer every example alike, no sample can tell
-    how rare a difference is: then the reach of a score is the exact upper bound of a share of which
-    none was seen among the texts (Clopper & Pearson 1934), in percent.
+    Bounds are those of `sample_bounds`, a change of a score lying between -100 and 100.
 
     Parameters
     ----------
@@ -136,11 +155,8 @@ def change_interval(
     """
     one, other = np.array(pairs).reshape(-1, 2).T
     values, drawn, n = outcomes.values[which], samples[which], outcomes.n_texts
-    low, high = bootstrap_bounds(drawn[:, one] - drawn[:, other], n, confidence=confidence)
-    if which == 0:
-        unseen = 100 * (1 - ((1 - confidence) / 2) ** (1 / n))
-        alike = np.array([outcomes.unchanged(*pair) for pair in pairs]) & np.isfinite(low)
-        low, high = np.where(alike, -unseen, low), np.where(alike, unseen, high)
+    changes = drawn[:, one] - drawn[:, other]
+    low, high = sample_bounds(changes, which, n, confidence=confidence, least=-100.0)
     return Interval(values[one] - values[other], low, high)
 
 

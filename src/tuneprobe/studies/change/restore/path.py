@@ -26,7 +26,13 @@ from tuneprobe.rng import rng
 from tuneprobe.states import FINETUNED, PRETRAINED
 from tuneprobe.stats import bootstrap_bounds
 from tuneprobe.studies.change.restore.layers import Pair
-from tuneprobe.studies.change.restore.outcomes import INTACT, Outcomes, Problem, Values
+from tuneprobe.studies.change.restore.outcomes import (
+    INTACT,
+    Outcomes,
+    Problem,
+    Values,
+    sample_bounds,
+)
 from tuneprobe.tuning.heads import INPUTS
 
 Floats = NDArray[np.float64]
@@ -109,7 +115,7 @@ def path_rows(
     of: dict[str, Any] = {"state": FINETUNED, "against": PRETRAINED, "score": intact.metric}
     rows = []
     for which, metric in enumerate(("path_score", "path_loss")):
-        lows, highs = bootstrap_bounds(samples[which], line.n_texts, confidence=confidence)
+        lows, highs = sample_bounds(samples[which], which, line.n_texts, confidence=confidence)
         numbers = np.stack([line.values[which], lows, highs], axis=1).tolist()
         for share, (value, low, high) in zip(at.tolist(), numbers, strict=True):
             rows.append(Result(metric, value, low, high, step=round(100 * share), **of))

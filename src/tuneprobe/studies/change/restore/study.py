@@ -18,6 +18,7 @@ from tuneprobe.studies.change.restore.outcomes import (
     TOKEN_F1,
     Outcomes,
     change_interval,
+    sample_bounds,
 )
 
 LEAST_LAYERS = 3  # of a rank correlation
@@ -52,20 +53,21 @@ def restore_rows(
 
     ``state`` is that of the base and ``against`` that of the donor, ``score`` the metric, ``part``
     the part of a layer. Intervals are paired: all models are scored on the same bootstrap samples
-    of the texts.
+    of the texts; where these agree, see `sample_bounds`.
     """
     draws = rng(seed, "bootstrap", "change", task)
     values = outcomes.values
     samples = outcomes.samples(bootstrap, draws)
     place: dict[object, int] = {mixture: len(INTACT) + n for n, mixture in enumerate(wanted)}
     rows = [
-        Result(name, values[of][n], *_bounds(samples[of][:, n], outcomes, confidence), state=state)
+        Result(name, values[of][n], float(low[n]), float(high[n]), state=state)
         for of, name in enumerate(("score", "loss"))
+        for low, high in [sample_bounds(samples[of], of, outcomes.n_texts, confidence=confidence)]
         for n, state in enumerate(INTACT)
     ]
     for of, name in enumerate(("score", "loss")):
         pairs = [(place[one], INTACT.index(one.base)) for one in wanted]
-        levels = bootstrap_bounds(samples[of], outcomes.n_texts, confidence=confidence)
+        levels = sample_bounds(samples[of], of, outcomes.n_texts, confidence=confidence)
         changes = change_interval(outcomes, samples, of, pairs, confidence)
         for number, one in enumerate(wanted):
             scope = "layer" if one.scope == ONE else "up_to"

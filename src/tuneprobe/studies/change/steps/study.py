@@ -21,6 +21,7 @@ from tuneprobe.studies.change.restore.outcomes import (
     change_interval,
     label_problem,
     run_mixtures,
+    sample_bounds,
 )
 from tuneprobe.tuning.heads import Head, LabelHead
 from tuneprobe.tuning.labelling import train_labels, tune_labels
@@ -148,7 +149,7 @@ def step_rows(
     names = ["step_layer" if one.scope == ONE else "step_up_to" for one in wanted]
     rows = []
     for which, unit in enumerate(("score", "loss")):
-        bounds = bootstrap_bounds(samples[which], every.n_texts, confidence=confidence)
+        bounds = sample_bounds(samples[which], which, every.n_texts, confidence=confidence)
         for number, step in enumerate(steps):
             tuned = n_models * number + INTACT.index(FINETUNED)
             of: dict[str, Any] = {"state": FINETUNED, "step": step}
