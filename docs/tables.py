@@ -165,8 +165,7 @@ def _verdicts(inputs: PageInputs) -> dict[tuple[str, str], str]:
     """
     found = {}
     for one in judge_all(inputs.evidence):
-        n_passed = sum(check.outcome == "pass" for check in one.checks)
-        counted = f"{one.verdict} ({n_passed} of {len(one.checks)})"
+        counted = f"{one.verdict} ({one.outcomes.count('pass')} of {len(one.outcomes)})"
         if one.seeds:
             counted += f", in {one.seeds.count(one.verdict)} of {len(one.seeds)} seeds"
         found[one.claim.source, one.claim.statement] = counted if one.checks else "–"

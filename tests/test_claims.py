@@ -13,6 +13,7 @@ from tuneprobe.claims.verdicts import (
     FAILS,
     HOLDS,
     PARTLY,
+    REFUTED,
     UNTESTED,
     Check,
     Claim,
@@ -21,6 +22,7 @@ from tuneprobe.claims.verdicts import (
 )
 from tuneprobe.collect.metrics import headline
 from tuneprobe.formats.results import to_frame
+from tuneprobe.page.page import ours
 from tuneprobe.page.registry import CLAIMS, judge_all
 from tuneprobe.studies.pairwise.claims import PAIRWISE_CLAIMS
 from tuneprobe.studies.pairwise.measures import PAIR_PROBES, PROBES
@@ -41,9 +43,13 @@ def findings(results: pd.DataFrame) -> dict:
     return {one.claim.name: one for one in found if one.claim in PAIRWISE_CLAIMS}
 
 
-def claim_of(*outcomes: str) -> Claim:
-    checks = [Check("synonyms", f"layer {n}", 1.0, outcome=one) for n, one in enumerate(outcomes)]
-    return Claim("made-up", "nobody", "", "", "", "layers", lambda _: iter(checks))
+def claim_of(*outcomes: str, **kind: bool) -> Claim:
+    """Two checks of each of several subjects, the second with a wider interval."""
+    checks = [
+        Check("synonyms" if n < 2 else f"probe {n // 2}", f"layer {n}", 1.0, -n, n + 1, outcome=one)
+        for n, one in enumerate(outcomes)
+    ]
+    return Claim("made-up", "nobody", "", "", "", "layers", lambda _: iter(checks), None, **kind)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +71,74 @@ def results() -> pd.DataFrame:
 )
 def test_the_verdict_follows_from_the_outcomes_alone(results, outcomes, verdict):
     assert judge(claim_of(*outcomes), evidence(results)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        (["pass"] * 3, HOLDS),
+        (["pass", "pass", "undecided"], PARTLY),
+        (["pass", "pass", "fail"], FAILS),
+        (["fail", *["undecided"] * 9], FAILS),
+        (["undecided"] * 3, UNTESTED),
+    ],
+)
+def test_one_check_that_fails_refutes_a_universal_claim(results, outcomes, verdict):
+    assert judge(claim_of(*outcomes, universal=True), evidence(results)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict", "counted"),
+    [
+        (["pass"] * 4, HOLDS, "2 of 2 tasks pass"),
+        (["pass", "undecided"] * 2, UNTESTED, "0 of 2 tasks pass"),
+        (["pass", "pass", "fail", "pass"], PARTLY, "1 of 2 tasks pass"),
+        (["pass", "fail"] * 2, FAILS, "0 of 2 tasks pass"),
+    ],
+)
+def test_a_claim_may_be_counted_by_the_worst_check_of_each_task(
+    results, outcomes, verdict, counted
+):
+    finding = judge(claim_of(*outcomes, by_subject=True), evidence(results))
+    assert (finding.verdict, finding.passed) == (verdict, counted)
+    assert ours(finding).startswith(f"{counted}; ")
+
+
+def test_claims_of_every_one_say_so_and_no_others():
+    universal = {claim.name for claim in CLAIMS if claim.universal}
+    every = {"early-layers", "lexical", "harmful-heads", "heterogeneous", "upper-first"}
+    assert universal == every
+    assert {claim.name for claim in CLAIMS if claim.rule.endswith(REFUTED)} == every
+    assert [claim.name for claim in CLAIMS if claim.by_subject] == ["layers-unequal"]
+
+
+@pytest.mark.parametrize("claim", ["early-layers", "lexical"])
+def test_one_layer_that_differs_refutes_equality_where_nothing_else_is_known(results, claim):
+    blurred = changed(results, (0.4,), "equivalence_p", "specific", against="pretrained")
+    assert findings(blurred)[claim].verdict == UNTESTED
+    one = {"against": "pretrained", "task": "synonyms", "layer": 1}
+    lost = changed(blurred, (-9.0, -10.0, -8.0), "gap", "specific", **one)
+    found = findings(lost)[claim]
+    assert found.verdict == FAILS
+    assert [check.outcome for check in found.checks].count("fail") == 1
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        ("points", "+5.2 [+3.0, +7.1] points"),
+        ("percent", "5.2 [3.0, 7.1] %"),
+        ("nats", "+5.21 [+3.00, +7.10] nats"),
+        ("fraction", "+5.21 [+3.00, +7.10]"),
+        ("of 5 tasks", "5 [3, 7] of 5 tasks"),
+    ],
+)
+def test_this_run_shows_a_plain_interval_and_its_unit(results, unit, shown):
+    check = Check("synonyms", "layer 1", 5.21, 3.0, 7.1, unit)
+    other = Check("synonyms", "layer 2", 1.0, -1.0, 3.0, unit)
+    claim = Claim("made-up", "", "", "", "", "layers", lambda _: iter([check, other]))
+    found = ours(judge(claim, evidence(results)))
+    assert found == f"1 of 2 checks pass; {shown} (synonyms, layer 1)"
 
 
 def test_a_run_built_as_the_paper_says_makes_all_claims_hold(results):

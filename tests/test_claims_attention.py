@@ -200,6 +200,24 @@ def test_a_gain_fails_only_where_no_gain_of_one_point_is_left(results, low, high
     assert {found[name].verdict for name in ("harmful-heads", "harmful-layers")} == {verdict}
 
 
+@pytest.mark.parametrize("claim", ["harmful-heads", "heterogeneous"])
+def test_one_task_refutes_what_is_said_of_every_task(results, claim):
+    wide = shifted(results, 0.0, metric="largest_accuracy_change")
+    rows = wide.metric == "largest_accuracy_change"
+    rows |= (wide.pattern == "heterogeneous") & (wide.classifier == "corrected")
+    wide.loc[rows, "low"], wide.loc[rows, "high"] = wide.value - 50, wide.value + 50
+    assert findings(wide)[claim].verdict == UNTESTED
+    failed = pd.concat(
+        [
+            that_fails(results[results.task == TASKS[0]], claim),
+            wide[wide.task != TASKS[0]],
+        ]
+    )
+    found = findings(failed)[claim]
+    assert found.verdict == FAILS
+    assert [check.outcome for check in found.checks].count("fail") == 1
+
+
 def test_equal_scores_from_random_weights_leave_the_claim_open(results):
     evaluate = {"study": "evaluate", "state": "random-finetuned", "metric": "accuracy"}
     assert findings(shifted(results, 22.0, **evaluate))["pre-training"].verdict == UNTESTED

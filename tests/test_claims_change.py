@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from made_up_change import made_up_change
 
-from tuneprobe.claims.verdicts import FAILS, HOLDS, UNTESTED, Evidence, judge
+from tuneprobe.claims.verdicts import FAILS, HOLDS, UNTESTED, Evidence, Finding, judge
 from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.formats.results import to_frame
 from tuneprobe.measures import check_measures
@@ -63,12 +63,42 @@ def test_a_run_that_is_built_otherwise_fails_the_claim(claim: str, results: pd.D
     assert verdicts(results)[claim] == FAILS
 
 
-@pytest.mark.parametrize(("change", "passing"), [(0.0, "put back at no cost"), (-9.0, "costs")])
+def layers_unequal(results: pd.DataFrame) -> Finding:
+    evidence = Evidence(results, layer_mark=0.4, margin=2.0, alpha=0.05)
+    return judge(next(one for one in CHANGE_CLAIMS if one.name == "layers-unequal"), evidence)
+
+
+@pytest.mark.parametrize(("change", "passing"), [(0.0, "nothing"), (-9.0, "something")])
 def test_layers_that_are_equal_fail_one_half_of_the_claim(change: float, passing: str) -> None:
-    evidence = Evidence(costing(change), layer_mark=0.4, margin=2.0, alpha=0.05)
-    claim = next(claim for claim in CHANGE_CLAIMS if claim.name == "layers-unequal")
-    outcomes = [check.outcome for check in judge(claim, evidence).checks]
-    assert outcomes == (["pass", "fail"] if change == 0 else ["fail", "pass"]) * 3
+    found = layers_unequal(costing(change))
+    assert found.verdict == FAILS
+    whats = [check.what for check in found.checks if check.outcome == "pass"]
+    assert whats == [f"layer 1 costs {passing}"] * 3
+
+
+def test_a_task_with_unequal_layers_passes_with_both_of_its_checks_and_counts_once() -> None:
+    rows = made_up_change()
+    found = layers_unequal(rows)
+    assert (found.verdict, found.passed) == (HOLDS, "3 of 3 tasks pass")
+    labels = [(check.subject, check.what) for check in found.checks]
+    assert len(set(labels)) == len(labels) == 6
+    change = (rows.metric == "layer_score_change") & (rows.state == "finetuned")
+    for check in found.checks:  # as in the rows: only the outcome knows of the other checks
+        assert check.high - check.low == pytest.approx(2)
+    wide = change & (rows.task != "world-pos") & (rows.layer == 1)
+    blurred = rows.assign(low=rows.low.where(~wide, -9.0))
+    found = layers_unequal(blurred)
+    assert (found.verdict, found.passed) == (UNTESTED, "1 of 3 tasks pass")
+
+
+def test_one_step_at_which_lower_layers_matter_more_refutes_from_the_first_on() -> None:
+    rows = made_up_change(ahead=0.02)  # undecided at every step
+    assert verdicts(rows)["upper-first"] == UNTESTED
+    one = (rows.metric == "upper_over_lower") & (rows.step == 1) & (rows.task == "world-pos")
+    assert one.sum() == 1
+    numbers = {"value": -0.3, "low": -0.35, "high": -0.25}
+    refuted = rows.assign(**{name: rows[name].mask(one, new) for name, new in numbers.items()})
+    assert verdicts(refuted)["upper-first"] == FAILS
 
 
 @pytest.mark.parametrize(

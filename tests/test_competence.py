@@ -208,6 +208,13 @@ def test_what_rests_on_a_task_that_was_not_learned_is_undecided():
         assert "short F1 minus that of word overlap is 2.0 [−1.0, 5.0]" in found[name].reason
         assert {check.outcome for check in found[name].checks} == {"undecided"}
     assert found["answers"].verdict == HOLDS  # it is about these scores
+    gap = (results.metric == "gap") & (results.part == "specific")
+    numbers = {"value": -9.0, "low": -10.0, "high": -8.0}
+    lost = results.assign(**{name: results[name].mask(gap, by) for name, by in numbers.items()})
+    unequal = (results.metric == "equivalence_p") & (results.part == "specific")
+    lost = lost.assign(value=lost.value.mask(unequal, 0.9))
+    assert verdicts(pd.concat([lost, gap_row(40, 30, 50)]))["early-layers"].verdict == FAILS
+    assert verdicts(pd.concat([lost, gap_row(2, -1, 5)]))["early-layers"].verdict == UNLEARNED
     rise = {(one.what, one.outcome) for one in found["rise"].checks}
     assert rise == {("pretrained", "pass"), ("finetuned", "undecided")}
 

@@ -4,6 +4,7 @@ A check `passes`, `fails`, or is `undecided`: the examples are too few to tell, 
 missing. The verdict follows by one rule for all claims (`judge`); nothing is typed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
@@ -27,17 +28,21 @@ HOLDS, PARTLY, FAILS, UNTESTED = "holds", "partly", "does not hold", "not testab
 UNLEARNED = "undecided: the model did not learn the task"
 VERDICT_RULE = (
     "A claim holds if all its checks pass, does not hold if more of them fail than pass, and holds "
-    "partly otherwise. It is not testable here if no check has a number, or if more than half of "
-    "the checks are undecided. A check without a number counts as undecided. The level of the "
-    "tests is that of all checks of a claim together: intervals are widened for their number "
-    "(Bonferroni, taking an interval for a normal one), and p-values are Holm’s over them. A task "
+    "partly otherwise. A claim of every probe, layer, step or task does not hold as soon as one "
+    "check fails, however many are undecided. It is not testable here if no check has a number, or "
+    "if more than half of the checks are undecided. A check without a number counts as undecided. "
+    "The level of the tests is that of all checks of a claim together: intervals are widened for "
+    "their number (Bonferroni, taking an interval for a normal one; the tables print the plain "
+    "ones), and p-values are Holm’s over them. A task "
     "is learned if the tuned model is above each of its baselines, by the paired interval; a check "
     "that rests on a task that was not learned is undecided, and so is a claim most of whose "
     "checks are undecided for that. With several seeds of tuning, intervals cover other examples "
     "and other seeds, and each seed is judged by itself too."
 )
+REFUTED = "One check that fails refutes it."
+WORST_FIRST: tuple[Outcome, ...] = ("fail", "undecided", "pass")
 OPPOSITE: dict[Outcome, Outcome] = {"pass": "fail", "fail": "pass", "undecided": "undecided"}
-SIGNED_UNITS = ("correlation", "difference", "fraction", "count")
+SIGNED_UNITS = ("points", "nats", "doublings", "clusters", "correlation", "fraction")
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,10 @@ class Check:
     """One estimate that a claim depends on.
 
     ``subject`` and ``what`` name it ("coreference", "layer 6"); low and high bound the value.
-    ``unit`` says how the value is written: ``correlation``, ``difference``, ``fraction`` (a
-    difference of numbers up to 1), ``similarity``, ``count`` or ``percent``.
+    ``unit`` says how the value is written: ``points``, ``percent``, ``nats``, ``doublings``;
+    without a word ``correlation``, ``similarity`` and ``fraction`` (a difference of numbers up to
+    1); else it is a count of the words themselves: ``clusters``, ``of 5 tasks``. Bounds are plain,
+    not widened for the number of checks.
     """
 
     subject: str
@@ -54,7 +61,7 @@ class Check:
     value: float = nan
     low: float = nan
     high: float = nan
-    unit: str = "difference"
+    unit: str = "points"
     outcome: Outcome = "undecided"
 
 
@@ -114,7 +121,8 @@ class Claim:
 
     The rule says in words when a check passes, fails or is undecided. ``outcome`` is that of an
     interval, widened for the number of checks; a check without an interval keeps its own, and
-    every check where there is no such rule.
+    every check where there is no such rule. A ``universal`` claim is refuted by one check that
+    fails; one that is judged ``by_subject`` counts each subject once, by its worst check.
     """
 
     name: str  # stable, used as an anchor
@@ -128,6 +136,8 @@ class Claim:
     study: str = "pairwise"  # as results name it
     states: Sequence[str] = ("pretrained", "finetuned")  # without which it cannot be tested
     gated: bool = True  # undecided where the task was not learned; not so if about its scores
+    universal: bool = False  # of every probe, layer, step or task
+    by_subject: bool = False
 
     def judged(self, evidence: Evidence) -> tuple[Check, ...]:
         """Its checks, each with its outcome."""
@@ -163,6 +173,8 @@ def read_claims(
         checks, outcome = tests[name]
         text = {"study": given["study"], "states": given["states"], **text}
         text["rule"] = text["rule"].format(**words)
+        if text.get("universal"):
+            text["rule"] += f" {REFUTED}"
         found.append(Claim(name, checks=checks, outcome=outcome, **text))
     return tuple(found)
 
@@ -179,6 +191,22 @@ class Finding:
     verdict: str
     reason: str
     seeds: tuple[str, ...] = ()
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Of each check; of each subject its worst, where the claim is judged by these."""
+        if not self.claim.by_subject:
+            return [check.outcome for check in self.checks]
+        found: dict[str, list[Outcome]] = {}
+        for check in self.checks:
+            found.setdefault(check.subject, []).append(check.outcome)
+        return [next(one for one in WORST_FIRST if one in of) for of in found.values()]
+
+    @property
+    def passed(self) -> str:
+        """How many of what passed: ``3 of 8 checks pass``."""
+        of = "tasks" if self.claim.by_subject else "checks"
+        return f"{self.outcomes.count('pass')} of {len(self.outcomes)} {of} pass"
 
 
 def judge(claim: Claim, evidence: Evidence) -> Finding:
@@ -217,24 +245,24 @@ def _judge(claim: Claim, evidence: Evidence) -> Finding:
     if absent or not any(isfinite(check.value) for check in checks):
         return Finding(claim, checks, UNTESTED, absent or "no check of this claim has a number")
     checks, gate = _gated(claim, checks, evidence)
-    passed, failed, undecided = (
-        sum(check.outcome == outcome for check in checks)
-        for outcome in ("pass", "fail", "undecided")
-    )
-    reason = f"{passed} of {len(checks)} checks pass, {failed} fail"
+    finding = Finding(claim, checks, "", "")
+    of = Counter(finding.outcomes)
+    passed, failed, undecided = of["pass"], of["fail"], of["undecided"]
+    reason = f"{finding.passed}, {failed} fail"
     if undecided:
         reason += f", {undecided} undecided"
     if missing := _without_numbers(checks):
         reason += f" (no numbers for {', '.join(missing)})"
     if gate:
         reason += f"; {gate}"
-    if gate and 2 * undecided > len(checks):
-        return Finding(claim, checks, UNLEARNED, reason)
-    if 2 * undecided > len(checks):
-        return Finding(claim, checks, UNTESTED, f"mostly undecided: {reason}")
-    if passed == len(checks):
-        return Finding(claim, checks, HOLDS, reason)
-    return Finding(claim, checks, FAILS if failed > passed else PARTLY, reason)
+    if failed and claim.universal:
+        return replace(finding, verdict=FAILS, reason=reason)
+    if gate and undecided > passed + failed:
+        return replace(finding, verdict=UNLEARNED, reason=reason)
+    if undecided > passed + failed:
+        return replace(finding, verdict=UNTESTED, reason=f"mostly undecided: {reason}")
+    verdict = HOLDS if not failed + undecided else FAILS if failed > passed else PARTLY
+    return replace(finding, verdict=verdict, reason=reason)
 
 
 def _gated(

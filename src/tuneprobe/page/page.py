@@ -50,6 +50,15 @@ STATE_LABELS = {
     "random-finetuned": "fine-tuned from random weights",
 }
 WHEN = {"pretrained": "before", "finetuned": "after"}
+WRITTEN = {  # unit of a check: digits, whether signed, what follows; any other is a count
+    "points": (1, True, " points"),
+    "percent": (1, False, " %"),
+    "nats": (2, True, " nats"),
+    "doublings": (2, True, " doublings"),
+    "fraction": (2, True, ""),
+    "correlation": (2, False, ""),
+    "similarity": (2, False, ""),
+}
 VERDICT_SIGNS = {HOLDS: "●", PARTLY: "◐", FAILS: "○", UNTESTED: "◌", UNLEARNED: "◌"}
 
 
@@ -154,22 +163,15 @@ def ours(finding: Finding) -> str:
     measured = [check for check in finding.checks if isfinite(check.value)]
     if not measured:
         return finding.reason
-    passed = sum(check.outcome == "pass" for check in finding.checks)
     widest = max(measured, key=lambda check: abs(check.value))
     where = f"{plain(widest.subject)}, {WHEN.get(widest.what, plain(widest.what))}"
-    return f"{passed} of {len(finding.checks)} checks pass; {_estimate(widest)} ({where})"
+    return f"{finding.passed}; {_estimate(widest)} ({where})"
 
 
 def _estimate(check: Check) -> str:
-    text = str(_cell(check))
-    return f"{text} %" if check.unit == "percent" else text
-
-
-def _cell(check: Check) -> Cell:
-    """A correlation or fraction with two digits, a difference or fraction with its sign."""
-    digits = {"correlation": 2, "fraction": 2, "similarity": 2, "count": 0}.get(check.unit, 1)
-    sign = check.unit in ("difference", "fraction")
-    return Cell(check.value, check.low, check.high, digits=digits, signed=sign)
+    """A number with its plain interval and its unit: ``+105.0 [+97.9, +112.1] points``."""
+    digits, sign, word = WRITTEN.get(check.unit, (0, False, f" {check.unit}"))
+    return f"{Cell(check.value, check.low, check.high, digits, sign)}{word}"
 
 
 def _checks(finding: Finding) -> Table:

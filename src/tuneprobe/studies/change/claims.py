@@ -42,7 +42,7 @@ from tuneprobe.studies.change.measures import (
 
 FEW = 5.0  # percent of the directions looked at
 HALF = 0.5  # of the effective rank of a random change
-RISE = "rise above the chord, nats"
+RISE = "rise above the chord"
 
 
 def _upper_carry(evidence: Evidence) -> Iterator[Check]:
@@ -59,18 +59,21 @@ def _upper_carry(evidence: Evidence) -> Iterator[Check]:
 def _unequal(evidence: Evidence) -> Iterator[Check]:
     rows = rows_of(evidence.results, "layer_score_change")
     for task, of_task in evidence.by_task(rows):
-        found = [widened(one, len(rows), evidence.alpha) for one in estimates(of_task)]
+        plain = estimates(of_task)
+        found = [widened(one, len(rows), evidence.alpha) for one in plain]
         costs_nothing = [one.low > -evidence.margin for one in found]
         costs = [one.high < 0 for one in found]
         cost_all = all(one.high < -evidence.margin for one in found)
         places = range(len(found))
-        for at, shown, refuted in (
-            (max(places, key=lambda n: found[n].low), any(costs_nothing), cost_all),
-            (min(places, key=lambda n: found[n].high), any(costs), all(costs_nothing)),
+        least = max(places, key=lambda n: (plain[n].low, plain[n].value))
+        most = min(places, key=lambda n: (plain[n].high, plain[n].value))
+        for at, what, shown, refuted in (
+            (least, "nothing", any(costs_nothing), cost_all),
+            (most, "something", any(costs), all(costs_nothing)),
         ):
             outcome: Outcome = "fail" if refuted else "pass" if shown else "undecided"
-            what = f"layer {of_task.layer.iloc[at]} put back"
-            yield Check(task, what, *found[at], outcome=outcome)
+            what = f"layer {of_task.layer.iloc[at]} costs {what}"
+            yield Check(task, what, *plain[at], outcome=outcome)
 
 
 def _is_used(evidence: Evidence) -> Iterator[Check]:
@@ -154,7 +157,7 @@ def _change_against_cost(evidence: Evidence) -> pd.DataFrame:
 def _between_seeds(evidence: Evidence) -> Iterator[Check]:
     control = rows_of(evidence.results, "seed_barrier", SHUFFLED)
     seen = set(control.task[control.low > 0])
-    for check in each_row(RISE, _of_encoder("seed_barrier"), unit="fraction")(evidence):
+    for check in each_row(RISE, _of_encoder("seed_barrier"), unit="nats")(evidence):
         if check.subject in map(evidence.label, seen):
             yield check
         else:
@@ -164,7 +167,7 @@ def _between_seeds(evidence: Evidence) -> Iterator[Check]:
 def _upper_first(evidence: Evidence) -> Iterator[Check]:
     rows = rows_of(evidence.results, "upper_over_lower").sort_values(["task", "step"])
     for task, step, one in zip(rows.task, rows.step, estimates(rows), strict=True):
-        yield Check(evidence.label(task), f"after {step} updates", *one, unit="fraction")
+        yield Check(evidence.label(task), f"after {step} updates", *one, unit="nats")
 
 
 def begins(evidence: Evidence, task: str) -> dict[int, int]:
@@ -202,7 +205,7 @@ CHANGE_CLAIMS = read_claims(
         "encoded-is-used": (_is_used, ABOVE_ZERO),
         "gained-is-used": (_gained_is_used, ABOVE_ZERO),
         "one-basin": (
-            each_row(RISE, _of_encoder("barrier"), unit="fraction"),
+            each_row(RISE, _of_encoder("barrier"), unit="nats"),
             below(0.0),
         ),
         "seeds-one-basin": (_between_seeds, below(0.0)),

@@ -12,6 +12,7 @@ from tuneprobe.claims.evidence import Evidence
 from tuneprobe.claims.verdicts import (
     ABOVE_ZERO,
     OPPOSITE,
+    WORST_FIRST,
     Check,
     Outcome,
     above,
@@ -38,7 +39,6 @@ from tuneprobe.studies.geometry.measures import (
     tasks_of,
 )
 
-WORST_FIRST: tuple[Outcome, ...] = ("fail", "undecided", "pass")
 HALF = 50.0  # percent of the labels
 KEPT = 0.5  # the least similarity to the original space that the paper shows
 ONE_WAY = 0.5  # the least mean cosine of the ways of labels that count as one direction
@@ -74,23 +74,22 @@ def distance_changes(
 def almost_all(checks: Iterable[Check]) -> Check:
     """One check of many: all pass but few, the exceptions named.
 
-    Its value is the percentage that lie above zero; it passes if all checks pass but one in
-    twenty-five, at least one of `FEW` or more; it fails if more of them fail.
+    Its value is how many lie above zero. It passes if all checks pass but one in twenty-five, at
+    least one; it fails if more of them fail. Fewer than `FEW` leave it undecided: there one is no
+    exception from almost all.
     """
     judged = list(checks)
-    known = [check for check in judged if isfinite(check.value)]
-    allowed = max(1, len(judged) // 25) if len(judged) >= FEW else 0
+    n, known = len(judged), [check for check in judged if isfinite(check.value)]
+    allowed = max(1, n // 25)
     passed, failed = (sum(c.outcome == outcome for c in judged) for outcome in ("pass", "fail"))
-    outcome: Outcome = "pass" if passed >= len(judged) - allowed else "undecided"
+    outcome: Outcome = "fail" if failed > allowed else "pass"
+    if n < FEW or (passed < n - allowed and failed <= allowed):
+        outcome = "undecided"
     fallen = [check.subject for check in known if check.value <= 0]
-    what = f"rises in {len(known) - len(fallen)} of {len(judged)}"
-    if fallen:
-        what += f", not in {', '.join(fallen)}"
-    if not known:
-        return Check("tasks", what, unit="percent")
-    shares = (len(known) - len(fallen), passed, len(judged) - failed)
-    numbers = Estimate(*(100 * number / len(judged) for number in shares))
-    return Check("tasks", what, *numbers, "percent", "fail" if failed > allowed else outcome)
+    what = f"rises, not in {', '.join(fallen)}" if fallen else "rises"
+    risen = float(len(known) - len(fallen)) if known else nan
+    tasks = "tasks" if n > 1 else "task"
+    return Check("accuracy", what, risen, unit=f"of {n} {tasks}", outcome=outcome)
 
 
 def _gains(evidence: Evidence) -> list[Check]:
@@ -138,7 +137,7 @@ def _groups(evidence: Evidence) -> Iterator[Check]:
         layer = int(layers.max()) if len(layers) else deepest(evidence.results)
         change = _change(evidence, "geometry", task, "n_clusters", layer, back=True)
         fewer = change if len(layers) else NOT_MEASURED
-        yield _check(evidence, task, f"fewer clusters, layer {layer}", fewer, unit="count")
+        yield _check(evidence, task, f"fewer, layer {layer}", fewer, unit="clusters")
 
 
 def _pushes_apart(evidence: Evidence) -> Iterator[Check]:
@@ -232,7 +231,7 @@ def _over_tasks(evidence: Evidence) -> Estimate:
 def _closest_part(evidence: Evidence) -> Iterator[Check]:
     for task, rows in _followed(evidence, "closest_parting"):
         (last,) = estimates(at_last_layer(rows))
-        yield _check(evidence, task, "farther, doublings", last, unit="fraction")
+        yield Check(evidence.label(task), "farther", *last, unit="doublings")
 
 
 def _followed(evidence: Evidence, metric: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -264,7 +263,7 @@ def _check(evidence: Evidence, task: str, *more: Any, **unit: Any) -> Check:
 
 
 def _named(
-    subject: str, what: str, found: Estimate, zero: float = 0.0, unit: str = "difference"
+    subject: str, what: str, found: Estimate, zero: float = 0.0, unit: str = "points"
 ) -> Check:
     """A check that passes where a point is above `zero`; the rule of a claim judges intervals."""
     return Check(subject, what, *found, unit, _sign(found.value - zero))
