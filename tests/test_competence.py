@@ -222,7 +222,7 @@ def test_what_rests_on_a_task_that_was_not_learned_is_undecided():
 def test_the_page_says_at_its_head_what_was_not_learned():
     results = pd.concat([made_up_results(), gap_row(2, -1, 5)], ignore_index=True)
     page = render_page(PageInputs(results, encoder="minilm-l6", corpus="world"), [])
-    assert "The model did not learn world-qa" in page.partition('id="claims"')[0]
+    assert "The model did not learn reading world" in page.partition('id="claims"')[0]
     assert "Not learned" not in render_page(PageInputs(made_up_results()), [])
 
 

@@ -20,7 +20,7 @@ from tuneprobe.claims.evidence import Evidence
 from tuneprobe.collect.estimates import Estimate, estimates
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.stats import holm
-from tuneprobe.wording import baseline_label, bounded, score_label
+from tuneprobe.wording import baseline_label, bounded, score_label, task_label
 from tuneprobe.yaml_file import read_yaml
 
 Outcome = Literal["pass", "fail", "undecided"]
@@ -293,12 +293,12 @@ def not_learned(task: Competence) -> str:
     >>> from tuneprobe.claims.competence import Gap
     >>> gap = Gap("short_f1", "word-overlap", Estimate(-3.0, -6.0, 0.5))
     >>> not_learned(Competence("world-qa", True, (gap,)))
-    'the model did not learn world-qa: short F1 minus that of word overlap is −3.0 [−6.0, 0.5]'
+    'the model did not learn reading world: short F1 minus that of word overlap is −3.0 [−6.0, 0.5]'
     """
     weakest = task.weakest
     few = "" if isfinite(weakest.estimate.low) else " (too few examples)"
     return (
-        f"the model did not learn {task.task}: {score_label(weakest.score)} minus "
+        f"the model did not learn {task_label(task.task)}: {score_label(weakest.score)} minus "
         f"that of {baseline_label(weakest.baseline)} is {bounded(*weakest.estimate)}{few}"
     )
 

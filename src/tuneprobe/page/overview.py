@@ -25,9 +25,8 @@ STATES = (RANDOM, PRETRAINED, FINETUNED)
 BASES = {RANDOM: "random weights", PRETRAINED: "pre-trained"}
 GAINS = ("best baseline", "gain", "over pre-trained", "learned")
 TAUGHT = (
-    "What tuning taught: scores in percent; the gain over the best baseline, and what a classifier "
-    "on tuned vectors gains over one on pre-trained ones, in points, paired over test examples. "
-    "In reading and sentence tasks the pre-trained encoder has an untrained head."
+    "What tuning taught: scores in percent; in points, paired over test examples, the gain over "
+    "the best baseline, and what classifiers on the vectors gain over pre-trained ones."
 )
 PAIRED = (
     "Share of unmatched pairs that score below the matched one (AUC, chance 50), last layer; its "

@@ -124,7 +124,7 @@ def finding(inputs: PageInputs) -> str:
     text = (
         f"What matters: put back to its pre-trained weights, layer {worst['layer']} costs "
         f"{number(worst['value'])} points (mean of the tasks; {number(worst['low'])} to "
-        f"{number(worst['high'])}), layer {best['layer']} only {number(best['value'])}"
+        f"{number(worst['high'])}) and layer {best['layer']} {number(best['value'])}"
     )
     moved = list(_of_encoder(inputs, "weight_change").values())
     return f"{text}; weights moved by {spread(moved)} %." if moved else f"{text}."
