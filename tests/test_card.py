@@ -50,7 +50,7 @@ def test_a_card_holds_settings_scores_limits_and_hashes(checkpoint: Path) -> Non
     assert "Corpus: world (format conllu), **synthetic text**." in card
     assert f"{meta['n_inputs']} inputs, {meta['n_steps']} updates by AdamW" in card
     assert "| learning_rate | 0.001 |" in card
-    assert "+7.2 [+3.5, +11.0] | yes |" in card
+    assert "+7.2 [+3.5, +11.0] | – | yes |" in card
     assert "scores say nothing about natural text" in card
     assert f"| model.safetensors | {file_sha256(checkpoint / 'model.safetensors')} |" in card
     assert "classes (4: ADJ, NAME, THING, VERB)" in card
