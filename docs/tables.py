@@ -7,7 +7,6 @@ first of the run where none is named.
 from collections.abc import Callable, Mapping
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -22,8 +21,6 @@ from tuneprobe.studies.change.measures import AFTER, BEFORE, rows_of
 from tuneprobe.wording import bounded, number, task_label
 
 Runs = Callable[[str], Path]  # the folder of a run, by its name
-STATES = {"pretrained": "pre-trained", "finetuned": "fine-tuned"}
-DIRECTIONS = {"from-to": "from the first to the second", "to-from": "from the second to the first"}
 LAYERS = ("layer", "vectors", "weights", "alone", "above", "below", "used", "bits added")
 
 
@@ -74,71 +71,6 @@ def changed(runs: Runs, run: str, task: str) -> str:
     name = task_label(task)
     title = f"{name}: tuned {scores[0]}, all layers put back {scores[1]}."
     return f"{title}\n\n{markdown(_layers(rows))}"
-
-
-def across(runs: Runs, run: str, rows: str, columns: str, *where: str) -> str:
-    """One number of a run, a row for each value of a column of the result rows, and so columns.
-
-    Each of ``where`` is ``column=value[,value ...]``. A cell is the number with its interval; where
-    there are several states, one number of each, in the order that is given. ``digits=2`` and
-    ``signed=yes`` say how it is written.
-    """
-    asked = dict(one.split("=") for one in where)
-    digits, sign = int(asked.pop("digits", 1)), bool(asked.pop("signed", ""))
-    states = asked["state"].split(",")
-    found = _inputs(runs, run).results
-    for column, values in asked.items():
-        found = found[found[column].astype(str).isin(values.split(","))]
-    found = found.assign(task=found.task.map(task_label))
-    cells: dict[Any, dict[Any, str]] = {}
-    for (row, column), of_cell in found.groupby([rows, columns], sort=False):
-        numbers = of_cell.set_index("state").reindex(states)
-        cells.setdefault(row, {})[column] = (
-            bounded(*numbers[["value", "low", "high"]].iloc[0], sign=sign, digits=digits)
-            if len(states) == 1
-            else " → ".join(number(value, digits) for value in numbers.value)
-        )
-    names = list(dict.fromkeys(name for of in cells.values() for name in of))
-    lines = [[str(row), *(of.get(name, "–") for name in names)] for row, of in cells.items()]
-    return markdown(Table([rows.replace("_", " "), *map(str, names)], lines))
-
-
-def heads(runs: Runs, run: str) -> str:
-    """How many heads do harm or help in each task, clearly: by their own interval; and the ends."""
-    rows = _inputs(runs, run).results
-    changes = rows[rows.metric.str.endswith("_change") & (rows["head"] >= 0)]
-    changes = changes[
-        (changes.ablation == "uniform") & ~changes.metric.str.contains("loss|largest")
-    ]
-    lines = []
-    for (task, metric), found in changes.groupby(["task", "metric"], sort=False):
-        name = f"{task_label(str(task))}, {str(metric).removesuffix('_change')}"
-        counts = [
-            f"{(sign * found.value > 0).sum()} of {len(found)}, {(sign * near > 0).sum()} clearly"
-            for sign, near in ((1, found.low), (-1, found.high))
-        ]
-        ends = (
-            f"{one.layer}·{one.head} {bounded(one.value, one.low, one.high, sign=True)}"
-            for one in found.sort_values("value").iloc[[-1, 0]].itertuples()
-        )
-        lines.append([name, *counts, *ends])
-    return markdown(Table(["task", "do harm", "help", "most harmful", "most helpful"], lines))
-
-
-def strongest(runs: Runs, run: str, task: str, metric: str) -> str:
-    """The three heads that link two spans most, by relation, state and direction."""
-    rows = _inputs(runs, run).results
-    found = rows[(rows.task == task) & (rows.metric == metric) & (rows["head"] >= 0)]
-    lines = [
-        [str(relation), STATES[str(state)], DIRECTIONS[str(direction)]]
-        + [
-            f"{one.layer}·{one.head} {bounded(one.value, one.low, one.high, digits=3)}"
-            for one in of.sort_values("value", ascending=False).head(3).itertuples()
-        ]
-        for (relation, state, direction), of in found.groupby(["relation", "state", "direction"])
-        if state in STATES
-    ]
-    return markdown(Table(["relation", "state", "weight", "first", "second", "third"], lines))
 
 
 def _inputs(runs: Runs, run: str) -> PageInputs:
@@ -204,7 +136,4 @@ KINDS: Mapping[str, Callable[..., str]] = {
     "pairs": pairs,
     "pairs-by-seed": pairs_by_seed,
     "changed": changed,
-    "across": across,
-    "heads": heads,
-    "strongest": strongest,
 }

@@ -45,7 +45,7 @@ def test_what_still_falls_is_named_and_what_has_levelled_off_is_not() -> None:
     falls = losses("falls", np.linspace(2, 1, 40))
     flat = losses("flat", np.r_[np.linspace(2, 1, 20), np.ones(20)])
     assert "to the last in falls:" in caption(page(falls, flat))
-    assert caption(page(flat)).startswith("Next to nothing")
+    assert caption(page(flat)).startswith("No loss fell by a tenth")
     assert "flat 1.97 to 1.00" in caption(page(flat))
 
 

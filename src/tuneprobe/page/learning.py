@@ -63,7 +63,7 @@ def caption(inputs: PageInputs) -> Iterator[str]:
             "More than a tenth of the fall of the loss came from the third quarter of the updates "
             f"to the last in {listed(learning)}: longer tuning may teach more."
             if learning
-            else "Next to nothing of the fall of a loss came in the last quarter of its updates."
+            else "No loss fell by a tenth of its whole fall between the last two quarters of it."
         )
         yield f"Loss at the start and at the end, all weights tuned: {'; '.join(said)}."
 
