@@ -7,6 +7,7 @@ first of the run where none is named.
 from collections.abc import Callable, Mapping
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -73,6 +74,38 @@ def changed(runs: Runs, run: str, task: str) -> str:
     return f"{title}\n\n{markdown(_layers(rows))}"
 
 
+def ablated(runs: Runs, run: str, task: str, score: str) -> str:
+    """A score without each layer's attention, and without single heads of it.
+
+    Clearly: the interval of that head alone holds no zero; some do by chance.
+    """
+    rows = _inputs(runs, run).results
+    rows = rows[(rows.task == task) & (rows.ablation == "uniform")]
+    (whole,) = rows[(rows.metric == score) & (rows.layer == -1)].itertuples()
+    rows = rows[rows.metric == f"{score}_change"]
+    heads, layers = rows[rows["head"] >= 0], rows[rows["head"] == -1]
+
+    def written(one: Any) -> str:
+        return bounded(one.value, one.low, one.high, sign=True)
+
+    def ends(found: pd.DataFrame) -> list[str]:
+        of = found.sort_values("value")
+        return [f"head {one['head']}: {written(one)}" for _, one in of.iloc[[-1, 0]].iterrows()]
+
+    counts = (
+        f"{(sign * heads.value > 0).sum()} {what}, {(sign * near > 0).sum()} clearly"
+        for sign, near, what in ((1, heads.low, "do harm"), (-1, heads.high, "help"))
+    )
+    of = f"{bounded(whole.value, whole.low, whole.high)} on {whole.n:,} texts"
+    title = f"{task_label(task)}, {score}: {of}; of {len(heads)} heads {', '.join(counts)}."
+    lines = [
+        [str(layer), *map(written, layers[layers.layer == layer].itertuples()), *ends(found)]
+        for layer, found in heads.groupby("layer")
+    ]
+    head = ["layer", "without its attention", "most harmful head", "most helpful head"]
+    return f"{title}\n\n{markdown(Table(head, lines))}"
+
+
 def _inputs(runs: Runs, run: str) -> PageInputs:
     name, _, encoder = run.partition(":")
     with chdir(runs(name)):
@@ -136,4 +169,5 @@ KINDS: Mapping[str, Callable[..., str]] = {
     "pairs": pairs,
     "pairs-by-seed": pairs_by_seed,
     "changed": changed,
+    "ablated": ablated,
 }
