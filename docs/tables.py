@@ -106,6 +106,25 @@ def ablated(runs: Runs, run: str, task: str, score: str) -> str:
     return f"{title}\n\n{markdown(Table(head, lines))}"
 
 
+def patched(runs: Runs, run: str, layer: str) -> str:
+    """What states of one encoder do in the other at the words of a pair, beyond as many others."""
+    rows = _inputs(runs, run).results
+    scores = rows[rows.metric == "pair_score"].pivot(index="label", columns="state", values="value")
+    of_layer = rows[(rows.metric == "patch_excess") & (rows.layer == int(layer))]
+    lines = []
+    for label, score in scores.iterrows():
+        found = of_layer[of_layer.label == label].set_index(["state", "part"])
+        cells = [
+            bounded(*found.loc[place, ["value", "low", "high"]], sign=True)
+            for place in ((BEFORE, "anchor"), (BEFORE, "match"), (AFTER, "match"))
+        ]
+        ends = (number(score[state]) for state in (BEFORE, AFTER))
+        lines.append([label.replace("-", " "), *ends, *cells])
+    head = ["probe", "AUC before", "after", "tuned state of the anchor, into pre-trained"]
+    head += ["of the match", "pre-trained state of the match, into tuned"]
+    return markdown(Table(head, lines))
+
+
 def _inputs(runs: Runs, run: str) -> PageInputs:
     name, _, encoder = run.partition(":")
     with chdir(runs(name)):
@@ -170,4 +189,5 @@ KINDS: Mapping[str, Callable[..., str]] = {
     "pairs-by-seed": pairs_by_seed,
     "changed": changed,
     "ablated": ablated,
+    "patched": patched,
 }
