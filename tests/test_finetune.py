@@ -95,13 +95,17 @@ def test_nothing_but_checkpoint_and_curve_is_left(undisturbed: Path) -> None:
     assert set(contents(undisturbed / "curves")) == {"plots/metrics/loss.tsv"}
 
 
-def test_the_curve_holds_the_mean_loss_of_ten_steps(tmp_path: Path, source: Path) -> None:
+def test_the_curve_holds_the_mean_loss_of_ten_steps_and_of_those_left(
+    tmp_path: Path, source: Path
+) -> None:
     losses = tune(source, tmp_path)
+    assert len(losses) % 10
     lines = (tmp_path / "curves/plots/metrics/loss.tsv").read_text().splitlines()
     assert lines[0] == "step\tloss"
     points = [line.split("\t") for line in lines[1:]]
-    assert [int(step) for step, _ in points] == list(range(10, len(losses) + 1, 10))
+    assert [int(step) for step, _ in points] == [*range(10, len(losses), 10), len(losses)]
     assert float(points[1][1]) == pytest.approx(np.mean(losses[10:20]))
+    assert float(points[-1][1]) == pytest.approx(np.mean(losses[-(len(losses) % 10) :]))
 
 
 def test_frozen_trains_the_head_and_leaves_the_encoder(tmp_path: Path, source: Path) -> None:

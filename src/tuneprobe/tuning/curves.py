@@ -18,7 +18,8 @@ def training_curve(
 ) -> Iterator[Callable[[Sequence[float]], None]]:
     """Yield a function that takes all losses so far, to be called after each step.
 
-    Every tenth step ``plots/metrics/loss.tsv`` gets the mean loss of the last ten. What `losses`
+    Every tenth step ``plots/metrics/loss.tsv`` gets the mean loss of the last ten, and in the end
+    that of the steps that are left. `losses` is the list that the training appends to; what it
     already holds is written first, so a resumed training leaves the same bytes as an undisturbed
     one. The folder is removed when the training fails; nothing is written if it is None.
 
@@ -35,15 +36,20 @@ def training_curve(
         with room_for(f"the training curve {folder}", folder):
             live = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
 
+        def point(losses: Sequence[float], n_steps: int) -> None:
+            with room_for(f"the training curve {folder}", folder):
+                live.step = len(losses)
+                live.log_metric("loss", sum(losses[-n_steps:]) / n_steps)
+
         def plot(losses: Sequence[float]) -> None:
             if len(losses) % EVERY == 0:
-                with room_for(f"the training curve {folder}", folder):
-                    live.step = len(losses)
-                    live.log_metric("loss", sum(losses[-EVERY:]) / EVERY)
+                point(losses, EVERY)
 
         for done in range(1, len(losses) + 1):
             plot(losses[:done])
         yield plot
+        if n_left := len(losses) % EVERY:
+            point(losses, n_left)
         with room_for(f"the training curve {folder}", folder):
             live.end()
     except BaseException:
