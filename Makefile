@@ -111,6 +111,7 @@ PAPER := 'run.encoders=[bert-base]' 'pairwise.tasks=[natural-questions]' 'geomet
   'change.tasks=[natural-questions-qa,$(ENGLISH),$(GLUE)]' 'change.erase.tasks=[english-pos,english-dep]' 'change.dynamics.tasks=[english-ps-role]' \
   prepare.pairs.boundary.train=10000 prepare.pairs.boundary.test=5000 \
   prepare.labels.train=null prepare.labels.test=null prepare.texts.train=null prepare.texts.test=null \
+  finetune.max_questions=null evaluate.max_questions=null \
   finetune.epochs=2 finetune.batch=64 finetune.learning_rate=4.0e-5 \
   geometry.finetune.epochs=3 geometry.finetune.learning_rate=3.0e-4 \
   geometry.snapshot_every=5 geometry.classify.initialisations=5 \
