@@ -74,6 +74,40 @@ def changed(runs: Runs, run: str, task: str) -> str:
     return f"{title}\n\n{markdown(_layers(rows))}"
 
 
+def mattered(runs: Runs, run: str, mark: str) -> str:
+    """What putting layers back costs each task, and the line between the weights before and after.
+
+    ``mark`` is the layer that above and below are held against each other at.
+    """
+    rows = _inputs(runs, run).results
+    lines = []
+    for task, found in rows_of(rows, "score").groupby("task"):
+        own = rows[rows.task == task]
+        alone = rows_of(own, "layer_score_change")
+        last, most = alone.iloc[-1], alone.loc[alone.value.idxmin()]
+        halves = rows_of(own, "above_minus_below")
+        ranks = rows_of(own, "effective_rank")
+        lines.append(
+            [
+                task_label(str(task)),
+                number(found.value.iloc[0]),
+                _cell(last),
+                f"layer {most.layer}: {_cell(most)}",
+                _cell(rows_of(own, "vectors_matter").iloc[0], 2),
+                _cell(halves[halves.layer == int(mark)].iloc[0]),
+                _cell(rows_of(own, "barrier").iloc[0], 2),
+                _cell(ranks[ranks.layer == -1].iloc[0], 2, sign=False),
+            ]
+        )
+    head = ["tuned on", "score", "last layer put back", "costliest layer", "change and cost, ρ"]
+    head += [f"above − up to layer {mark}", "barrier, nats", "effective rank"]
+    return markdown(Table(head, lines))
+
+
+def _cell(row: Any, digits: int = 1, sign: bool = True) -> str:
+    return bounded(row.value, row.low, row.high, sign=sign, digits=digits)
+
+
 def ablated(runs: Runs, run: str, task: str, score: str) -> str:
     """A score without each layer's attention, and without single heads of it.
 
@@ -85,12 +119,9 @@ def ablated(runs: Runs, run: str, task: str, score: str) -> str:
     rows = rows[rows.metric == f"{score}_change"]
     heads, layers = rows[rows["head"] >= 0], rows[rows["head"] == -1]
 
-    def written(one: Any) -> str:
-        return bounded(one.value, one.low, one.high, sign=True)
-
     def ends(found: pd.DataFrame) -> list[str]:
         of = found.sort_values("value")
-        return [f"head {one['head']}: {written(one)}" for _, one in of.iloc[[-1, 0]].iterrows()]
+        return [f"head {one['head']}: {_cell(one)}" for _, one in of.iloc[[-1, 0]].iterrows()]
 
     counts = (
         f"{(sign * heads.value > 0).sum()} {what}, {(sign * near > 0).sum()} clearly"
@@ -99,7 +130,7 @@ def ablated(runs: Runs, run: str, task: str, score: str) -> str:
     of = f"{bounded(whole.value, whole.low, whole.high)} on {whole.n:,} texts"
     title = f"{task_label(task)}, {score}: {of}; of {len(heads)} heads {', '.join(counts)}."
     lines = [
-        [str(layer), *map(written, layers[layers.layer == layer].itertuples()), *ends(found)]
+        [str(layer), *map(_cell, layers[layers.layer == layer].itertuples()), *ends(found)]
         for layer, found in heads.groupby("layer")
     ]
     head = ["layer", "without its attention", "most harmful head", "most helpful head"]
@@ -114,10 +145,8 @@ def patched(runs: Runs, run: str, layer: str) -> str:
     lines = []
     for label, score in scores.iterrows():
         found = of_layer[of_layer.label == label].set_index(["state", "part"])
-        cells = [
-            bounded(*found.loc[place, ["value", "low", "high"]], sign=True)
-            for place in ((BEFORE, "anchor"), (BEFORE, "match"), (AFTER, "match"))
-        ]
+        places = ((BEFORE, "anchor"), (BEFORE, "match"), (AFTER, "match"))
+        cells = [_cell(found.loc[place]) for place in places]
         ends = (number(score[state]) for state in (BEFORE, AFTER))
         lines.append([label.replace("-", " "), *ends, *cells])
     head = ["probe", "AUC before", "after", "tuned state of the anchor, into pre-trained"]
@@ -176,10 +205,7 @@ def _layers(rows: pd.DataFrame) -> Table:
 
 def _cells(rows: pd.DataFrame, digits: int = 1, sign: bool = True) -> dict[int, str]:
     """What is written of each layer, with its interval where it has one."""
-    return {
-        int(row.layer): bounded(row.value, row.low, row.high, sign=sign, digits=digits)
-        for row in rows.itertuples()
-    }
+    return {int(row.layer): _cell(row, digits, sign) for row in rows.itertuples()}
 
 
 KINDS: Mapping[str, Callable[..., str]] = {
@@ -188,6 +214,7 @@ KINDS: Mapping[str, Callable[..., str]] = {
     "pairs": pairs,
     "pairs-by-seed": pairs_by_seed,
     "changed": changed,
+    "mattered": mattered,
     "ablated": ablated,
     "patched": patched,
 }
