@@ -1,8 +1,9 @@
 """What to run where an artifact is missing or damaged: a command that names its stage."""
 
+from functools import lru_cache
 from pathlib import Path
 
-from tuneprobe.yaml_file import LOCK_BYTES, YamlFileError, read_yaml
+from tuneprobe.yaml_file import LOCK_BYTES, YamlFileError, parse_yaml
 
 LOCK = Path("dvc.lock")
 
@@ -22,11 +23,16 @@ def remedy(path: Path) -> str:
 def stage_of(path: Path) -> str:
     """Name of the stage whose output holds `path`, as dvc.lock records it; "" if none does."""
     try:
-        stages = read_yaml(LOCK, max_bytes=LOCK_BYTES)["stages"]
-        outs = {
-            Path(out["path"]): name for name, one in stages.items() for out in one.get("outs", [])
-        }
+        with LOCK.open("rb") as file:
+            outs = _outputs(file.read(LOCK_BYTES + 1))
         inside = path.absolute().relative_to(Path.cwd())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, YamlFileError):
         return ""
     return next((outs[one] for one in (inside, *inside.parents) if one in outs), "")
+
+
+@lru_cache(maxsize=1)
+def _outputs(lock: bytes) -> dict[Path, str]:
+    """The stage of each output, from the bytes of a lock file."""
+    stages = parse_yaml(lock, str(LOCK), LOCK_BYTES)["stages"]
+    return {Path(out["path"]): name for name, one in stages.items() for out in one.get("outs", [])}
