@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import typer
-from tables import KINDS
+from tables import KINDS, Runs
 
 from tuneprobe.recorded import lay_out
 
@@ -21,16 +21,22 @@ DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- table: (.*?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
-def filled(text: str, work: Path) -> str:
-    """A text with its tables written anew; `work` is an empty folder."""
+def laid_out(work: Path) -> Runs:
+    """Each run, laid out once in a folder that is empty."""
 
     @cache
     def run(name: str) -> Path:
         return lay_out(DOCS.parent, name, work / name).absolute()
 
+    return run
+
+
+def filled(text: str, runs: Runs) -> str:
+    """A text with its tables written anew."""
+
     def table(found: re.Match[str]) -> str:
         kind, *words = shlex.split(found[2])
-        return f"{found[1]}\n{KINDS[kind](run, *words)}\n\n{found[3]}"
+        return f"{found[1]}\n{KINDS[kind](runs, *words)}\n\n{found[3]}"
 
     return BLOCK.sub(table, text)
 
@@ -38,17 +44,18 @@ def filled(text: str, work: Path) -> str:
 def main(check: bool) -> int:
     """Fill every text, or only look; the exit code."""
     n_changed = 0
-    for path in sorted(DOCS.glob("*.md")):
-        text = path.read_text(encoding="utf-8")
-        with TemporaryDirectory() as work:
-            new = filled(text, Path(work))
-        if new != text:
-            n_changed += 1
-            typer.echo(
-                f"{path.relative_to(DOCS.parent)} {'differs' if check else 'is filled anew'}"
-            )
-            if not check:
-                path.write_text(new, encoding="utf-8")
+    with TemporaryDirectory() as work:
+        runs = laid_out(Path(work))
+        for path in sorted(DOCS.glob("*.md")):
+            text = path.read_text(encoding="utf-8")
+            new = filled(text, runs)
+            if new != text:
+                n_changed += 1
+                typer.echo(
+                    f"{path.relative_to(DOCS.parent)} {'differs' if check else 'is filled anew'}"
+                )
+                if not check:
+                    path.write_text(new, encoding="utf-8")
     return int(check and n_changed > 0)
 
 

@@ -6,6 +6,7 @@ first of the run where none is named.
 
 from collections.abc import Callable, Mapping
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def claims(runs: Runs, *columns: str) -> str:
     found = {}
     for column in columns:
         name, _, run = column.rpartition("=")
-        found[name] = _verdicts(_inputs(runs, run))
+        found[name] = _verdicts(*_place(runs, run))
     head = ["claim", "paper", *found]
     rows = [
         [statement, source, *(of.get((source, statement), "–") for of in found.values())]
@@ -155,8 +156,18 @@ def patched(runs: Runs, run: str, layer: str) -> str:
 
 
 def _inputs(runs: Runs, run: str) -> PageInputs:
+    return _read(*_place(runs, run))
+
+
+def _place(runs: Runs, run: str) -> tuple[Path, str]:
+    """The folder of a run, and the encoder; "" for its first."""
     name, _, encoder = run.partition(":")
-    with chdir(runs(name)):
+    return runs(name), encoder
+
+
+@cache
+def _read(folder: Path, encoder: str) -> PageInputs:
+    with chdir(folder):
         params = load_params()
         every = Inventory.found(params).results()
     every = every[every.encoder == (encoder or params.run.encoders[0])]
@@ -171,13 +182,14 @@ def _inputs(runs: Runs, run: str) -> PageInputs:
     )
 
 
-def _verdicts(inputs: PageInputs) -> dict[tuple[str, str], str]:
+@cache
+def _verdicts(folder: Path, encoder: str) -> dict[tuple[str, str], str]:
     """By source and statement, with the checks that pass and of several seeds those that agree.
 
     "–" where nothing was measured.
     """
     found = {}
-    for one in judge_all(inputs.evidence):
+    for one in judge_all(_read(folder, encoder).evidence):
         counted = f"{one.verdict} ({one.outcomes.count('pass')} of {len(one.outcomes)})"
         if one.seeds:
             counted += f", in {one.seeds.count(one.verdict)} of {len(one.seeds)} seeds"

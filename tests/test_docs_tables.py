@@ -22,7 +22,7 @@ def test_the_tables_of_docs_are_those_of_the_recorded_rows(fill, capsys) -> None
 def test_a_table_that_says_something_else_is_written_anew(fill, tmp_path: Path) -> None:
     mark = "<!-- table: pairs-by-seed default -->\n"
     text = f"before\n{mark}| stale |\n<!-- end of table -->\nafter"
-    new = fill.filled(text, tmp_path)
+    new = fill.filled(text, fill.laid_out(tmp_path))
     assert new.startswith(
         f"before\n{mark}\n| ability | seed 13 | all |\n|---|---|---|\n| synonyms |"
     )
