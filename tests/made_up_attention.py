@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe.collect.tables import quick
 from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS, N_HEADS = 6, 12
@@ -183,4 +184,4 @@ def made_up_attention() -> pd.DataFrame:
     for task in TASKS:
         for part in (attention_rows, pattern_rows, score_rows, ablation_rows):
             rows += part(task)
-    return to_frame(rows)
+    return quick(to_frame(rows))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from tuneprobe.collect.tables import quick
 from tuneprobe.formats.results import Result, stamp, to_frame
 
 N_LAYERS = 4
@@ -190,4 +191,4 @@ def made_up_change(
     rows += stamp(patch_rows(carried), study="change", task="world-pairs", **of)
     for task in ERASED:
         rows += stamp(information_rows(gain), study="classify", task=task, **of)
-    return to_frame(rows)
+    return quick(to_frame(rows))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe.collect.tables import quick
 from tuneprobe.formats.results import Result, to_frame
 
 N_LAYERS = 4
@@ -165,7 +166,7 @@ def dynamics_rows(task: str = "world-ps-role") -> Iterator[Result]:
 def made_up_spaces(gain: float = 3.0) -> pd.DataFrame:
     """Rows of all studies of labelled spaces of one run."""
     of_layers = [*classify_rows(gain), *geometry_rows(), *similarity_rows()]
-    return to_frame([*of_layers, *cross_rows(), *dynamics_rows()])
+    return quick(to_frame([*of_layers, *cross_rows(), *dynamics_rows()]))
 
 
 def made_up_dynamics(task: str = "world-pos") -> dict[str, pd.DataFrame]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from tuneprobe.collect.tables import quick
 from tuneprobe.formats.results import Result, stamp, to_frame
 from tuneprobe.states import NO_ENCODER
 from tuneprobe.studies.pairwise.measures import PROBES, usual
@@ -169,7 +170,7 @@ def answer_rows() -> Iterator[Result]:
 def made_up_results(gain: float = 3.0) -> pd.DataFrame:
     """Rows of layers.csv, gaps.csv and scores.csv of one run."""
     paired = [*layer_rows(gain), *part_rows(gain), *other_rows(), *gap_rows(gain)]
-    return to_frame([*paired, *answer_rows()])
+    return quick(to_frame([*paired, *answer_rows()]))
 
 
 def made_up_funnel() -> pd.DataFrame:

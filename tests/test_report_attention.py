@@ -11,7 +11,6 @@ import pytest
 from made_up_attention import N_HEADS, N_LAYERS, SHARES, TASKS, made_up_attention
 from made_up_results import made_up_params
 
-from tuneprobe.collect.tables import quick
 from tuneprobe.page.charts import FINETUNED, PRETRAINED
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.marks import draw_attention_map, draw_bars
@@ -28,7 +27,7 @@ PIECES = "[CLS] the gull ##s slept [SEP]"
 
 @pytest.fixture(scope="module")
 def results() -> pd.DataFrame:
-    return quick(made_up_attention())
+    return made_up_attention()
 
 
 @pytest.fixture(scope="module")

@@ -170,12 +170,24 @@ def fill_anchors(template: Mapping[str, Any], rows: pd.DataFrame, **anchors: Any
     Numbers that are missing become null.
     """
     filled = Template(dict(template), "page")
-    data = rows.astype(object).where(rows.notna(), None).to_dict("records")
     size = {"plot_width": WIDTH, "plot_height": HEIGHT}
     empty = {"title": "", "x_label": "", "y_label": "", "tooltip": [], "color": {}}
-    for anchor, value in (empty | size | {"data": data} | anchors).items():
+    for anchor, value in (empty | size | anchors).items():
         filled.fill_anchor(anchor, value)
+    filled.fill_anchor("data", _points(rows))  # last: it is long, and holds no anchor
     return dict(filled.content)
+
+
+def _points(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON has them."""
+    columns = [
+        [
+            None if lacks else cell
+            for cell, lacks in zip(column.tolist(), column.isna(), strict=True)
+        ]
+        for _, column in rows.items()
+    ]
+    return [dict(zip(rows.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def tidy(svg: str, label: str) -> str:

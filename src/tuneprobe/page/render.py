@@ -5,6 +5,7 @@ from functools import singledispatch
 from math import ceil, floor, isfinite, log10, nan
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tuneprobe.collect.estimates import BOUNDS, estimate
@@ -79,7 +80,8 @@ def _points(spec: Curves, quantity: Quantity, inputs: PageInputs, focus: str) ->
         rows = rows.dropna(subset="value")
     if spec.also is not None:
         rows = spec.also(inputs, rows)
-    return rows.sort_values([spec.rev, spec.x], kind="stable")
+    rows = rows.sort_values([spec.rev, spec.x], kind="stable")
+    return rows[list(dict.fromkeys([spec.by, "rev", spec.x, *BOUNDS, "baseline", *spec.keep]))]
 
 
 def _baselines(quantity: Quantity, rows: pd.DataFrame, inputs: PageInputs, by: str) -> Any:
@@ -186,8 +188,9 @@ def limits(
     >>> limits([pd.DataFrame({"value": [61.0, 83.0], "low": [60.0, 82.0], "high": [62.0, 84.0]})])
     (55.0, 85.0)
     """
-    numbers = [part[name] for part in parts for name in BOUNDS if name in part and len(part)]
-    values = pd.concat([*numbers, pd.Series(list(around), dtype=float)]).astype(float).dropna()
+    numbers = [part[name].to_numpy(float) for part in parts for name in BOUNDS if name in part]
+    values = np.concatenate([*numbers, np.array(around, dtype=float)])
+    values = values[~np.isnan(values)]
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
@@ -217,9 +220,11 @@ def _below_random(
     spec: Curves, name: str, quantity: Quantity, points: pd.DataFrame
 ) -> Iterator[str]:
     """Where pre-trained lies below random weights at the last place, with both numbers."""
+    if not spec.better:
+        return
     last = points[points[spec.x] == points[spec.x].max()].set_index("rev").value
     states = (PRETRAINED.name, RANDOM.name)
-    if spec.better and set(states) <= set(last.index) and last[states[0]] < last[states[1]]:
+    if set(states) <= set(last.index) and last[states[0]] < last[states[1]]:
         before, random = (number(last[state], quantity.digits) for state in states)
         yield f"{name} ({before} against {random})"
 
@@ -227,6 +232,11 @@ def _below_random(
 def _broken(rows: pd.DataFrame, x: str) -> pd.DataFrame:
     """The points of each curve with an empty one where a layer between them has no number."""
     if x != "layer":
+        return rows
+    layers: dict[str, list[int]] = {}
+    for rev, layer in zip(rows.rev.tolist(), rows.layer.tolist(), strict=True):
+        layers.setdefault(rev, []).append(layer)
+    if all(len(of) == max(of) - min(of) + 1 for of in layers.values()):
         return rows
     parts = []
     for _, curve in rows.groupby("rev", sort=False):
@@ -251,13 +261,14 @@ def _curve_panel(
 ) -> Panel:
     group, quantity, points = found
     domain = _own_domain(points, shared, quantity)
-    ordered = [points[points.rev == one.name].sort_values(spec.x) for one in series]
+    revs, values = points.rev.tolist(), points.value.tolist()
+    places = [[at for at, rev in enumerate(revs) if rev == one.name] for one in series]  # by x
     write = signed if spec.signed else number
     spoken = "; ".join(
-        f"{one.label} from {write(curve.value.iloc[0], quantity.digits)} to "
-        f"{write(curve.value.iloc[-1], quantity.digits)}"
-        for one, curve in zip(series, ordered, strict=True)
-        if len(curve)
+        f"{one.label} from {write(values[curve[0]], quantity.digits)} to "
+        f"{write(values[curve[-1]], quantity.digits)}"
+        for one, curve in zip(series, places, strict=True)
+        if curve
     )
     group_name = _name(spec, inputs, group)
     name = ", ".join(filter(None, [group_name, quantity.label]))
@@ -266,8 +277,9 @@ def _curve_panel(
         heading += f", {quantity.baseline_label} {number(baseline, quantity.digits)}"
     if domain != shared:
         heading += ", own scale"
-    drawn = pd.concat(ordered).assign(panel=name)
-    drawn["baseline"] = baseline if domain[0] <= baseline <= domain[1] else nan
+    drawn = points.take([at for curve in places for at in curve]).assign(
+        panel=name, baseline=baseline if domain[0] <= baseline <= domain[1] else nan
+    )
     ends = f"{spec.x} {points[spec.x].min()} to {points[spec.x].max()}"
     drawing = draw_panel(
         inputs.templates[spec.template],
@@ -316,9 +328,10 @@ def _beside(
 
 
 def _cells(spec: Curves, quantity: Quantity, points: pd.DataFrame) -> dict[tuple[str, Any], Cell]:
+    columns = (points[name].tolist() for name in ("rev", spec.x, *BOUNDS))
     return {
-        (row["rev"], row[spec.x]): Cell(*estimate(row), quantity.digits, spec.signed)
-        for row in records(points[["rev", spec.x, *BOUNDS]])
+        (rev, x): Cell(value, low, high, quantity.digits, spec.signed)
+        for rev, x, value, low, high in zip(*columns, strict=True)
     }
 
 
