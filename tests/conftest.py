@@ -1,9 +1,12 @@
 """Fixtures shared by all tests; each imports what it needs, since every process reads this file."""
 
+import gc
 import json
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +28,42 @@ EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays: it is not searched for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: no process is left with a long one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def of_all_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the processes of a run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> Path:
+    """What `make` writes, made by the first process that asks for it; tests must not change it."""
+    made = of_all_processes(tmp_path_factory) / name
+    with made.with_suffix(".lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not made.exists():
+            part = made.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            make(part)
+            part.rename(made)
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +84,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Each chart is drawn once in all tests of a run: a drawing is a function of its spec."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "drawn"
+    folder = of_all_processes(tmp_path_factory) / "drawn"
     folder.mkdir(exist_ok=True)
 
     def kept(spec: dict[str, Any] | str, **how: str) -> str:
@@ -85,15 +119,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The corpus that is generated, as the code writes it now."""
     from tuneprobe.corpora.world import write_world
 
-    folder = tmp_path_factory.mktemp("world") / "world"
-    write_world(folder)
-    return folder
+    return made_once(tmp_path_factory, "world", write_world)
+
+
+def draw_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Every chart is an empty drawing, every picture the same."""
+    patch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+    picture = vl_convert.svg_to_png(EMPTY)
+    patch.setattr("vl_convert.svg_to_png", lambda *_, **__: picture)
 
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of the text: every chart is an empty drawing."""
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+    """For tests of the text."""
+    draw_nothing(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ for its death, its output or its files and not for its start. `test_stages` star
 """
 
 import atexit
+import gc
 import os
 import runpy
 import signal
@@ -89,6 +90,7 @@ def finished(
 
 
 def _become(words: list[str], cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:
+    gc.freeze()  # what the server has imported stays
     os.setsid()
     for number, file in ((1, out), (2, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)

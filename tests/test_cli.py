@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.cli import app, main
+from tuneprobe.corpora.fetch import WRITERS
 from tuneprobe.stage import exit_on_mistake
 
 
@@ -270,6 +271,7 @@ def test_a_wrong_call_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(WRITERS, "world", lambda _: None)  # what is refused comes after it
     assert says in one_line_of(words, capsys)
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from conftest import EMPTY
+from conftest import draw_nothing
 from dvc.repo import Repo
 from repository import git
 from safetensors.torch import load_file, save_file
@@ -104,7 +104,7 @@ def workspace(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "--quiet")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", "begin")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: EMPTY)
+        draw_nothing(patch)
         run(folder, everything(folder))
     return folder
 
@@ -203,9 +203,8 @@ def run(folder: Path, commands: Iterable[str]) -> None:
         sys.argv = arguments
 
 
-def collect(folder: Path) -> dict[str, bytes]:
-    """What `collect` makes, by name."""
-    run(folder, ["python stages/collect.py"])
+def collected(folder: Path) -> dict[str, bytes]:
+    """What `collect` has made, by name."""
     files = (folder / "metrics").rglob("*.*")
     return {path.name: path.read_bytes() for path in files}
 
@@ -241,12 +240,13 @@ def test_headline_numbers_are_of_the_first_encoder_and_all_its_seeds_a_page_of_a
 
 
 def test_results_of_other_runs_lie_beside_and_are_not_read(workspace: Path) -> None:
-    before = collect(workspace)
+    before = collected(workspace)
     results = workspace / "results"
     shutil.copytree(results / "a", results / "c")
     shutil.copytree(results / "a" / "mine", results / "a" / "theirs")
     shutil.copytree(results / "a/mine/evaluate/seed-1", results / "a/mine/evaluate/seed-9")
-    assert collect(workspace) == before
+    run(workspace, ["python stages/collect.py"])
+    assert collected(workspace) == before
 
 
 @pytest.mark.parametrize("stage", ["collect", "report"])
