@@ -105,7 +105,7 @@ def test_decay_does_not_change_the_start_and_shrinks_the_weights() -> None:
     grid = [Network((8, 8), 1e-7), Network((8, 8), 1e0)]
     first = [weights(trained) for trained in train(grid, *rings(), 3, regimen=start)]
     np.testing.assert_array_equal(*first)
-    long = Regimen(max_epochs=300, patience=300, batch=20, monitor="loss")
+    long = Regimen(max_epochs=100, patience=100, batch=20, monitor="loss")
     small, large = train(grid, *rings(), 3, regimen=long)
     assert np.linalg.norm(weights(large)) < 0.7 * np.linalg.norm(weights(small))
 
