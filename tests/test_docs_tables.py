@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 
@@ -28,3 +29,28 @@ def test_a_table_that_says_something_else_is_written_anew(fill, tmp_path: Path) 
     )
     assert new.endswith("\n\n<!-- end of table -->\nafter")
     assert "stale" not in new
+
+
+def test_heads_taken_out_are_counted_from_the_rows(fill, root: Path, tmp_path: Path) -> None:
+    mark = "<!-- table: ablated stsb stsb pearson -->\n<!-- end of table -->"
+    text = fill.filled(mark, fill.laid_out(tmp_path))
+    rows = pd.read_csv(next((root / "recorded/runs/stsb").glob("**/ablate/**/heads.csv")))
+    rows = rows[(rows.ablation == "uniform") & (rows["metric"] == "pearson_change")]
+    heads, layers = rows[rows["head"] >= 0], rows[rows["head"] == -1]
+    harm, clearly = (heads.value > 0).sum(), (heads.low > 0).sum()
+    assert f"of 72 heads {harm} do harm, {clearly} clearly, " in text
+    for layer, of in heads.groupby("layer"):
+        whole = layers[layers.layer == layer].value.item()
+        assert f"| {layer} | {whole:+.1f} [".replace("-", "−") in text
+        assert f"| head {of.loc[of.value.idxmax(), 'head']}: " in text
+
+
+def test_what_mattered_is_the_least_of_the_rows(fill, root: Path, tmp_path: Path) -> None:
+    mark = "<!-- table: mattered stsb 2 -->\n<!-- end of table -->"
+    line = fill.filled(mark, fill.laid_out(tmp_path)).splitlines()[4]
+    rows = pd.read_csv(next((root / "recorded/runs/stsb").glob("**/change/**/layers.csv")))
+    alone = rows[(rows.metric == "layer_score_change") & (rows.state == "finetuned")]
+    alone = alone[alone.part.isna()]
+    most = alone.loc[alone.value.idxmin()]
+    assert f"| layer {most.layer}: {most.value:+.1f} [".replace("-", "−") in line
+    assert f"{rows[rows.metric == 'barrier'].value.item():+.2f} [".replace("-", "−") in line
