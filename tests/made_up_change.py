@@ -56,7 +56,7 @@ def restore_rows(metric: str, upper: float, lower: float, sign: float) -> Iterat
         yield Result(name, *around(0.8 * sign, 0.15), **of)
 
 
-def moved_rows(rank: float, intruders: float, sign: float) -> Iterator[Result]:
+def moved_rows(rank: float, intruders: float, random: float, sign: float) -> Iterator[Result]:
     of = {"state": "finetuned", "against": "pretrained", "n": 400}
     for layer in range(N_LAYERS + 1):
         moved = 20.0 + 10.0 * layer * sign + 40.0 * (sign < 0)
@@ -71,7 +71,7 @@ def moved_rows(rank: float, intruders: float, sign: float) -> Iterator[Result]:
                 yield Result("weight_change", 3.0 + 0.1 * max(layer, 0), **more)
             yield Result("effective_rank", *around(rank, 0.03), **more)
             yield Result("intruders", *around(intruders, 0.9), **more)
-            yield Result("intruders", 0.0, **{**more, "state": "shuffled"})
+            yield Result("intruders", *around(random, 0.9), **{**more, "state": "shuffled"})
 
 
 def erasure_rows(used: float) -> Iterator[Result]:
@@ -167,6 +167,7 @@ def made_up_change(
     sign: float = 1.0,
     rank: float = 0.3,
     intruders: float = 1.0,
+    random: float = 30.0,
     used: float = 20.0,
     gain: float = 0.5,
     barrier: float = -0.3,
@@ -179,7 +180,8 @@ def made_up_change(
     """Rows of one run; `sign` -1 turns the order of the layers that change."""
     rows: list[Result] = []
     for task, metric in TASKS.items():
-        found = [*restore_rows(metric, upper, lower, sign), *moved_rows(rank, intruders, sign)]
+        found = [*restore_rows(metric, upper, lower, sign)]
+        found += moved_rows(rank, intruders, random, sign)
         found += erasure_rows(used) if task in ERASED else []
         found += path_rows(metric, barrier)
         found += seed_rows(metric, between, control)

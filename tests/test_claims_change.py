@@ -105,6 +105,8 @@ def test_one_step_at_which_lower_layers_matter_more_refutes_from_the_first_on() 
     ("claim", "results"),
     [
         ("few-intruders", made_up_change(intruders=5.1)),
+        ("few-intruders", made_up_change(random=1.0)),  # none could be seen
+        ("lora-intrudes", made_up_change(random=1.0, lora=True)),
         ("low-rank", made_up_change(rank=0.5)),
         ("encoded-is-used", made_up_change(used=0.5)),
         ("gained-is-used", made_up_change(used=0.5)),

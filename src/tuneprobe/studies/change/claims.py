@@ -135,15 +135,30 @@ def _of_encoder(metric: str) -> Rows:
     return lambda evidence: select(rows_of(evidence.results, metric), layer=NO_LAYER)
 
 
+def _where(seen: pd.Series, checks: Checks, otherwise: str) -> Checks:
+    """The checks of the tasks in which it could be seen; of the others what was missing."""
+
+    def found(evidence: Evidence) -> Iterator[Check]:
+        labels = {evidence.label(task) for task in seen}
+        for check in checks(evidence):
+            yield check if check.subject in labels else Check(check.subject, otherwise)
+
+    return found
+
+
 def _intruders(*, by_lora: bool) -> Checks:
     """New directions in tasks that were tuned by a LoRA, or in the others."""
 
-    def rows(evidence: Evidence) -> pd.DataFrame:
-        found = _of_encoder("intruders")(evidence)
+    def found(evidence: Evidence) -> Iterator[Check]:
         adapted = rows_of(evidence.results, "lora_rank").task
-        return found[found.task.isin(adapted) == by_lora]
+        new = _of_encoder("intruders")(evidence)
+        new = new[new.task.isin(adapted) == by_lora]
+        random = select(rows_of(evidence.results, "intruders", SHUFFLED), layer=NO_LAYER)
+        seen = pd.concat([one.task[one.low > FEW] for one in (new, random)])
+        checks = each_row("new directions", lambda _: new, unit="percent")
+        yield from _where(seen, checks, "no new direction at random places either")(evidence)
 
-    return each_row("new directions", rows, unit="percent")
+    return found
 
 
 def _mark(evidence: Evidence) -> int:
@@ -156,12 +171,9 @@ def _change_against_cost(evidence: Evidence) -> pd.DataFrame:
 
 def _between_seeds(evidence: Evidence) -> Iterator[Check]:
     control = rows_of(evidence.results, "seed_barrier", SHUFFLED)
-    seen = set(control.task[control.low > 0])
-    for check in each_row(RISE, _of_encoder("seed_barrier"), unit="nats")(evidence):
-        if check.subject in map(evidence.label, seen):
-            yield check
-        else:
-            yield Check(check.subject, "no barrier to the control either")
+    checks = each_row(RISE, _of_encoder("seed_barrier"), unit="nats")
+    seen = control.task[control.low > 0]
+    yield from _where(seen, checks, "no barrier to the control either")(evidence)
 
 
 def _upper_first(evidence: Evidence) -> Iterator[Check]:
