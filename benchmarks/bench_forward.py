@@ -4,6 +4,7 @@ The peak is a square matrix product in the same precision on the same device. Pr
 for MiniLM-L6 and a random BERT-base at 128 and 512 tokens, on the processor with stock and oneDNN
 linear layers and, where there is one, on a GPU in float32, TF32 and bfloat16: medians of runs that
 alternate with the peak. A GPU's states must be those of the processor within the tolerance shown.
+A second table has a step of training, forward and backward through all layers.
 
     python benchmarks/bench_forward.py --threads 1 --runs 5
 """
@@ -11,7 +12,9 @@ alternate with the peak. A GPU's states must be those of the processor within th
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
@@ -42,12 +45,19 @@ def main(tokens: int = 2048, gpu_tokens: int = 32768, runs: int = 5, threads: in
         for length in LENGTHS:
             texts = made_up_texts(tokens // length, length)
             show(encoder, texts, "float32", texts, runs)
-            show(with_linear(encoder, "onednn", texts)[0], texts, "oneDNN", texts, runs, encoder)
+            show(by_onednn(encoder), texts, "oneDNN", texts, runs, encoder)
             if torch.cuda.is_available():
                 many = made_up_texts(gpu_tokens // length, length)
                 for precision in ("float32", "tf32", "bfloat16"):
                     moved = replace(encoder, model=on_gpu(encoder))
                     show(moved, many, precision, texts, runs, encoder)
+    typer.echo(
+        "\n| encoder | length | stock, trained tokens/s | share of the peak | oneDNN | ratio |"
+    )
+    typer.echo("|---" * 6 + "|")
+    for encoder in (minilm(), bert_base()):
+        for length in LENGTHS:
+            show_training(encoder, made_up_texts(tokens // length, length), runs)
 
 
 def minilm() -> Encoder:
@@ -62,6 +72,11 @@ def bert_base() -> Encoder:
     model = BertModel(BertConfig(attn_implementation="sdpa"), add_pooling_layer=False).eval()
     tokenizer: Any = SimpleNamespace(pad_token_id=0, model_max_length=512)
     return Encoder("bert-base", "random", model, tokenizer, "")
+
+
+def by_onednn(encoder: Encoder) -> Encoder:
+    """A copy whose linear layers are oneDNN's."""
+    return replace(encoder, model=with_linear(deepcopy(encoder.model), "onednn"))
 
 
 def on_gpu(encoder: Encoder) -> Any:
@@ -109,6 +124,25 @@ def show(
     typer.echo(
         f"| {encoder.name} | {shape[1]} | {name} | {precision} | {speed:.0f} | {rate:.3f} "
         f"| {peak:.3f} | {rate / peak:.0%} | {far:.0e} |"
+    )
+
+
+def show_training(encoder: Encoder, texts: list[Pieces], runs: int) -> None:
+    """A row of the second table."""
+    batch, left = pad_batch(encoder, texts), torch.randn(1536, 1536)
+
+    def step(model: Any) -> None:
+        model(**batch).last_hidden_state.square().mean().backward()
+
+    models = (encoder.model, by_onednn(encoder).model)
+    stock, onednn, product = alternating(
+        [*(partial(step, model) for model in models), lambda: left @ left], encoder.device, runs
+    )
+    tokens = len(texts) * len(texts[0])
+    rate = 3 * operations(encoder, len(texts), len(texts[0])) / stock * product / (2 * 1536**3)
+    typer.echo(
+        f"| {encoder.name} | {len(texts[0])} | {tokens / stock:.0f} | {rate:.0%} "
+        f"| {tokens / onednn:.0f} | {stock / onednn:.2f} |"
     )
 
 

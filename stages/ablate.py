@@ -19,7 +19,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     """Ablate ENCODER as it was tuned on TASK."""
     params, examples = load_params(), read_examples(paths.examples(task))
     thread_limit(params.threads)
-    source = params.encoder_source(encoder)
+    source = params.encoder_settings(encoder)
     if source["path"]:
         source["path"] = str(Path(source["path"]).absolute())
     tuned = Tuned(

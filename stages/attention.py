@@ -32,7 +32,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     encoders = load_members(
         encoder,
         measured_states,
-        **params.encoder_source(encoder),
+        **params.encoder_settings(encoder),
         checkpoint=paths.checkpoint(encoder, task, FINETUNED, seed),
     )
     found = read_heads(

@@ -23,7 +23,9 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     shared: dict[str, Any] = {"task": task, "seed": seed}
     checkpoint = paths.checkpoint(encoder, task, FINETUNED, seed)
     before, after = (
-        load_encoder(encoder, **params.encoder_source(encoder), state=state, checkpoint=checkpoint)
+        load_encoder(
+            encoder, **params.encoder_settings(encoder), state=state, checkpoint=checkpoint
+        )
         for state in (PRETRAINED, FINETUNED)
     )
     reading = ReaderSettings(

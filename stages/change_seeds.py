@@ -23,7 +23,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     shared: dict[str, Any] = {"task": task, "seed": seed}
     ends = [paths.checkpoint(encoder, task, FINETUNED, one) for one in (params.run.seeds[0], seed)]
     first, other = (
-        load_encoder(encoder, **params.encoder_source(encoder), state=FINETUNED, checkpoint=end)
+        load_encoder(encoder, **params.encoder_settings(encoder), state=FINETUNED, checkpoint=end)
         for end in ends
     )
     reading = ReaderSettings(

@@ -20,7 +20,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed, study: Study) -> None
     params = load_params()
     thread_limit(params.threads)
     shared: dict[str, Any] = {"task": task, "seed": seed}
-    before, tuned = (load_encoder(encoder, **params.encoder_source(encoder)) for _ in range(2))
+    before, tuned = (load_encoder(encoder, **params.encoder_settings(encoder)) for _ in range(2))
     looked = follow_layers(
         before,
         tuned,

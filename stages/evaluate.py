@@ -25,7 +25,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     )
     readers = load_readers(
         encoder,
-        **params.encoder_source(encoder),
+        **params.encoder_settings(encoder),
         measured=measured_states,
         frozen=paths.checkpoint(encoder, asked, FROZEN, seed),
         finetuned=paths.checkpoint(encoder, asked, FINETUNED, seed),

@@ -35,7 +35,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         labeller = load_labeller(
             encoder,
             examples,
-            **params.encoder_source(encoder),
+            **params.encoder_settings(encoder),
             kind=kind,
             state=state,
             seed=its_seed,

@@ -20,7 +20,7 @@ def main(encoder: EncoderName, task: TaskName, state: State, seed: Seed) -> None
     thread_limit(params.threads)
     asked, settings = paths.questions(task), params.finetune.model_dump()
     questions = read_questions(paths.examples(asked), "train")
-    loaded = load_encoder(encoder, **params.encoder_source(encoder))
+    loaded = load_encoder(encoder, **params.encoder_settings(encoder))
     elsewhere = params.tuned_elsewhere(encoder) if state == FINETUNED else None
     if elsewhere:
         loaded = load_tuned_elsewhere(loaded, **elsewhere)

@@ -21,7 +21,7 @@ def main(encoder: EncoderName, task: TaskName, state: State, seed: Seed, study: 
     thread_limit(params.threads)
     loaded = load_encoder(
         encoder,
-        **params.encoder_source(encoder),
+        **params.encoder_settings(encoder),
         state=RANDOM if state == RANDOM_FINETUNED else PRETRAINED,
         seed=seed,
     )

@@ -27,7 +27,7 @@ def main(encoder: EncoderName, task: LinkedTask, tuned_on: TunedOn, seed: Seed) 
     encoders = load_members(
         encoder,
         measured_states,
-        **params.encoder_source(encoder),
+        **params.encoder_settings(encoder),
         checkpoint=paths.checkpoint(encoder, tuned_on, FINETUNED, seed),
     )
     weights = pair_weights(

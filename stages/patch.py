@@ -21,7 +21,9 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
     thread_limit(params.threads)
     checkpoint = paths.checkpoint(encoder, paths.questions(task), FINETUNED, seed)
     before, after = (
-        load_encoder(encoder, **params.encoder_source(encoder), state=state, checkpoint=checkpoint)
+        load_encoder(
+            encoder, **params.encoder_settings(encoder), state=state, checkpoint=checkpoint
+        )
         for state in (PRETRAINED, FINETUNED)
     )
     shared: dict[str, Any] = {"task": paths.pairs(task), "seed": seed}

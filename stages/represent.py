@@ -39,7 +39,7 @@ def main(
             folder = paths.cross_representation(encoder, spans, tuned_on, its_seed)
         loaded = load_encoder(
             encoder,
-            **params.encoder_source(encoder),
+            **params.encoder_settings(encoder),
             state=state,
             seed=its_seed,
             checkpoint=paths.checkpoint(encoder, tuned_on or own, FINETUNED, its_seed),

@@ -18,7 +18,7 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed, study: Study) -> None
     """
     params = load_params()
     thread_limit(params.threads)
-    before = load_encoder(encoder, **params.encoder_source(encoder))
+    before = load_encoder(encoder, **params.encoder_settings(encoder))
     examples = read_examples(paths.examples(task))
     if folder := params.followed_elsewhere(encoder):
         write_series(

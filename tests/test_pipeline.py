@@ -36,6 +36,7 @@ PLUMBING = {
 # What the methods of `Params` read, by the options of the command.
 NAMED = {
     "encoder_source": ["encoders.{encoder}"],
+    "encoder_settings": ["encoders.{encoder}", "linear"],
     "tuned_elsewhere": ["encoders.{encoder}"],
     "followed_elsewhere": ["encoders.{encoder}"],
     "tuning": ["{study}.finetune"],

@@ -1,5 +1,7 @@
 """Representations: pooling by hand, padding, files, refusals."""
 
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from small_encoders import little_memory
 from tuneprobe.artifacts import ArtifactError
 from tuneprobe.encoders.encoder import Encoder, load_encoder
 from tuneprobe.encoders.forward import OutOfMemoryError
+from tuneprobe.encoders.linear import with_linear
 from tuneprobe.encoders.pieces import layout_pieces, word_pieces
 from tuneprobe.encoders.represent import cut_texts, span_vectors, write_representations
 from tuneprobe.encoders.source import EncoderError
@@ -155,16 +158,20 @@ def test_a_lack_of_memory_changes_no_vector_beyond_float32_noise(
 
 
 @pytest.mark.parametrize(
-    ("asked", "least", "most"),
+    ("said", "least", "most"),
     [({"precision": "bfloat16"}, 1e-4, 0.1), ({"linear": "onednn"}, 0, 5e-6)],
 )
 def test_what_was_asked_for_beside_stock_float32_is_recorded(
-    encoder: Encoder, examples: Examples, tmp_path: Path, asked, least: float, most: float
+    encoder: Encoder, examples: Examples, tmp_path: Path, said, least: float, most: float
 ) -> None:
+    reading = replace(
+        encoder, model=with_linear(deepcopy(encoder.model), said.get("linear", "stock"))
+    )
+    asked = {name: value for name, value in said.items() if name != "linear"}
     write_representations(encoder, examples, tmp_path / "plain")
-    write_representations(encoder, examples, tmp_path / "asked", **asked)
+    write_representations(reading, examples, tmp_path / "asked", **asked)
     plain, other = (open_representations(tmp_path / run, examples) for run in ("plain", "asked"))
-    assert other.meta == {**plain.meta, **asked}
+    assert other.meta == {**plain.meta, **said}
     assert other.layer(6).dtype == np.float32
     assert least <= np.abs(plain.layer(6) - other.layer(6)).max() <= most
 

@@ -262,7 +262,6 @@ class Represent(_Block):
     layout: Literal["pair", "plain"]
     tokens_per_batch: PositiveInt | None
     precision: Literal["float32", "bfloat16"]
-    linear: Literal["stock", "onednn", "measured"]
 
 
 class BoundaryHead(_Block):
@@ -549,6 +548,7 @@ class Params(_Block):
     run: Run
     sampling_seed: Seed
     threads: Processes
+    linear: Literal["stock", "onednn", "measured"]
     encoders: Annotated[dict[Name, EncoderSource], Field(min_length=1, max_length=1000)]
     annotator: Annotator
     intervals: Intervals
@@ -577,6 +577,10 @@ class Params(_Block):
         if encoder not in self.encoders:
             raise UnknownNameError("encoder", encoder, self.encoders)
         return self._files(self.encoders[encoder].base or encoder)
+
+    def encoder_settings(self, encoder: str) -> dict[str, Any]:
+        """`encoder_source`, and how the encoder multiplies."""
+        return self.encoder_source(encoder) | {"linear": self.linear}
 
     def tuned_elsewhere(self, encoder: str) -> dict[str, Any] | None:
         """Where the weights are that an encoder was given elsewhere; None if it has no base."""

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from tuneprobe.artifacts import check_folder
+from tuneprobe.encoders.linear import STOCK, linear_of, with_linear
 from tuneprobe.encoders.models import pad_id, random_model, stored_model, try_model
 from tuneprobe.encoders.pieces import Pieces
 from tuneprobe.encoders.source import (
@@ -65,6 +66,11 @@ class Encoder:
         return next(self.model.parameters()).device
 
     @property
+    def linear(self) -> str:
+        """Its linear layers: ``stock`` or ``onednn``."""
+        return linear_of(self.model)
+
+    @property
     def max_pieces(self) -> int:
         """Longest input in word pieces, special tokens included."""
         return min(_positions(self.model), int(self.tokenizer.model_max_length))
@@ -93,6 +99,7 @@ def load_encoder(
     checkpoint: Path | None = None,
     attention: str = "sdpa",
     sha256: str | None = None,
+    linear: str = STOCK,
 ) -> Encoder:
     """An encoder in evaluation mode, float32.
 
@@ -114,6 +121,9 @@ def load_encoder(
         has no other.
     sha256 : str, optional
         Of the published weights, as `weights_sha256` has it; others are refused.
+    linear : str
+        Linear layers in float32 on a processor: ``stock``, ``onednn`` or ``measured``, see
+        `with_linear`.
 
     Raises
     ------
@@ -140,7 +150,7 @@ def load_encoder(
             check_folder(tuned)
         weights = checked_folder(name, tuned) if tuned else source
         model, digest = stored_model(name, weights, attention)
-    model = model.eval().to(best_device())
+    model = with_linear(model.eval().to(best_device()), linear)
     try_model(name, model, tokenizer)
     return Encoder(name, state, model, tokenizer, digest)
 
@@ -166,7 +176,7 @@ def load_tuned_elsewhere(base: Encoder, **source: Any) -> Encoder:
     _refuse_other_architecture(folder, model.config, base.model.config)
     if tokenizer_files(folder):
         _refuse_other_pieces(folder, load_tokenizer(folder), base.tokenizer)
-    model = model.eval().to(best_device())
+    model = with_linear(model.eval().to(best_device()), base.linear)
     try_model(base.name, model, base.tokenizer)
     return replace(base, model=model, weights_sha256=digest)
 

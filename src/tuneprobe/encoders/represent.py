@@ -20,7 +20,7 @@ from tuneprobe.artifacts import atomic_folder, reserve, write_meta
 from tuneprobe.digests import computed_on
 from tuneprobe.encoders.encoder import PRECISIONS, Encoder, budget_batches, pad_batch
 from tuneprobe.encoders.forward import HostCopies, TokenBudget, encoding_tokens, write_behind
-from tuneprobe.encoders.linear import with_linear
+from tuneprobe.encoders.linear import STOCK
 from tuneprobe.encoders.parallel import Arrays, gathered, is_main, require_same, wait_for_all
 from tuneprobe.encoders.pieces import (
     Pieces,
@@ -45,7 +45,6 @@ def write_representations(
     layout: str = "pair",
     tokens_per_batch: int | None = None,
     precision: str = "float32",
-    linear: str = "stock",
 ) -> None:
     """Encode every text once and store the spans' vectors of each layer.
 
@@ -61,8 +60,6 @@ def write_representations(
         None: `encoding_tokens`.
     precision : str
         ``float32``, or ``bfloat16`` (autocast; what is stored is float32 all the same).
-    linear : str
-        Linear layers in float32 on a processor, see `with_linear`.
 
     Raises
     ------
@@ -77,10 +74,8 @@ def write_representations(
     if layout == "plain" and (examples.spans.segment == WHOLE_TEXT).any():
         raise EncoderError("whole texts are their [CLS], which 'plain' has not: use 'pair'.")
     texts = cut_texts(encoder, examples.texts, layout)
-    linear = linear if precision == "float32" else "stock"
-    encoder, linear = with_linear(encoder, linear, texts)
     tokens = tokens_per_batch or encoding_tokens(encoder)
-    departures = {"precision": (precision, "float32"), "linear": (linear, "stock")}
+    departures = {"precision": (precision, "float32"), "linear": (encoder.linear, STOCK)}
     facts = {
         "encoder": encoder.name,
         "state": encoder.state,

@@ -77,6 +77,7 @@ def write_checkpoint(
             weights_sha256=weights,
             head_sha256=file_sha256(part / HEAD),
             tokenizer_sha256=encoder.tokenizer_sha256,
+            linear=encoder.linear,
             computed_on=computed_on(),
         )
 
