@@ -94,6 +94,15 @@ def test_the_choice_draws_no_random_number() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_an_encoder_is_loaded_where_no_gradient_is_wanted() -> None:
+    with torch.inference_mode():
+        assert linear_of(with_linear(small_encoder("bert").model, "onednn")) == "onednn"
+        assert linear_of(with_linear(small_encoder("bert").model, "measured")) in (
+            "stock",
+            "onednn",
+        )
+
+
 @pytest.mark.parametrize("choice", ["onednn", "measured"])
 def test_products_that_differ_by_more_than_the_tolerance_are_refused(monkeypatch, choice) -> None:
     product = linear._product

@@ -130,10 +130,10 @@ def _refuse_difference() -> None:
 
 def _trial() -> tuple[nn.Linear, nn.Linear, Tensor]:
     """The same layer twice, torch's and oneDNN's, and what they read."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.inference_mode(mode=False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         stock, x = nn.Linear(WIDTH, WIDE), torch.randn(TOKENS, WIDTH)
-    onednn = deepcopy(stock)
+        onednn = deepcopy(stock)
     onednn.__class__ = OneDNNLinear
     return stock, onednn, x
 
