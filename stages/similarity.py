@@ -9,7 +9,7 @@ from tuneprobe.formats.representations import open_members
 from tuneprobe.formats.results import write_results
 from tuneprobe.params import load_params
 from tuneprobe.spaces import example_table
-from tuneprobe.stage import EncoderName, Seed, TaskName, run
+from tuneprobe.stage import EncoderName, Seed, TaskName, run, spread
 from tuneprobe.states import STATES, members, stamped
 from tuneprobe.studies.geometry.directprobe.study import DISTANCES, read_distances
 from tuneprobe.studies.geometry.directprobe.study import STUDY as GEOMETRY
@@ -31,7 +31,9 @@ def main(encoder: EncoderName, task: TaskName, seed: Seed) -> None:
         encoder=encoder,
         task=task,
         seed=seed,
+        cache=paths.resume_point(encoder, task, STUDY, seed),
         **params.geometry.similarity.model_dump(),
+        **spread(),
     )
     with atomic_folder(paths.results(encoder, task, STUDY, seed)) as folder:
         write_results(stamped(rows, measured_states), folder / "layers.csv")

@@ -109,7 +109,8 @@ def run(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         rows += vector_similarities(states, table, neighbours=5, **compared)
         dealt = {"layers": [N_LAYERS - 1], "draws": 3, "rtol": 1e-3, "zero_fill": False}
         apart = table.assign(text=range(len(table)))  # of one text there is nothing to deal
-        rows += split_deficits(states, apart, distances, **dealt, confidence=0.95, **keys)
+        dealt |= {"confidence": 0.95, "cache": folder / "cache", "workers": 1}
+        rows += split_deficits(states, apart, distances, **dealt, **keys)
     keys = {**KEYS, "task": "world-ps-fxn"}
     classifier = {**CLASSIFIER, "controls": False, "codelength": False}
     found = measured(others, table, layer_labels, rtol=1e-4, classifier=classifier)[NUMBERS]

@@ -157,11 +157,22 @@ def splits(folder: Path, shift: float) -> tuple[Representations, object, dict]:
     return found, table, distances
 
 
-def deficit(found: Representations, table: object, distances: dict, draws: int = 12) -> Result:
+def deficit(
+    found: Representations, table: object, distances: dict, draws: int = 12, workers: int = 1
+) -> Result:
+    cache = found.folder.with_name("cache")
     settings = {"layers": [0], "draws": draws, "rtol": 1e-3, "zero_fill": False, "confidence": 0.9}
     states = {"finetuned": found}
-    (row,) = split_deficits(states, table, distances, **settings, **KEYS)
+    (row,) = split_deficits(
+        states, table, distances, **settings, **KEYS, cache=cache, workers=workers
+    )
+    assert not cache.exists()
     return row
+
+
+def test_two_processes_deal_the_same_texts(tmp_path: Path) -> None:
+    given = splits(tmp_path, 1.0)
+    assert deficit(*given, workers=2) == deficit(*given)
 
 
 def test_train_and_test_of_one_distribution_are_as_alike_as_random_splits(tmp_path: Path) -> None:

@@ -189,6 +189,6 @@ def _measured(
         rtol=given.directprobe.rtol,
         confidence=given.intervals.confidence,
         **given.similarity.model_dump(),
-        **keys,
+        **where,
     )
     return rows + clustered + compared

@@ -5,8 +5,9 @@ overlap of neighbours compare the vectors of the same test examples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, combinations_with_replacement
-from math import sqrt
+from itertools import combinations, combinations_with_replacement, product
+from math import nan, sqrt
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from scipy.stats import t as student
 from tuneprobe.formats.representations import Representations
 from tuneprobe.formats.results import Result, stamp
 from tuneprobe.rng import rng
-from tuneprobe.spaces import Space, read_space
+from tuneprobe.spaces import SPLITS, Space
 from tuneprobe.states import STATES
 from tuneprobe.studies.change.difference.vectors import neighbour_overlap
 from tuneprobe.studies.geometry.directprobe.study import LabelDistances, hull_distances
@@ -28,7 +29,7 @@ from tuneprobe.studies.geometry.similarity.similarity import (
     linear_cka,
     spatial_similarity,
 )
-from tuneprobe.units import chosen
+from tuneprobe.units import Tables, Unit, chosen, measured
 
 STUDY = "similarity"
 TRAIN_TEST = "train/test"  # the two splits of one space
@@ -52,6 +53,9 @@ def compare_spaces(
     encoder: str,
     task: str,
     seed: int,
+    cache: Path,
+    workers: int,
+    backend: str = "local",
 ) -> list[Result]:
     """Rows of `spatial_similarities`, `split_deficits` and `vector_similarities` of some states.
 
@@ -65,12 +69,23 @@ def compare_spaces(
         Layers of these whose split deficit is measured, as `units.chosen` has it.
     splits : int
         Random divisions of a split deficit.
+    cache, workers, backend
+        As in `units.measured`, whose units are these divisions.
     """
     keys: dict[str, Any] = {"encoder": encoder, "task": task, "seed": seed}
     pairs = state_pairs([state for state in STATES if state in states])
     compared = {str(state): states[state] for state in layer_states if state in states}
     numbers = next(iter(states.values())).layers
     rows = spatial_similarities(distances, pairs=pairs, zero_fill=zero_fill, **keys)
+    of_vectors = vector_similarities(
+        states,
+        table,
+        pairs=pairs,
+        layer_states=list(compared),
+        max_examples=max_examples,
+        neighbours=neighbours,
+        **keys,
+    )
     rows += split_deficits(
         compared,
         table,
@@ -81,16 +96,11 @@ def compare_spaces(
         zero_fill=zero_fill,
         confidence=confidence,
         **keys,
+        cache=cache,
+        workers=workers,
+        backend=backend,
     )
-    return rows + vector_similarities(
-        states,
-        table,
-        pairs=pairs,
-        layer_states=list(compared),
-        max_examples=max_examples,
-        neighbours=neighbours,
-        **keys,
-    )
+    return rows + of_vectors
 
 
 def spatial_similarities(
@@ -199,6 +209,9 @@ def split_deficits(
     encoder: str,
     task: str,
     seed: int,
+    cache: Path,
+    workers: int,
+    backend: str = "local",
 ) -> list[Result]:
     """By how much train and test are less alike than two random parts of the same examples.
 
@@ -216,54 +229,83 @@ def split_deficits(
         As for `spatial_similarities`; only spaces that are linear in both splits are measured.
     rtol : float
         Relative width of the certified intervals of hull distances.
+    cache, workers, backend
+        As in `units.measured`; each draw of each space is a unit.
     """
+    texts = table.text[table.split == "train"].tolist()
+    observed: dict[tuple[str, int], float] = {}
+    for state, layer in product(states, layers):
+        train, test = (distances.get((state, layer, split)) for split in SPLITS)
+        similar = _spatial(train, test, zero_fill) if train is not None else None
+        if similar is not None:
+            observed[state, layer] = similar
+    shared = {"texts_train": texts, "seed": seed, "rtol": rtol, "zero_fill": zero_fill}
+    units = [
+        Unit(state, layer, states[state], {**shared, "where": [state, str(layer)], "draw": draw})
+        for state, layer in observed
+        for draw in range(draws)
+    ]
+    with measured(
+        dealt_similarity, units, table, cache=cache, workers=workers, backend=backend
+    ) as tables:
+        dealt = tables.get("dealt", pd.DataFrame(columns=["state", "layer", "similarity"]))
     rows = []
-    for state, representations in states.items():
-        for layer in layers:
-            key = (state, layer, "train")
-            test = distances.get((state, layer, "test"))
-            observed = _spatial(distances[key], test, zero_fill) if key in distances else None
-            if observed is None:
-                continue
-            space = read_space(representations, layer, table)
-            texts = table.text[table.split == "train"].to_numpy()
-            random = rng(seed, STUDY, "splits", state, str(layer))
-            drawn = (_dealt(space, texts, rtol, zero_fill, random) for _ in range(draws))
-            null = [one for one in drawn if one is not None]
-            if len(null) > 1:
-                wide = student.ppf((1 + confidence) / 2, len(null) - 1) * sqrt(1 + 1 / len(null))
-                half, found = wide * float(np.std(null, ddof=1)), float(np.mean(null)) - observed
-                numbers = (found, found - half, found + half, len(null))
-                rows.append(
-                    Result("split_deficit", *numbers, state=state, layer=layer, splits=TRAIN_TEST)
-                )
+    for (state, layer), similar in observed.items():
+        here = (dealt.state == state) & (dealt.layer == layer)
+        null = dealt.similarity[here].dropna().to_numpy()
+        if len(null) > 1:
+            wide = student.ppf((1 + confidence) / 2, len(null) - 1) * sqrt(1 + 1 / len(null))
+            half, gap = wide * float(np.std(null, ddof=1)), float(np.mean(null)) - similar
+            numbers = (gap, gap - half, gap + half, len(null))
+            rows.append(
+                Result("split_deficit", *numbers, state=state, layer=layer, splits=TRAIN_TEST)
+            )
     keys: dict[str, Any] = {"study": STUDY, "encoder": encoder, "task": task, "seed": seed}
     return stamp(rows, **keys, level=confidence)
 
 
-def _dealt(
+def dealt_similarity(
     space: Space,
-    texts_train: NDArray[np.int64],
+    *,
+    texts_train: Sequence[int],
+    draw: int,
+    seed: int,
+    where: Sequence[str],
     rtol: float,
     zero_fill: bool,
-    random: np.random.Generator,
-) -> float | None:
-    """Spatial similarity of two parts of the texts, drawn with as many texts as the splits have."""
+) -> Tables:
+    """Spatial similarity of two parts of the texts, drawn with as many texts as the splits have.
+
+    Parameters
+    ----------
+    texts_train : sequence of int, of length n_train
+        Number of the text that each training example stands in.
+    draw : int
+        Which of the draws of one stream, from 0.
+    where : sequence of str
+        State and layer, which name the stream.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``dealt``: one row, similarity; NaN where it is not defined.
+    """
     assert space.texts_test is not None
     X, (names, *y) = np.concatenate([space.X_train, space.X_test]), space.numbered()
     labels, texts = np.concatenate(y), np.concatenate([texts_train, space.texts_test])
     different, text = np.unique(texts, return_inverse=True)
-    first = random.permutation(len(different)) < len(np.unique(texts_train))
+    random = rng(seed, STUDY, "splits", *where)
+    for _ in range(draw + 1):  # the draws before this one are another unit's
+        order = random.permutation(len(different))
+    first = order < len(np.unique(texts_train))
     parts = []
     for rows in (first[text], ~first[text]):
-        if len(np.unique(labels[rows])) < 2:
-            return None
-        found, matrix = hull_distances(X[rows], labels[rows], rtol=rtol)
-        parts.append(
-            LabelDistances(tuple(names[i] for i in found), matrix, not (matrix == 0).any())
-        )
-    one, two = parts
-    return _spatial(one, two, zero_fill)
+        if len(np.unique(labels[rows])) > 1:
+            found, matrix = hull_distances(X[rows], labels[rows], rtol=rtol)
+            linear = not (matrix == 0).any()
+            parts.append(LabelDistances(tuple(names[i] for i in found), matrix, linear))
+    similar = _spatial(parts[0], parts[1], zero_fill) if len(parts) == len(SPLITS) else None
+    return {"dealt": pd.DataFrame({"similarity": [nan if similar is None else similar]})}
 
 
 def state_pairs(states: Sequence[str]) -> list[Pair]:
