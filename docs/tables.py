@@ -14,10 +14,11 @@ import pandas as pd
 
 from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.inventory import Inventory
-from tuneprobe.page.blocks import Table
+from tuneprobe.page.blocks import ScoreTable, Table
+from tuneprobe.page.figures import Spec
 from tuneprobe.page.inputs import PageInputs
 from tuneprobe.page.overview import markdown, pairs_table, tasks_table
-from tuneprobe.page.registry import judge_all
+from tuneprobe.page.registry import STUDIES, all_measures, judge_all
 from tuneprobe.params import load_params
 from tuneprobe.studies.change.measures import AFTER, BEFORE, rows_of
 from tuneprobe.wording import bounded, number, task_label
@@ -155,6 +156,41 @@ def patched(runs: Runs, run: str, layer: str) -> str:
     return markdown(Table(head, lines))
 
 
+def as_published(runs: Runs, name: str, *columns: str) -> str:
+    """A table in its paper's shape: the published rows, then those of some runs.
+
+    ``name`` is its anchor on the page, each run ``WHAT IT IS=RUN[:ENCODER]``.
+    """
+    shape, groups = None, {}
+    for column in columns:
+        what, _, run = column.rpartition("=")
+        shape = _score_table(name, _inputs(runs, run))
+        groups |= {one.heading: one.rows for one in shape.groups if not one.ours}
+        groups[what] = [line for one in shape.groups if one.ours for line in one.rows]
+    assert shape is not None
+    over = [heading for heading, width in shape.over for _ in range(width)]
+    head = [f"{above} {one}".strip() for above, one in zip(over, shape.head, strict=True)]
+    rows = [
+        line
+        for heading, lines in groups.items()
+        for line in [
+            [f"*{heading}*", *[""] * len(head)],
+            *([name, *cells] for name, cells in lines),
+        ]
+    ]
+    return markdown(Table([shape.number, *head], rows))
+
+
+def _score_table(name: str, inputs: PageInputs) -> ScoreTable:
+    for study in STUDIES.values():
+        for block in study.blocks:
+            if not isinstance(block, Spec):
+                drawn = block(inputs)
+                if isinstance(drawn, ScoreTable) and drawn.name == name:
+                    return drawn
+    raise KeyError(name)
+
+
 def _inputs(runs: Runs, run: str) -> PageInputs:
     return _read(*_place(runs, run))
 
@@ -171,7 +207,7 @@ def _read(folder: Path, encoder: str) -> PageInputs:
         params = load_params()
         every = Inventory.found(params).results()
     every = every[every.encoder == (encoder or params.run.encoders[0])]
-    results = mean_over_seeds(every)
+    results = mean_over_seeds(every, all_measures())
     return PageInputs(
         results=results,
         params=params.model_dump(),
@@ -229,4 +265,5 @@ KINDS: Mapping[str, Callable[..., str]] = {
     "mattered": mattered,
     "ablated": ablated,
     "patched": patched,
+    "as-published": as_published,
 }

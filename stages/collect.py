@@ -6,6 +6,7 @@ from tuneprobe.collect.metrics import headline, plot_tables, write_tables
 from tuneprobe.collect.seeds import mean_over_seeds
 from tuneprobe.inventory import Inventory
 from tuneprobe.page.overview import overview
+from tuneprobe.page.registry import all_measures
 from tuneprobe.params import load_params
 from tuneprobe.stage import run
 
@@ -17,7 +18,7 @@ def main() -> None:
     """
     params = load_params()
     made = Inventory.of(params)
-    results = mean_over_seeds(made.shown(made.results()))
+    results = mean_over_seeds(made.shown(made.results()), all_measures())
     tables = plot_tables(results, params.focus, confidence=params.intervals.confidence)
     numbers = headline(results, params.focus)
     with atomic_files(paths.METRICS) as part:  # all of them or none

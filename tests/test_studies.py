@@ -16,7 +16,7 @@ from tuneprobe.collect.metrics import MetricsError, headline, plot_entries, plot
 from tuneprobe.collect.seeds import mean_over_seeds, two_level
 from tuneprobe.errors import UnknownNameError
 from tuneprobe.formats.results import KEYS
-from tuneprobe.measures import Measure, check_measures
+from tuneprobe.measures import PERCENT, Measure, check_measures
 from tuneprobe.page.blocks import Chapter, Figure, ScoreTable, Table
 from tuneprobe.page.figures import Curves
 from tuneprobe.page.inputs import PageInputs
@@ -297,6 +297,23 @@ def test_pairs_are_said_to_rise_or_fall_by_their_interval_the_widest_first(input
     said = pairwise_page.finding(replace(inputs, results=rows))
     assert says in said
     assert re.search(r"of 5 abilities, .* clearly rises in (boundary|coreference) \(\+", said), said
+
+
+def test_an_interval_over_seeds_ends_where_its_measure_does(inputs):
+    rows = inputs.results[inputs.results.metric == "accuracy"].reset_index(drop=True).iloc[:1]
+    high, low = (
+        rows.assign(seed=seed, value=v, low=v - 1, high=100.0)
+        for seed, v in ((13, 99.0), (14, 97.0))
+    )
+    both = pd.concat([high, low], ignore_index=True)
+    wide, kept = mean_over_seeds(both).iloc[0], mean_over_seeds(both, all_measures()).iloc[0]
+    assert wide.high > 105
+    assert (kept.value, kept.low, kept.high) == (98, wide.low, 100)
+    free = Measure(
+        rows.study[0], "accuracy", "a share that may pass the whole", PERCENT, within=(0, np.inf)
+    )
+    assert mean_over_seeds(both, [free]).iloc[0].high == wide.high
+    assert Measure("s", "m", "a number").range == (-np.inf, np.inf)
 
 
 def test_seeds_alone_make_no_interval_where_the_examples_were_too_few_for_one(inputs):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 import pandas as pd
 
@@ -25,6 +26,8 @@ class Measure:
         Where it is defined.
     facets : tuple of str
         The columns that its rows may fill.
+    within : pair of float, optional
+        What no value lies outside of; by default 0 and 100 of a percentage, of others nothing.
     """
 
     study: str
@@ -33,9 +36,15 @@ class Measure:
     unit: str = ""
     cite: str = ""
     facets: tuple[str, ...] = ()
+    within: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         facet_columns(self.facets)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """What no value lies outside of, nor an end of an interval."""
+        return self.within or ((0.0, 100.0) if self.unit == PERCENT else (-inf, inf))
 
 
 def check_measures(results: pd.DataFrame, measures: Iterable[Measure]) -> pd.DataFrame:

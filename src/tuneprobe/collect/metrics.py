@@ -101,7 +101,7 @@ def checked(results: pd.DataFrame, focus: str) -> pd.DataFrame:
             f"the rows are of {results.encoder.nunique()} encoders "
             f"({', '.join(sorted(set(results.encoder)))}); headline numbers are of one: select it."
         )
-    return mean_over_seeds(check_measures(results, all_measures()))
+    return mean_over_seeds(check_measures(results, all_measures()), all_measures())
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:

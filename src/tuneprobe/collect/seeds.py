@@ -1,6 +1,7 @@
 """Several seeds: the one place where rows of a run are reduced over them."""
 
-from math import nan
+from collections.abc import Iterable
+from math import inf, nan
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy.stats import t as student
 
 from tuneprobe.collect.estimates import BOUNDS
 from tuneprobe.formats.results import KEYS, significant
+from tuneprobe.measures import Measure
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -19,13 +21,15 @@ CONFIDENCE = 0.95  # where the rows do not say theirs
 BY = [name for name in KEYS if name != "seed"]
 
 
-def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
+def mean_over_seeds(results: pd.DataFrame, measures: Iterable[Measure] = ()) -> pd.DataFrame:
     """One row per number: the mean over its seeds; a number of one seed stays as it is.
 
     A number without bounds under any seed, of a metric that has bounds elsewhere, is of too few
     examples for an interval, and its mean has none either: the seeds alone would make it too sure.
     A p-value becomes the largest of all seeds, so that what is significant, or equal, is so in
     each; and of a difference at least that of its mean over seeds, whose interval covers them.
+    The intervals end where the `measures` do: those of few seeds are wide, and an accuracy is not
+    above 100 %.
     """
     several = results.duplicated(BY, keep=False)
     if not several.any():
@@ -37,6 +41,10 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     level = found.level.fillna(CONFIDENCE).to_numpy()
     value, low, high = (rows[name].to_numpy() for name in BOUNDS)
     found[BOUNDS] = np.column_stack(two_level(value, low, high, group, level))
+    ranges = {(measure.study, measure.name): measure.range for measure in measures}
+    keys = zip(found.study, found.metric, strict=True)
+    least, most = np.array([ranges.get(key, (-inf, inf)) for key in keys]).T
+    found["low"], found["high"] = found.low.clip(lower=least), found.high.clip(upper=most)
     found.loc[_too_few(results, rows, group), ["low", "high"]] = nan
     found["n"] = groups.n.min().to_numpy()
     of_p = found.metric.isin(P_VALUES).to_numpy()

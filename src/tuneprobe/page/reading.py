@@ -25,7 +25,7 @@ def read_inputs(params: Params, made: Inventory) -> PageInputs:
     """
     settings = params.pairwise
     every = check_measures(made.results(), all_measures())
-    results = mean_over_seeds(every)
+    results = mean_over_seeds(every, all_measures())
     first = made.shown(results)  # example maps are of this encoder
     maps = {
         f"{task}/attention/{name}": cells(folder, first, task)

@@ -13,7 +13,8 @@ from tuneprobe.wording import score_label
 STUDY, ABLATION = "attention", "ablation"
 BEFORE, AFTER = PRETRAINED, FINETUNED
 CHANGED: dict[str, Any] = {"against": BEFORE}
-METRICS = ("accuracy", "f1", "pearson", "spearman")
+CORRELATIONS = ("pearson", "spearman")
+METRICS = ("accuracy", "f1", *CORRELATIONS)
 PAIR_TASKS = ("rte", "mrpc", "stsb", "qqp", "qnli", "mnli", "mnli-mismatched", "sick", "world-rte")
 SENTENCE_TASKS = ("sst2", "world-sst2")
 UNIFORM = "uniform"  # the state in which every token receives the same attention
@@ -41,7 +42,14 @@ def _lost(name: str, label: str, cite: str = "", *facets: str) -> Measure:
 
 def _scores(study: str, unit: str, names: str, *facets: str) -> tuple[Measure, ...]:
     return tuple(
-        Measure(study, names.format(metric), score_label(metric), unit, facets=facets)
+        Measure(
+            study,
+            names.format(metric),
+            score_label(metric),
+            unit,
+            facets=facets,
+            within=(-100, 100) if metric in CORRELATIONS and unit == PERCENT else None,
+        )
         for metric in METRICS
     )
 

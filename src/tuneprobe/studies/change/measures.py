@@ -1,6 +1,8 @@
 """What the study of change measures, under which names; its tasks and rows."""
 
 from collections.abc import Sequence
+from math import inf
+from typing import Any
 
 import pandas as pd
 
@@ -21,33 +23,35 @@ ETHAYARAJH = "Ethayarajh et al. 2022"
 NEYSHABUR = "Neyshabur et al. 2020"
 HAO = "Hao et al. 2020"
 JUNEJA = "Juneja et al. 2023"
+CORRELATION: dict[str, Any] = {"within": (-1, 1)}
+SCORE: dict[str, Any] = {"within": (-100, 100)}  # correlations among them
 OF_PAIRS = ("pair_score", "patch_change", "patch_excess")  # not of what was tuned on
 
 
-def _change(name: str, label: str, unit: str = "", *facets: str, cite: str = "") -> Measure:
-    return Measure(STUDY, name, label, unit, cite, facets)
+def _change(name: str, label: str, unit: str = "", *facets: str, **more: Any) -> Measure:
+    return Measure(STUDY, name, label, unit, facets=facets, **more)
 
 
-def _moved(name: str, label: str, unit: str = "", *facets: str, cite: str = "") -> Measure:
-    return _change(name, label, unit, "against", *facets, cite=cite)
+def _moved(name: str, label: str, unit: str = "", *facets: str, **more: Any) -> Measure:
+    return _change(name, label, unit, "against", *facets, **more)
 
 
 def _scored(prefix: str, label: str, *facets: str) -> tuple[Measure, ...]:
     return tuple(
-        _moved(f"{prefix}_{name}", f"{what}, {label}", unit, "score", *facets)
-        for name, what, unit in (
-            ("score", "score", PERCENT),
-            ("score_change", "change of the score", POINTS),
-            ("loss", "loss", "nats"),
-            ("loss_change", "change of the loss", "nats"),
+        _moved(f"{prefix}_{name}", f"{what}, {label}", unit, "score", *facets, **more)
+        for name, what, unit, more in (
+            ("score", "score", PERCENT, SCORE),
+            ("score_change", "change of the score", POINTS, {}),
+            ("loss", "loss", "nats", {}),
+            ("loss_change", "change of the loss", "nats", {}),
         )
     )
 
 
 MEASURES = (
-    _change("score", "score", PERCENT, "score"),
+    _change("score", "score", PERCENT, "score", **SCORE),
     _change("loss", "loss", "nats", "score"),
-    _change("majority", "score of the most frequent answer", PERCENT, "score"),
+    _change("majority", "score of the most frequent answer", PERCENT, "score", **SCORE),
     *_scored("layer", "one layer of the other state", "part"),
     *_scored("up_to", "embeddings and layers up to this of the other state"),
     _moved(
@@ -56,17 +60,17 @@ MEASURES = (
         POINTS,
         "score",
     ),
-    _moved("vectors_matter", "do vectors change most where it matters, ρ"),
-    _moved("weights_matter", "do weights change most where it matters, ρ"),
-    _moved("difference", "how far vectors moved, of their spread", PERCENT),
+    _moved("vectors_matter", "do vectors change most where it matters, ρ", **CORRELATION),
+    _moved("weights_matter", "do weights change most where it matters, ρ", **CORRELATION),
+    _moved("difference", "how far vectors moved, of their spread", PERCENT, within=(0, inf)),
     _moved("mean_shift", "part that all pieces share", PERCENT),
     _moved("first_axes", "part in the first axes", PERCENT),
     _moved("head_share", "part that the head reads", PERCENT),
     _moved("participation", "directions in which pieces move"),
     _moved("neighbour_overlap", "nearest pieces that stay so", PERCENT),
     _moved("procrustes", "distance after the best rotation"),
-    _moved("cka_debiased", "linear CKA, debiased"),
-    _moved("weight_change", "how far weights moved", PERCENT, "part"),
+    _moved("cka_debiased", "linear CKA, debiased", **CORRELATION),
+    _moved("weight_change", "how far weights moved", PERCENT, "part", within=(0, inf)),
     _moved("effective_rank", "effective rank over that of the control", "", "part"),
     _moved("stable_rank", "stable rank over that of the control", "", "part"),
     _moved("intruders", "new directions", PERCENT, "part", cite=SHUTTLEWORTH),
@@ -76,7 +80,7 @@ MEASURES = (
     _change("control_score", "accuracy, random directions erased", PERCENT, cite=ELAZAR),
     _change("erasure_excess", "what is due to the label", POINTS, cite=ELAZAR),
     _moved("erasure_gap", "the same, tuned minus pre-trained", POINTS),
-    _moved("path_score", "score on the way", PERCENT, "score", "step"),
+    _moved("path_score", "score on the way", PERCENT, "score", "step", **SCORE),
     _moved("path_loss", "loss on the way", "nats", "score", "step"),
     _moved(
         "barrier",
@@ -85,10 +89,12 @@ MEASURES = (
         "score",
         cite="Frankle et al. 2020",
     ),
-    _moved("seed_path_score", "score on the way to another seed", PERCENT, "score", "step"),
+    _moved(
+        "seed_path_score", "score on the way to another seed", PERCENT, "score", "step", **SCORE
+    ),
     _moved("seed_path_loss", "loss on the way to another seed", "nats", "score", "step"),
     _moved("seed_barrier", "its highest rise above the chord", "nats", "score", cite=JUNEJA),
-    _change("step_score", "score after so many updates", PERCENT, "score", "step"),
+    _change("step_score", "score after so many updates", PERCENT, "score", "step", **SCORE),
     _change("step_loss", "loss after so many updates", "nats", "score", "step"),
     *_scored("step_layer", "one layer put back", "step")[1::2],  # the changes
     *_scored("step_up_to", "embeddings and layers up to this put back", "step")[1::2],

@@ -34,7 +34,8 @@ def _space(name: str, label: str, unit: str = "") -> Measure:
 
 
 def _alike(name: str, label: str, cite: str) -> Measure:
-    return Measure("similarity", name, label, "", cite, ("against", "other", "splits"))
+    facets = ("against", "other", "splits")
+    return Measure("similarity", name, label, "", cite, facets, within=(-1, 1))
 
 
 def _followed(name: str, label: str, *facets: str) -> Measure:
