@@ -54,3 +54,23 @@ def test_what_mattered_is_the_least_of_the_rows(fill, root: Path, tmp_path: Path
     most = alone.loc[alone.value.idxmin()]
     assert f"| layer {most.layer}: {most.value:+.1f} [".replace("-", "−") in line
     assert f"{rows[rows.metric == 'barrier'].value.item():+.2f} [".replace("-", "−") in line
+
+
+def test_a_papers_table_has_its_rows_and_then_those_of_the_runs(fill, root: Path, tmp_path) -> None:
+    mark = '<!-- table: as-published three-ways "one run=stsb" -->\n<!-- end of table -->'
+    lines = fill.filled(mark, fill.laid_out(tmp_path)).splitlines()
+    assert "| QNLI | – | – | – | 52.8 | 49.5 | 84.4 | – |" in lines
+    ours = lines[next(n for n, line in enumerate(lines) if "*one run*" in line) + 1]
+    assert lines.index("| QNLI | – | – | – | 52.8 | 49.5 | 84.4 | – |") < lines.index(ours)
+    rows = pd.read_csv(next((root / "recorded/runs/stsb").glob("**/evaluate/**/scores.csv")))
+    rows = rows[rows.metric == "pearson"].set_index("state")
+    for state in ("frozen", "random-finetuned", "finetuned"):
+        one = rows.loc[state]
+        assert f"| {one.value:.1f} [{one.low:.1f}, {one.high:.1f}] |" in ours
+    assert ours.count("|") == lines[2].count("|")
+
+
+def test_a_table_that_no_study_has_is_refused(fill, tmp_path: Path) -> None:
+    mark = '<!-- table: as-published three-way "one run=stsb" -->\n<!-- end of table -->'
+    with pytest.raises(KeyError, match="three-way"):
+        fill.filled(mark, fill.laid_out(tmp_path))
