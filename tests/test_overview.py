@@ -79,6 +79,15 @@ def test_the_nearest_baseline_decides_whether_a_task_was_learned():
     ]
 
 
+def test_a_baseline_has_its_own_score_where_it_is_measured_beside_one_seed_alone():
+    mlp = {"classifier": "mlp", "layer": 2, "n": 40}
+    over = gap(8.0, 4.0, "random", score="accuracy", classifier="mlp", layer=2)
+    rows = [over, Result("accuracy", 82.0, state="random", **mlp)]
+    rows += [Result("accuracy", 94.0, state="finetuned", **mlp)]  # over two seeds; of the first 90
+    (line,) = tasks_table(to_frame(rows_of("world-pos", "classify", rows))).rows
+    assert list(map(str, line))[5:8] == ["94.0", "random weights 82.0", "+8.0 [+4.0, +12.0]"]
+
+
 def test_the_seeds_that_agree_are_counted():
     rows = made_up()
     other = rows.assign(seed=2, low=-9.0)

@@ -147,7 +147,9 @@ def _task_row(
     gaps = {gap.baseline: gap.estimate for gap in one.decisive if gap.score == nearest.score}
     majority = tuned - gaps["majority"].value if "majority" in gaps else nan
     cells = [Cell(float(scores.get(state, nan))) for state in BASES]
-    best = f"{baseline_label(nearest.baseline)} {number(tuned - nearest.estimate.value)}"
+    # random weights are measured beside the first of several seeds alone
+    known = scores.get(nearest.baseline, tuned - nearest.estimate.value)
+    best = f"{baseline_label(nearest.baseline)} {number(float(known))}"
     added = select(
         results, task=one.task, state=FINETUNED, metric="gap", against=PRETRAINED, label="", **where
     )
