@@ -1,10 +1,16 @@
 """The tables of docs/ are what the committed rows give."""
 
 import sys
+from contextlib import chdir
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from tuneprobe.inventory import Inventory
+from tuneprobe.page.registry import all_measures
+from tuneprobe.params import load_params
 
 
 @pytest.fixture
@@ -74,3 +80,15 @@ def test_a_table_that_no_study_has_is_refused(fill, tmp_path: Path) -> None:
     mark = '<!-- table: as-published three-way "one run=stsb" -->\n<!-- end of table -->'
     with pytest.raises(KeyError, match="three-way"):
         fill.filled(mark, fill.laid_out(tmp_path))
+
+
+def test_no_recorded_number_lies_outside_of_its_measure(fill, root: Path, tmp_path: Path) -> None:
+    ranges = {(one.study, one.name): one.range for one in all_measures()}
+    runs = fill.laid_out(tmp_path)
+    for name in ("default", *(run.name for run in (root / "recorded/runs").iterdir())):
+        with chdir(runs(name)):
+            rows = Inventory.found(load_params()).results()
+        keys = zip(rows.study, rows.metric, strict=True)
+        least, most = np.array([ranges[key] for key in keys]).T
+        outside = rows[(rows.value < least - 1e-6) | (rows.value > most + 1e-6)]
+        assert outside.empty, outside[["study", "metric", "value"]].drop_duplicates("metric")

@@ -42,7 +42,8 @@ def usual(probe: str) -> dict[str, Any]:
 
 
 def _of_pairs(name: str, label: str, unit: str = PERCENT, cite: str = CITE) -> Measure:
-    return Measure(STUDY, name, label, unit, cite, HOW)
+    within = (-100, 100) if unit == PERCENT else None  # a part of it is a difference
+    return Measure(STUDY, name, label, unit, cite, HOW, within)
 
 
 def _tested(name: str, label: str, unit: str = POINTS) -> Measure:
